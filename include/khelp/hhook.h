@@ -1,0 +1,259 @@
+/// Hook points: named places in a running program where others may join.
+///
+/// A subsystem registers a point, then runs it wherever the event happens. Helpers add hooks while
+/// the program runs and take them away again. A point nobody listens to costs one load and one
+/// branch.
+#ifndef KHELP_HHOOK_H
+#define KHELP_HHOOK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <khelp/export.h>
+#include <khelp/osd.h>
+
+KHELP_BEGIN_DECLS
+
+struct khelp_helper;
+struct khelp_hhook_head;
+
+/// Flags of registration and adding.
+#define KHELP_HHOOK_WAITOK 0x00000001u       /**< allocation may block; wins over NOWAIT */
+#define KHELP_HHOOK_NOWAIT 0x00000002u       /**< must not block; the default */
+#define KHELP_HHOOK_HEADISINVNET 0x00000100u /**< one point per instance (vnet.h) */
+#define KHELP_HHOOK_STRICT 0x00000200u       /**< unknown flags EINVAL; adding to no point ENOENT */
+/// How a point combines its hooks' results: fixed at registration.
+#define KHELP_HHOOK_RESULT_IGNORE 0x00000000u    /**< run all, result 0 (FreeBSD) */
+#define KHELP_HHOOK_RESULT_FIRST 0x00001000u     /**< the first non-zero result stops the run */
+#define KHELP_HHOOK_RESULT_STRICTEST 0x00002000u /**< run all, keep the numerically greatest */
+
+/// Types of points. Any int32_t pair (type, id) names a point; these are taken, and types from
+/// KHELP_HHOOK_TYPE_APP on are the application's. khelp_hhook_name() hands out pairs for names.
+#define KHELP_HHOOK_TYPE_TCP 1
+#define KHELP_HHOOK_TYPE_SOCKET 2
+#define KHELP_HHOOK_TYPE_IPSEC_IN 3
+#define KHELP_HHOOK_TYPE_IPSEC_OUT 4
+#define KHELP_HHOOK_TYPE_APP 0x1000
+#define KHELP_HHOOK_TYPE_NAMED 0x7f000000 /**< pairs that khelp_hhook_name() hands out */
+
+#define KHELP_HHOOK_TCP_EST_IN 0
+#define KHELP_HHOOK_TCP_EST_OUT 1
+#define KHELP_HHOOK_TCP_LAST KHELP_HHOOK_TCP_EST_OUT
+
+#define KHELP_HHOOK_SOCKET_OPT 0
+#define KHELP_HHOOK_SOCKET_CREATE 1
+#define KHELP_HHOOK_SOCKET_RCV 2
+#define KHELP_HHOOK_SOCKET_SND 3
+#define KHELP_HHOOK_FILT_SOREAD 4
+#define KHELP_HHOOK_FILT_SOWRITE 5
+#define KHELP_HHOOK_SOCKET_CLOSE 6
+#define KHELP_HHOOK_SOCKET_LAST KHELP_HHOOK_SOCKET_CLOSE
+
+#define KHELP_HHOOK_IPSEC_INET 0
+#define KHELP_HHOOK_IPSEC_INET6 1
+#define KHELP_HHOOK_IPSEC_COUNT 2
+
+/// A hook.
+///
+/// Shape    ctx_data: the struct that the point's header names; borrowed. hdata: this helper's data
+/// on the
+///          object, never NULL for a helper that needs per-object data, always NULL otherwise.
+///          hosd: the object's slots as given to the run, may be NULL.
+/// Context  whatever thread runs the point, several at once. May sleep, may add and remove hooks
+/// (its own
+///          included), may run points, may throw (the hook is suspended) or be cancelled. longjmp
+///          out of a hook and resuming one on another thread are not supported.
+typedef int (*khelp_hhook_func_t)(int32_t hhook_type, int32_t hhook_id, void* udata, void* ctx_data,
+                                  void* hdata, struct khelp_osd* hosd);
+
+/// What someone wants to hook. Source: FreeBSD sys/hhook.h struct hookinfo (id before type).
+struct khelp_hookinfo {
+  khelp_hhook_func_t hook_func;
+  struct khelp_helper* hook_helper; /**< NULL: nobody's (hdata is NULL, nothing owns it) */
+  void* hook_udata;
+  int32_t hook_id;
+  int32_t hook_type;
+};
+KHELP_STATIC_ASSERT(sizeof(struct khelp_hookinfo) == 32,
+                    "struct khelp_hookinfo is part of the ABI");
+
+/// khelp_hookinfo with a place in the order. Hooks run by (priority, constraints, load order, table
+/// index).
+struct khelp_hookinfo_x {
+  uint32_t size;    /**< sizeof(struct khelp_hookinfo_x), so that it can grow */
+  int32_t priority; /**< smaller runs earlier; 0 is everybody's default */
+  const char*
+      before; /**< names of helpers, separated by commas or spaces, that must run later; or NULL */
+  const char*
+      after; /**< names of helpers that must run earlier; or NULL. Absent helpers are ignored */
+  const char* point; /**< a khelp_hhook_name() name instead of hook_type/hook_id; or NULL */
+  const char* event; /**< the event type the hook was compiled for; a point of another refuses it;
+                        or NULL */
+  uint64_t fingerprint; /**< that type's layout */
+  struct khelp_hookinfo hook;
+};
+
+/// A hook point. Public so that "is anybody listening?" is one load at a fixed address.
+///
+/// Only hhh_nhooks may be read from outside (relaxed; exact when nothing is changing). Embed one in
+/// static storage and register it in place, or let registration allocate it.
+struct khelp_hhook_head {
+  uint32_t hhh_nhooks;
+  int32_t hhh_type;
+  int32_t hhh_id;
+  uint32_t hhh_flags;
+  void* hhh_hooks;   /**< the published set of hooks */
+  uintptr_t hhh_vid; /**< serial of the instance; 0: not virtualised */
+  volatile uint32_t hhh_refcount;
+  uint32_t hhh_deep; /**< runs that found no room in their thread's record */
+  void* hhh_point;   /**< the registry's own part */
+  uint64_t hhh_spare[2];
+};
+KHELP_STATIC_ASSERT(sizeof(struct khelp_hhook_head) == 64,
+                    "struct khelp_hhook_head is part of the ABI");
+
+/// Registration with everything a point can declare.
+struct khelp_hhook_head_x {
+  uint32_t size; /**< sizeof(struct khelp_hhook_head_x) */
+  uint32_t flags;
+  const char* name;         /**< for people; copied; or NULL */
+  const char* event;        /**< the event type's name (KHELP_EVENT, module.h); copied; or NULL */
+  uint64_t fingerprint;     /**< its layout; a module built against another one is refused */
+  uint32_t recursion_limit; /**< how deep one thread may nest runs of this point; 0: 8 */
+  uint32_t spare;
+};
+
+/// Register a point.
+///
+/// Shape    hhh: where the point's address goes, with one reference that the caller owns; NULL: the
+/// point
+///          has no owner's reference. Helpers loaded earlier hook the new point before this
+///          returns.
+/// Context  any thread, also from inside a hook. May block.
+/// Errors   EEXIST the point is registered (in this instance), or exists with the other kind of
+/// identity ·
+///          EINVAL HEADISINVNET and no current instance, or STRICT and unknown flags · ENOMEM.
+/// Source   FreeBSD hhook(9). Deciding and inserting is one step (H-1); helpers' hooks are all
+/// added or
+///          the registration fails (K-27).
+KHELP_API int khelp_hhook_head_register(int32_t type, int32_t id, struct khelp_hhook_head** hhh,
+                                        uint32_t flags);
+
+/// Register a point in storage of the caller's (static, zeroed), which must stay until
+/// deregistered.
+///
+/// Shape    storage: NULL: allocate. x: may be NULL; else copied.
+/// Errors   as above; EBUSY the storage is a registered point.
+KHELP_API int khelp_hhook_head_register_x(int32_t type, int32_t id,
+                                          struct khelp_hhook_head* storage,
+                                          struct khelp_hhook_head** hhh,
+                                          const struct khelp_hhook_head_x* x);
+
+/// Unregister a point. Hooks on it are taken off; their owners' subscriptions wait for it to come
+/// back.
+///
+/// Context  waits until runs that are inside have left (from inside a hook: returns at once, the
+/// memory
+///          goes later). A run that starts after this returned is the caller's bug.
+/// Errors   ENOENT hhh is NULL or not registered · EBUSY somebody holds a khelp_hhook_head_get()
+/// reference.
+KHELP_API int khelp_hhook_head_deregister(struct khelp_hhook_head* hhh);
+
+/// The same by name. Source: FreeBSD's answers EBUSY whenever the owner kept its pointer (H-6);
+/// this one counts only references of others.
+KHELP_API int khelp_hhook_head_deregister_lookup(int32_t type, int32_t id);
+
+/// Find a point (of the current instance if virtualised) and take a reference. NULL: none.
+KHELP_API struct khelp_hhook_head* khelp_hhook_head_get(int32_t type, int32_t id);
+/// Drop a reference of khelp_hhook_head_get(), or the owner's of khelp_hhook_head_register().
+KHELP_API void khelp_hhook_head_release(struct khelp_hhook_head* hhh);
+
+/// KHELP_HHOOK_HEADISINVNET if the point exists once per instance, else 0 (also for NULL and
+/// unknown).
+KHELP_API uint32_t khelp_hhook_head_is_virtualised(struct khelp_hhook_head* hhh);
+KHELP_API uint32_t khelp_hhook_head_is_virtualised_lookup(int32_t type, int32_t id);
+
+/// A (type, id) pair for a name: the same pair for the same name as long as the process lives.
+///
+/// Errors   EINVAL empty or longer than 63 characters · ENOMEM.
+KHELP_API int khelp_hhook_name(const char* name, int32_t* type, int32_t* id);
+
+/// Add a hook to one point.
+///
+/// Shape    hki is not kept. Later runs call the hook; runs in progress do not.
+/// Context  any thread, also from inside a hook of the same point.
+/// Errors   ENOENT hhh is NULL · EINVAL hook_func is NULL · EEXIST the same function and udata are
+/// there ·
+///          ENOMEM.
+KHELP_API int khelp_hhook_add_hook(struct khelp_hhook_head* hhh, struct khelp_hookinfo* hki,
+                                   uint32_t flags);
+
+/// Add a hook to every point of its type and id, in all instances, and to those that come later.
+///
+/// Errors   as above, all or nothing (H-3). No such point: 0 and the subscription is pending (H-2);
+/// with
+///          STRICT ENOENT.
+KHELP_API int khelp_hhook_add_hook_lookup(struct khelp_hookinfo* hki, uint32_t flags);
+/// The same with a place in the order.
+KHELP_API int khelp_hhook_add_hook_x(const struct khelp_hookinfo_x* hki, uint32_t flags);
+
+/// Remove a hook (same function and udata; and same helper, unless hook_helper is NULL).
+///
+/// Context  when it returns no thread is inside the hook at this point and none will enter it. From
+/// inside
+///          any hook it returns at once: no new run calls the entry.
+/// Cost     one membarrier and the longest run that was inside.
+/// Errors   ENOENT hhh is NULL. 0 also when nothing matched, as upstream (H-4);
+/// khelp_hhook_remove_hook_x()
+///          tells.
+KHELP_API int khelp_hhook_remove_hook(struct khelp_hhook_head* hhh, struct khelp_hookinfo* hki);
+/// Remove from every point of its type and id, and the pending subscription. One wait for all.
+KHELP_API int khelp_hhook_remove_hook_lookup(struct khelp_hookinfo* hki);
+/// The same; *removed says from how many points (and pending subscriptions: +1) it went. ENOENT:
+/// none.
+KHELP_API int khelp_hhook_remove_hook_x(struct khelp_hookinfo* hki, uint32_t* removed);
+
+/// Run every hook of a point, in order.
+///
+/// Shape    ctx: the struct the point's header names; borrowed. hosd: the object's slots; may be
+/// NULL. Context  any thread, also signal handlers on enrolled threads; nests. Takes no lock. Cost
+/// no hooks: use KHELP_HHOOKS_RUN_IF. One hook: about 50 instructions besides it. Errors   none:
+/// hooks that cannot run are skipped and counted (stats.h). An exception out of a hook is
+///          caught, counted, and suspends the hook. Thread cancellation passes through.
+/// Source   FreeBSD hhook(9) hhook_run_hooks().
+KHELP_API void khelp_hhook_run_hooks(struct khelp_hhook_head* hhh, void* ctx,
+                                     struct khelp_osd* hosd);
+
+/// The same, with the combined result by the point's rule (0 for RESULT_IGNORE).
+KHELP_API int khelp_hhook_run_hooks_result(struct khelp_hhook_head* hhh, void* ctx,
+                                           struct khelp_osd* hosd);
+
+/// Look a point up, run it if it has hooks, release it: for rare paths.
+KHELP_API void khelp_hhook_run_hooks_lookup(int32_t type, int32_t id, void* ctx,
+                                            struct khelp_osd* hosd);
+
+/// Wait until every run of this point that began before the call has ended; NULL: runs of all
+/// points.
+///
+/// Errors   EDEADLK called from inside a hook (of any point).
+KHELP_API int khelp_hhook_synchronize(struct khelp_hhook_head* hhh);
+
+/// Let a hook that was suspended (it threw) run again. Errors: ENOENT no such hook; EALREADY not
+/// suspended.
+KHELP_API int khelp_hhook_resume_hook(struct khelp_hookinfo* hki);
+
+/// Is anybody listening? One relaxed load. hhh must not be NULL.
+static inline int khelp_hhooks_enabled(const struct khelp_hhook_head* hhh) {
+  return __atomic_load_n(&hhh->hhh_nhooks, __ATOMIC_RELAXED) != 0;
+}
+
+/// Run a point if somebody listens. Each argument is evaluated once; NULL does nothing.
+static inline void khelp_hhooks_run_if(struct khelp_hhook_head* hhh, void* ctx,
+                                       struct khelp_osd* hosd) {
+  if (hhh != NULL && KHELP_UNLIKELY(khelp_hhooks_enabled(hhh)))
+    khelp_hhook_run_hooks(hhh, ctx, hosd);
+}
+
+KHELP_END_DECLS
+
+#endif

@@ -1,0 +1,237 @@
+/// Helpers: units of code that hook points and keep data on the host's objects.
+///
+/// A helper is loaded all or nothing: its zone, its init, its slot and all its hooks, or nothing.
+/// Its data on an object appears when the object is initialised (or, for native helpers, at their
+/// first hook call on an older object) and goes when the object is destroyed or the helper is
+/// revoked.
+#ifndef KHELP_KHELP_H
+#define KHELP_KHELP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <khelp/export.h>
+#include <khelp/hhook.h>
+#include <khelp/osd.h>
+#include <khelp/uma.h>
+
+KHELP_BEGIN_DECLS
+
+#define KHELP_HELPER_NAME_MAXLEN 16 /**< the NUL included */
+
+/// Helper flags.
+#define KHELP_HELPER_NEEDS_OSD 0x0001 /**< keeps data on objects */
+#define KHELP_HELPER_ADOPT \
+  0x0002 /**< gets data on objects older than itself at its first hook call */
+
+/// Classes of objects: a helper names those it wants; any common bit matches.
+#define KHELP_HELPER_CLASS_TCP 0x00000001u
+#define KHELP_HELPER_CLASS_SOCKET 0x00000002u
+#define KHELP_HELPER_CLASS_APP 0x00010000u /**< this bit and those above are the application's */
+
+struct khelp_helper_x;
+
+/// FreeBSD's helper record, as modules written for it declare one. 88 bytes.
+///
+/// Source   FreeBSD sys/module_khelp.h struct helper. The framework keeps its own account:
+/// h_refcount is
+///          brought up to date when the helper is asked about, not on every attachment.
+struct khelp_helper {
+  int (*mod_init)(void);
+  int (*mod_destroy)(void);
+  char h_name[KHELP_HELPER_NAME_MAXLEN];
+  khelp_uma_zone_t h_zone;
+  struct khelp_hookinfo* h_hooks;
+  uint32_t h_nhooks;
+  uint32_t h_classes;
+  int32_t h_id;
+  volatile uint32_t h_refcount;
+  uint16_t h_flags;
+  struct {
+    struct khelp_helper* tqe_next;
+    struct khelp_helper** tqe_prev;
+  } h_next;
+};
+KHELP_STATIC_ASSERT(sizeof(struct khelp_helper) == 88, "struct khelp_helper is part of the ABI");
+
+/// What khelp_modevent() is given for a FreeBSD module. 56 bytes.
+struct khelp_khelp_modevent_data {
+  char name[KHELP_HELPER_NAME_MAXLEN];
+  struct khelp_helper* helper;
+  struct khelp_hookinfo* hooks;
+  int nhooks;
+  int uma_zsize;
+  khelp_uma_ctor umactor;
+  khelp_uma_dtor umadtor;
+};
+KHELP_STATIC_ASSERT(sizeof(struct khelp_khelp_modevent_data) == 56,
+                    "struct khelp_khelp_modevent_data is part of the ABI");
+
+/* ---- what a native helper reports per object ---- */
+
+enum khelp_field_kind {
+  KHELP_FIELD_COUNT = 1,    /**< unsigned number of things */
+  KHELP_FIELD_BYTES = 2,    /**< unsigned number of bytes */
+  KHELP_FIELD_DURATION = 3, /**< signed nanoseconds; shown as microseconds with three digits */
+  KHELP_FIELD_NUMBER = 4,   /**< signed number without unit */
+  KHELP_FIELD_FLAGS = 5     /**< bits */
+};
+
+/// One reported field. "a.b" is member b of group a in JSON.
+struct khelp_field {
+  const char* name;
+  const char* unit;  /**< for people: "us", "ms", "bytes", "" */
+  const char* words; /**< one line for people */
+  uint32_t kind;     /**< enum khelp_field_kind */
+  uint32_t flags;    /**< KHELP_FIELD_... below */
+};
+#define KHELP_FIELD_IN_TABLE 0x1u /**< worth a column in the table for people */
+
+/// A field's value on one object.
+struct khelp_value {
+  int64_t number;
+  uint32_t present; /**< 0: nothing measured */
+  uint32_t spare;
+};
+
+/// A parameter: `--load NAME:param=value`.
+struct khelp_param {
+  const char* name;
+  const char* initial; /**< the default, in words */
+  const char* words;   /**< one line for people */
+};
+
+/// A native helper's declaration. Everything it points to must stay until the helper is gone.
+///
+/// Callbacks run with no lock of the library held. Only `name`, `version` and `size` are required.
+struct khelp_helper_x {
+  uint32_t size; /**< sizeof(struct khelp_helper_x): it may grow */
+  uint32_t version;
+  const char* name; /**< at most 15 characters */
+  uint32_t classes;
+  uint32_t flags;    /**< KHELP_HELPER_... */
+  size_t data_size;  /**< bytes per object; with NEEDS_OSD not 0 */
+  size_t data_align; /**< 0: natural */
+  /// Make the data; memory is zeroed. Non-zero: the object gets none (errno). May be NULL.
+  int (*data_init)(void* data, void* arg, int flags);
+  /// End the data. May be NULL.
+  void (*data_fini)(void* data, void* arg);
+  int (*mod_init)(void);                /**< before any hook can run; non-zero refuses the load */
+  int (*mod_destroy)(void);             /**< after the last hook and the last data are gone */
+  const struct khelp_hookinfo_x* hooks; /**< hook_helper is ignored */
+  uint32_t nhooks;
+  uint32_t nfields;
+  const struct khelp_field* fields;
+  /// Fill values[0..nfields) from an object's data. Runs inside an object section or hook.
+  void (*report)(const void* data, struct khelp_value* values);
+  uint32_t nparams;
+  uint32_t spare;
+  const struct khelp_param* params;
+  /// Called before mod_init, once for each parameter given. EINVAL: the value is no good.
+  int (*set_param)(const char* name, const char* value);
+};
+
+/* ---- loading and unloading ---- */
+
+/// How a removal treats objects that still hold the helper's data.
+#define KHELP_UNLOAD_REFUSE 0 /**< EBUSY, with the holders in khelp_failure_text() */
+#define KHELP_UNLOAD_WAIT 1   /**< attach no more, wait for them to go */
+#define KHELP_UNLOAD_REVOKE 2 /**< disable hooks, wait for runs, destroy the data on live objects \
+                               */
+
+/// Load a helper that is part of this program (modules: loader.h).
+///
+/// Shape    x: kept, not copied. id: where its id goes; may be NULL.
+/// Context  any thread; may block; not from inside a hook of a helper that is being loaded.
+/// Errors   EINVAL no name, name too long, NEEDS_OSD without size or classes, bad hook · EEXIST the
+/// name is
+///          taken, or a hook is there already · EDEADLK constraints form a cycle · ENOSPC all slots
+///          in use · ENOMEM · mod_init's own. Nothing is left behind.
+KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id);
+
+/// Unload a helper that khelp_helper_register() loaded.
+///
+/// Units    timeout_ns: for WAIT; negative: no limit.
+/// Context  any thread. From inside a hook: REFUSE and REVOKE return at once and khelp_reap()
+/// finishes;
+///          WAIT is EDEADLK.
+/// Errors   ENOENT unknown id · EBUSY objects hold its data · ETIMEDOUT · EDEADLK · EALREADY being
+/// unloaded.
+KHELP_API int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns);
+
+/// Register a FreeBSD-style helper whose name, hooks and (with NEEDS_OSD) zone the caller has
+/// filled in.
+///
+/// Errors   as khelp_helper_register(); EALREADY this struct is registered (K-15).
+/// Source   FreeBSD kern_khelp.c khelp_register_helper(). All or nothing: K-1, K-3, K-4, K-14,
+/// K-15, K-36.
+KHELP_API int khelp_register_helper(struct khelp_helper* h);
+/// Errors   EBUSY objects hold its data · ENOENT not registered.
+KHELP_API int khelp_deregister_helper(struct khelp_helper* h);
+/// Stop new attachments and wait until no object holds the helper's data. ETIMEDOUT: it runs on as
+/// before.
+KHELP_API int khelp_drain(struct khelp_helper* h, int64_t timeout_ns);
+
+/// Module events.
+#define KHELP_MOD_LOAD 0
+#define KHELP_MOD_UNLOAD 1
+#define KHELP_MOD_SHUTDOWN 2
+#define KHELP_MOD_QUIESCE 3
+#define KHELP_MOD_RESUME 4 /**< ours: the quiesce was not followed by an unload (K-10, M-5) */
+
+/// The module event handler of FreeBSD helper modules.
+///
+/// Shape    data: struct khelp_khelp_modevent_data.
+/// Errors   LOAD: KHELP_EDOOFUS NEEDS_OSD without a size; else as khelp_register_helper(). QUIESCE:
+/// EBUSY or 0,
+///          and draining begins. UNLOAD: EBUSY or 0. SHUTDOWN: 0. RESUME: 0. Others: EINVAL.
+/// Source   FreeBSD kern_khelp.c khelp_modevent(); K-7, K-8, K-10, K-11.
+KHELP_API int khelp_modevent(void* module, int event, void* data);
+
+/// Complete what removals from inside hooks left over: destructors, mod_destroy, unmapping. Never
+/// blocks on runs in progress; does nothing inside a hook. Other cold-path calls do this as well.
+///
+/// Errors   returns how many removals are still waiting for a run to end.
+KHELP_API int khelp_reap(void);
+
+/* ---- objects ---- */
+
+/// Give a new object the data of every helper of its classes.
+///
+/// Shape    hosd: zeroed before the first call; embedded in the object.
+/// Context  the object's owner, not concurrently with runs or destroy of this object; does not
+/// block.
+///          Helpers' constructors run without locks.
+/// Errors   ENOMEM (or what a constructor returned): nothing is attached. Calling it twice is
+/// harmless (K-18). Source   FreeBSD khelp(9) khelp_init_osd(); all or nothing (K-17).
+KHELP_API int khelp_init_osd(uint32_t classes, struct khelp_osd* hosd);
+
+/// Destroy every helper's data on an object; afterwards the struct is all zero.
+///
+/// Context  the object's owner. From inside a hook of this object the data lives until that hook
+/// has left. Errors   always 0. Calling it twice is harmless.
+KHELP_API int khelp_destroy_osd(struct khelp_osd* hosd);
+
+/// A helper's data on an object, or NULL: no data, a stale or unknown id, or hosd is NULL.
+///
+/// Shape    valid inside a hook of that object or an object section (khelp_osd_enter()).
+/// Cost     about 20 instructions; wait-free.
+KHELP_API void* khelp_get_osd(struct khelp_osd* hosd, int32_t id) KHELP_NOTHROW;
+
+/// The id of a live helper by name; -1: none.
+KHELP_API int32_t khelp_get_id(const char* hname);
+
+/// Whether some subsystem has initialised objects of one of these classes (K-42). 0 or 1.
+KHELP_API int khelp_class_has_osd(uint32_t classes);
+
+/// Add a hook on behalf of a loaded helper: attached to late points too, and removed with the
+/// helper (K-29).
+///
+/// Shape    hook_helper NULL: found from the hook's address, if that lies in a loaded module.
+/// Errors   as khelp_hhook_add_hook_lookup().
+KHELP_API int khelp_add_hhook(struct khelp_hookinfo* hki, uint32_t flags);
+KHELP_API int khelp_remove_hhook(struct khelp_hookinfo* hki);
+
+KHELP_END_DECLS
+
+#endif

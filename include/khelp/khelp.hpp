@@ -1,0 +1,416 @@
+/// The C++ face: typed hook points, typed helpers, objects and modules that let go of themselves.
+///
+/// Header-only over the C contract; no C++ symbol crosses the library's boundary. A program exports
+/// a point by declaring its event type and a hook_point of it; a helper hooks it with functions
+/// that take the event and the helper's own state on the object. The thunk made from such a
+/// function *is* the C hook.
+#ifndef KHELP_KHELP_HPP
+#define KHELP_KHELP_HPP
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <khelp/clock.h>
+#include <khelp/error.h>
+#include <khelp/hhook.h>
+#include <khelp/khelp.h>
+#include <khelp/loader.h>
+#include <khelp/module.h>
+#include <khelp/osd.h>
+#include <khelp/result.hpp>
+#include <khelp/sample.h>
+#include <khelp/stats.h>
+
+namespace khelp {
+
+/// What the framework knows of an event type: its name and layout. KHELP_EVENT specialises it.
+template <class Event>
+struct event_traits;
+
+}  // namespace khelp
+
+/// Declare an event type, at global scope: KHELP_EVENT(web::request, path, bytes). The fields (up
+/// to 16) make its fingerprint; a module compiled against another layout is refused.
+#define KHELP_EVENT(Type, ...)                                                           \
+  template <>                                                                            \
+  struct khelp::event_traits<Type> {                                                     \
+    static constexpr const char* name = #Type;                                           \
+    static constexpr std::uint64_t fingerprint = KHELP_FINGERPRINT(Type, __VA_ARGS__);   \
+  };                                                                                     \
+  KHELP_EVENT_RECORD_AS(KHELP_CONCAT(khelp_modinfo_event_at_, __COUNTER__), #Type, Type, \
+                        __VA_ARGS__)
+
+namespace khelp {
+
+/// The last refusal on this thread, as a failure. `code` 0 gives success.
+inline result<void> outcome(int code) {
+  if (code == 0)
+    return {};
+  return failure(code, khelp_failure_text());
+}
+
+// ---- points
+// -------------------------------------------------------------------------------------------
+
+/// How a point combines the results of its hooks.
+enum class combine : std::uint32_t {
+  ignore = KHELP_HHOOK_RESULT_IGNORE,
+  first = KHELP_HHOOK_RESULT_FIRST,
+  strictest = KHELP_HHOOK_RESULT_STRICTEST,
+};
+
+/// A hook point that hands `Event`s to its hooks.
+///
+/// Lifetime  declare it static: its address is what makes an idle point cheap. Until open() it is
+/// idle.
+///           Destroying it deregisters it; no thread may be about to run it then.
+/// Cost      idle: one load and one branch at a fixed address.
+template <class Event>
+class hook_point {
+ public:
+  /// A point named for people and for hooks: the name decides its (type, id).
+  constexpr explicit hook_point(const char* name, combine rule = combine::ignore) noexcept
+      : name_(name), rule_(rule) {}
+  /// A point with a given (type, id).
+  constexpr hook_point(const char* name, std::int32_t type, std::int32_t id,
+                       combine rule = combine::ignore) noexcept
+      : name_(name), rule_(rule), type_(type), id_(id), numbered_(true) {}
+  hook_point(const hook_point&) = delete;
+  hook_point& operator=(const hook_point&) = delete;
+  ~hook_point() { (void)close(); }
+
+  /// Register the point. Helpers that wait for it hook it now. Errors as
+  /// khelp_hhook_head_register().
+  result<void> open() {
+    if (!numbered_) {
+      if (int error = khelp_hhook_name(name_, &type_, &id_))
+        return outcome(error);
+    }
+    khelp_hhook_head_x x{};
+    x.size = sizeof x;
+    x.flags = static_cast<std::uint32_t>(rule_) | KHELP_HHOOK_WAITOK;
+    x.name = name_;
+    x.event = event_traits<Event>::name;
+    x.fingerprint = event_traits<Event>::fingerprint;
+    khelp_hhook_head* registered = nullptr;
+    auto done = outcome(khelp_hhook_head_register_x(type_, id_, &head_, &registered, &x));
+    open_ = open_ || done.has_value();
+    return done;
+  }
+
+  /// Deregister it and wait for runs that are inside.
+  result<void> close() {
+    if (!open_)
+      return {};
+    auto done = outcome(khelp_hhook_head_deregister(&head_));
+    open_ = !done.has_value();
+    return done;
+  }
+
+  /// Is anybody listening? Test it before building a costly event.
+  bool enabled() const noexcept { return khelp_hhooks_enabled(&head_); }
+
+  /// Run the hooks, if any.
+  void operator()(Event& event, khelp_osd* object = nullptr) {
+    if (KHELP_UNLIKELY(enabled()))
+      khelp_hhook_run_hooks(&head_, &event, object);
+  }
+
+  /// Run the hooks and return their combined result; 0 when there are none.
+  int decide(Event& event, khelp_osd* object = nullptr) {
+    return KHELP_UNLIKELY(enabled()) ? khelp_hhook_run_hooks_result(&head_, &event, object) : 0;
+  }
+
+  khelp_hhook_head& head() noexcept { return head_; }
+
+ private:
+  khelp_hhook_head head_{};
+  const char* name_;
+  combine rule_;
+  std::int32_t type_ = 0;
+  std::int32_t id_ = 0;
+  bool numbered_ = false;
+  bool open_ = false;
+};
+
+// ---- objects
+// ------------------------------------------------------------------------------------------
+
+/// The slots of an object: embed one in each object that helpers may keep data on.
+class object_slots {
+ public:
+  object_slots() = default;
+  object_slots(const object_slots&) = delete;
+  object_slots& operator=(const object_slots&) = delete;
+  ~object_slots() { close(); }
+
+  /// Attach the data of every helper of these classes. ENOMEM: nothing is attached.
+  result<void> open(std::uint32_t classes) { return outcome(khelp_init_osd(classes, &osd_)); }
+  void close() noexcept { khelp_destroy_osd(&osd_); }
+
+  khelp_osd* get() noexcept { return &osd_; }
+  operator khelp_osd*() noexcept { return &osd_; }  // NOLINT(google-explicit-constructor)
+
+ private:
+  khelp_osd osd_ = KHELP_OSD_INITIALIZER;
+};
+
+/// While it lives, data read from the object by id stays valid.
+class object_section {
+ public:
+  explicit object_section(khelp_osd* object) noexcept : object_(object) {
+    khelp_osd_enter(object_);
+  }
+  object_section(const object_section&) = delete;
+  object_section& operator=(const object_section&) = delete;
+  ~object_section() { khelp_osd_leave(object_); }
+
+  /// The data of the helper with this id, or nullptr. `State` must be what that helper documents.
+  template <class State>
+  State* data(std::int32_t id) const noexcept {
+    return static_cast<State*>(khelp_get_osd(object_, id));
+  }
+
+ private:
+  khelp_osd* object_;
+};
+
+// ---- helpers
+// ------------------------------------------------------------------------------------------
+
+/// A hook whose function takes this State; only a helper of the same State accepts it.
+template <class State>
+struct typed_hook {
+  khelp_hookinfo_x info;
+};
+
+/// Where a hook stands among the others at its point.
+struct order {
+  std::int32_t priority = 0;     ///< smaller runs earlier
+  const char* before = nullptr;  ///< helpers that must run later: "a,b"
+  const char* after = nullptr;   ///< helpers that must run earlier
+};
+
+namespace detail {
+
+template <class Function>
+struct hook_signature;
+
+template <class Result, class Event, class State>
+struct hook_signature<Result (*)(Event&, State&)> {
+  using event = Event;
+  using state = State;
+  template <auto Function>
+  static int thunk(std::int32_t, std::int32_t, void*, void* ctx, void* hdata, khelp_osd*) {
+    if constexpr (std::is_void_v<Result>) {
+      Function(*static_cast<Event*>(ctx), *static_cast<State*>(hdata));
+      return 0;
+    } else {
+      return Function(*static_cast<Event*>(ctx), *static_cast<State*>(hdata));
+    }
+  }
+};
+
+template <class Result, class Event>
+struct hook_signature<Result (*)(Event&)> {
+  using event = Event;
+  using state = void;
+  template <auto Function>
+  static int thunk(std::int32_t, std::int32_t, void*, void* ctx, void*, khelp_osd*) {
+    if constexpr (std::is_void_v<Result>) {
+      Function(*static_cast<Event*>(ctx));
+      return 0;
+    } else {
+      return Function(*static_cast<Event*>(ctx));
+    }
+  }
+};
+
+/// For hooks that report samples or read other helpers' data of the same object.
+template <class Result, class Event, class State>
+struct hook_signature<Result (*)(Event&, State&, khelp_osd*)> {
+  using event = Event;
+  using state = State;
+  template <auto Function>
+  static int thunk(std::int32_t, std::int32_t, void*, void* ctx, void* hdata, khelp_osd* hosd) {
+    if constexpr (std::is_void_v<Result>) {
+      Function(*static_cast<Event*>(ctx), *static_cast<State*>(hdata), hosd);
+      return 0;
+    } else {
+      return Function(*static_cast<Event*>(ctx), *static_cast<State*>(hdata), hosd);
+    }
+  }
+};
+
+template <auto Function>
+constexpr auto make_hook(const char* point, std::int32_t type, std::int32_t id, order where) {
+  using signature = hook_signature<decltype(Function)>;
+  using event = std::remove_const_t<typename signature::event>;
+  typed_hook<typename signature::state> made{};
+  made.info.size = sizeof(khelp_hookinfo_x);
+  made.info.priority = where.priority;
+  made.info.before = where.before;
+  made.info.after = where.after;
+  made.info.point = point;
+  made.info.event = event_traits<event>::name;
+  made.info.fingerprint = event_traits<event>::fingerprint;
+  made.info.hook.hook_func = &signature::template thunk<Function>;
+  made.info.hook.hook_type = type;
+  made.info.hook.hook_id = id;
+  return made;
+}
+
+template <class State>
+int construct(void* data, void*, int) noexcept {
+  try {
+    new (data) State();
+    return 0;
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
+  } catch (...) {
+    return ECANCELED;
+  }
+}
+
+template <class State>
+void destroy(void* data, void*) noexcept {
+  static_cast<State*>(data)->~State();
+}
+
+}  // namespace detail
+
+/// A hook for the point of this name. `Function`: int or void (Event&, State&), (Event&, State&,
+/// khelp_osd*) or (Event&).
+template <auto Function>
+constexpr auto hook(const char* point, order where = {}) {
+  return detail::make_hook<Function>(point, 0, 0, where);
+}
+/// A hook for the point (type, id).
+template <auto Function>
+constexpr auto hook(std::int32_t type, std::int32_t id, order where = {}) {
+  return detail::make_hook<Function>(nullptr, type, id, where);
+}
+
+/// A helper that keeps a State, made and ended by the framework, on each object of its classes.
+/// Objects older than the helper get theirs at its first hook call. Keep the returned struct and
+/// `hooks` static.
+template <class State, std::size_t N>
+constexpr khelp_helper_x helper(const char* name, std::uint32_t version, std::uint32_t classes,
+                                const typed_hook<State> (&hooks)[N]) {
+  static_assert(sizeof(typed_hook<State>) == sizeof(khelp_hookinfo_x));
+  khelp_helper_x x{};
+  x.size = sizeof x;
+  x.version = version;
+  x.name = name;
+  x.hooks = &hooks[0].info;
+  x.nhooks = N;
+  if constexpr (!std::is_void_v<State>) {
+    x.classes = classes;
+    x.flags = KHELP_HELPER_NEEDS_OSD | KHELP_HELPER_ADOPT;
+    x.data_size = sizeof(State);
+    x.data_align = alignof(State);
+    x.data_init = &detail::construct<State>;
+    if constexpr (!std::is_trivially_destructible_v<State>)
+      x.data_fini = &detail::destroy<State>;
+  }
+  return x;
+}
+
+/// A loaded helper of this program: unloads (revoking its data from live objects) when it goes out
+/// of scope.
+class loaded_helper {
+ public:
+  static result<loaded_helper> load(const khelp_helper_x& declaration) {
+    std::int32_t id = 0;
+    if (int error = khelp_helper_register(&declaration, &id))
+      return failure(error, khelp_failure_text());
+    return loaded_helper(id);
+  }
+  loaded_helper(loaded_helper&& other) noexcept : id_(std::exchange(other.id_, 0)) {}
+  loaded_helper& operator=(loaded_helper&& other) noexcept {
+    std::swap(id_, other.id_);
+    return *this;
+  }
+  ~loaded_helper() {
+    if (id_ != 0)
+      khelp_helper_unregister(id_, KHELP_UNLOAD_REVOKE, 0);
+  }
+
+  std::int32_t id() const noexcept { return id_; }
+  /// Unload now. EBUSY: objects hold its data.
+  result<void> unload(int how = KHELP_UNLOAD_REFUSE,
+                      std::chrono::nanoseconds timeout = std::chrono::nanoseconds(-1)) {
+    auto done = outcome(khelp_helper_unregister(id_, how, timeout.count()));
+    if (done)
+      id_ = 0;
+    return done;
+  }
+
+ private:
+  explicit loaded_helper(std::int32_t id) noexcept : id_(id) {}
+  std::int32_t id_;
+};
+
+/// A loaded module file: unloads (revoking) when it goes out of scope.
+class loaded_module {
+ public:
+  using parameters = std::vector<std::pair<std::string, std::string>>;
+
+  static result<loaded_module> load(const std::string& name, const parameters& given = {},
+                                    const std::string& module_path = {}, bool debug = false) {
+    std::vector<khelp_load_param> params;
+    for (const auto& [param, value] : given)
+      params.push_back({param.c_str(), value.c_str()});
+    khelp_load_options options{};
+    options.size = sizeof options;
+    options.flags = debug ? KHELP_LOAD_DEBUG : 0;
+    options.module_path = module_path.empty() ? nullptr : module_path.c_str();
+    options.params = params.data();
+    options.nparams = static_cast<std::uint32_t>(params.size());
+    std::int32_t id = 0;
+    if (int error = khelp_load(name.c_str(), &options, &id))
+      return failure(error, khelp_failure_text());
+    return loaded_module(id);
+  }
+  loaded_module(loaded_module&& other) noexcept : id_(std::exchange(other.id_, 0)) {}
+  loaded_module& operator=(loaded_module&& other) noexcept {
+    std::swap(id_, other.id_);
+    return *this;
+  }
+  ~loaded_module() {
+    if (id_ != 0)
+      khelp_unload(id_, KHELP_UNLOAD_REVOKE, 0);
+  }
+
+  std::int32_t id() const noexcept { return id_; }
+  result<void> unload(int how = KHELP_UNLOAD_REFUSE,
+                      std::chrono::nanoseconds timeout = std::chrono::nanoseconds(-1)) {
+    auto done = outcome(khelp_unload(id_, how, timeout.count()));
+    if (done)
+      id_ = 0;
+    return done;
+  }
+
+ private:
+  explicit loaded_module(std::int32_t id) noexcept : id_(id) {}
+  std::int32_t id_;
+};
+
+}  // namespace khelp
+
+/// Make a native helper module of a helper declaration, at global scope; `helper_` is a const
+/// khelp_helper_x.
+#define KHELP_MODULE(name_, version_, helper_, classes_, State) \
+  KHELP_DECLARE_HELPER(name_, version_, helper_, classes_, sizeof(State))
+
+#endif
