@@ -6,17 +6,15 @@
 /// received (EST_IN, at the other end). Field names are FreeBSD's, so that helpers written for its
 /// stack find what they read.
 ///
-///   point     runs                                        byte order of `th`, `to`       `len`,
-///   `tso` EST_OUT   for each segment but RSTs, any state        network (th_seq, th_ack, payload
-///   bytes;
-///                                                         th_win, th_urp, ports,         non-zero
-///                                                         for a to_tsval, to_tsecr) super-segment
-///   EST_IN    for each acceptable ACK that is no SYN or   host                           0
-///             RST, at an end in ESTABLISHED or later,
-///             before snd_una moves
+/// EST_OUT  runs for each segment but RSTs, in any state.
+///          th (ports, th_seq, th_ack, th_win, th_urp) and to (to_tsval, to_tsecr) are in network
+///          order. len: payload bytes, without SYN and FIN. tso: the payload exceeds t_maxseg.
+/// EST_IN   runs for each acceptable ACK that is neither SYN nor RST, at an end in ESTABLISHED or
+///          later, before snd_una moves.
+///          th and to are in host order. len and tso: 0.
 ///
-/// Fields of struct khelp_tcp_hhook_data from `when_ns` on are the same at both points, in host
-/// order.
+/// Fields of struct khelp_tcp_hhook_data from `when_ns` on mean the same at both points and are in
+/// host order.
 #ifndef KHELP_TCP_H
 #define KHELP_TCP_H
 
