@@ -159,6 +159,28 @@ KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id)
 /// unloaded.
 KHELP_API int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns);
 
+/// What a loaded helper keeps and reports per object. Pointers are the helper's: valid until it is
+/// unloaded.
+struct khelp_helper_description {
+  uint32_t size; /**< sizeof(struct khelp_helper_description) */
+  int32_t id;
+  const char* name;
+  uint32_t version;
+  uint32_t classes;
+  size_t data_size; /**< bytes per object; 0: keeps none. FreeBSD style: its zone's item size */
+  const struct khelp_field* fields; /**< FreeBSD style: NULL */
+  uint32_t nfields;
+  uint32_t spare;
+  /// NULL: reports nothing. The data comes from khelp_get_osd(), inside an object section.
+  void (*report)(const void* data, struct khelp_value* values);
+};
+
+/// Describe a loaded helper, of either style.
+///
+/// Shape    description->size is set by the caller.
+/// Errors   ENOENT no live helper has this id · EINVAL size.
+KHELP_API int khelp_helper_describe(int32_t id, struct khelp_helper_description* description);
+
 /// Register a FreeBSD-style helper whose name, hooks and (with NEEDS_OSD) zone the caller has
 /// filled in.
 ///
