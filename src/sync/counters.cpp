@@ -1,0 +1,70 @@
+#include "sync/counters.hpp"
+
+#include "sync/mutex.hpp"
+
+namespace khelp {
+namespace {
+
+mutex blocks_mutex;
+// Bit set: taken. Block 0 stays taken.
+std::uint64_t taken[counter_blocks / 64] KHELP_GUARDED_BY(blocks_mutex) = {1};
+std::uint32_t search_from KHELP_GUARDED_BY(blocks_mutex) = 0;
+
+// The cells of threads without a record. Never touched: never backed by memory.
+std::atomic<std::uint64_t> orphan_cells[static_cast<std::size_t>(counter_blocks) * counter_cells];
+
+template <class Fn>
+void for_each_cell(counter_block block, unsigned cell, Fn fn) {
+  const std::size_t index = static_cast<std::size_t>(block) * counter_cells + cell;
+  fn(orphan_cells[index]);
+  for (thread_record* r = first_record(); r != nullptr; r = r->next)
+    fn(r->cells[index]);
+}
+
+}  // namespace
+
+counter_block take_counter_block() noexcept {
+  lock_guard held(blocks_mutex);
+  constexpr std::uint32_t words = counter_blocks / 64;
+  for (std::uint32_t i = 0; i < words; ++i) {
+    const std::uint32_t w = (search_from + i) % words;
+    if (taken[w] == ~std::uint64_t{0})
+      continue;
+    const int bit = __builtin_ctzll(~taken[w]);
+    taken[w] |= std::uint64_t{1} << bit;
+    search_from = w;
+    return w * 64 + static_cast<std::uint32_t>(bit);
+  }
+  return no_counter_block;
+}
+
+void give_counter_block(counter_block block) noexcept {
+  if (block == no_counter_block)
+    return;
+  for (unsigned cell = 0; cell < counter_cells; ++cell) {
+    for_each_cell(block, cell, [](std::atomic<std::uint64_t>& counter) {
+      // A store to an untouched page would give it memory.
+      if (counter.load(std::memory_order_relaxed) != 0)
+        counter.store(0, std::memory_order_relaxed);
+    });
+  }
+  lock_guard held(blocks_mutex);
+  taken[block / 64] &= ~(std::uint64_t{1} << (block % 64));
+  if (block / 64 < search_from)
+    search_from = block / 64;
+}
+
+std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {
+  std::uint64_t sum = 0;
+  for_each_cell(block, cell, [&sum](std::atomic<std::uint64_t>& counter) {
+    sum += counter.load(std::memory_order_relaxed);
+  });
+  return sum;
+}
+
+void detail::bump_without_record(counter_block block, unsigned cell, std::uint64_t by) noexcept {
+  orphan_cells[static_cast<std::size_t>(block) * counter_cells + cell].fetch_add(
+      by, std::memory_order_relaxed);
+}
+
+}  // namespace khelp

@@ -1,0 +1,56 @@
+// Counters that threads bump without sharing a line, summed when asked.
+//
+// A block is eight cells in each thread's record. Bumping is a load, an add and a store on the
+// thread's own line; threads without a record share one set of cells and pay an atomic add.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "sync/thread_record.hpp"
+
+#if defined(__SANITIZE_THREAD__)
+#define KHELP_UNDER_TSAN 1
+#elif defined(__has_feature)
+#define KHELP_UNDER_TSAN __has_feature(thread_sanitizer)
+#else
+#define KHELP_UNDER_TSAN 0
+#endif
+
+namespace khelp {
+
+using counter_block = std::uint32_t;  // index; 0 is never handed out
+inline constexpr counter_block no_counter_block = 0;
+
+// A block with all cells zero; no_counter_block when all are taken.
+counter_block take_counter_block() noexcept;
+// Nobody may bump it any more.
+void give_counter_block(counter_block block) noexcept;
+
+// Sum of a cell over all threads, past ones included. A sum that increments race with is some value
+// between.
+std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept;
+
+namespace detail {
+void bump_without_record(counter_block block, unsigned cell, std::uint64_t by) noexcept;
+}
+
+inline void bump(thread_record& record, counter_block block, unsigned cell,
+                 std::uint64_t by = 1) noexcept {
+  auto& counter = record.cells[block * counter_cells + cell];
+#if defined(__x86_64__) && !KHELP_UNDER_TSAN
+  // One instruction, so that a signal handler that bumps the same cell in between is not lost.
+  asm volatile("addq %1, %0" : "+m"(counter) : "er"(by));
+#else
+  counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+#endif
+}
+
+inline void bump(counter_block block, unsigned cell, std::uint64_t by = 1) noexcept {
+  if (thread_record* record = this_record)
+    bump(*record, block, cell, by);
+  else
+    detail::bump_without_record(block, cell, by);
+}
+
+}  // namespace khelp

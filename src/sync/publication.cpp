@@ -1,0 +1,290 @@
+#include "sync/publication.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "sync/futex.hpp"
+#include "sync/section.hpp"
+
+namespace khelp {
+
+mutex registry_mutex;
+std::atomic<std::uint32_t> deep_waiters{0};
+std::atomic<std::uint32_t> deep_wake{0};
+
+namespace {
+
+constexpr int spins_before_sleep = 200;
+// A sleeper looks again this often: its waker may be a thread that died.
+constexpr std::int64_t sleep_slice_ns = 50'000'000;
+
+// Guarded by registry_mutex; singly linked through publication::next_.
+publication* places_with_retired KHELP_GUARDED_BY(registry_mutex) = nullptr;
+
+// The owner died inside: close its sections, once, and free the record.
+void bury(thread_record& record) noexcept {
+  pid_t tid = record.tid.load(std::memory_order_acquire);
+  if (tid <= 0 || !owner_is_dead(record) ||
+      !record.tid.compare_exchange_strong(tid, -1, std::memory_order_acq_rel))
+    return;
+  for (open_section& section : record.sections) {
+    section.set.store(nullptr, std::memory_order_relaxed);
+    section.point.store(nullptr, std::memory_order_release);
+  }
+  record.top.store(decide_barrier_mode() == barrier_mode::membarrier ? 0 : 1,
+                   std::memory_order_relaxed);
+  record.attention.store(0, std::memory_order_relaxed);
+  record.tid.store(0, std::memory_order_release);
+}
+
+bool still_in(const open_section& section, const void* key, const void* set) noexcept {
+  return section.point.load(std::memory_order_acquire) == key &&
+         section.set.load(std::memory_order_relaxed) == set;
+}
+
+template <class Fn>
+void for_each_section(Fn fn) {
+  for (thread_record* r = first_record(); r != nullptr; r = r->next) {
+    for (open_section& section : r->sections)
+      fn(*r, section);
+  }
+}
+
+}  // namespace
+
+// ---- waiting ----
+
+void wait_until_left(thread_record& record, open_section& section, const void* key,
+                     const void* set) noexcept {
+  for (int spin = 0; spin < spins_before_sleep; ++spin) {
+    if (!still_in(section, key, set))
+      return;
+    cpu_relax();
+  }
+  while (still_in(section, key, set)) {
+    const std::uint32_t seen = record.wake.load(std::memory_order_acquire);
+    record.attention.fetch_or(attention_waiter, std::memory_order_seq_cst);
+    // Refused barrier: the slice bounds how late we look again.
+    (void)heavy_barrier();
+    if (!still_in(section, key, set))
+      return;
+    futex_wait(record.wake, seen, sleep_slice_ns);
+    bury(record);
+  }
+}
+
+void wait_for_deep_readers(std::uint32_t& deep) noexcept {
+  std::atomic_ref<std::uint32_t> count(deep);
+  if (count.load(std::memory_order_seq_cst) == 0)
+    return;
+  deep_waiters.fetch_add(1, std::memory_order_seq_cst);
+  while (true) {
+    const std::uint32_t seen = deep_wake.load(std::memory_order_seq_cst);
+    if (count.load(std::memory_order_seq_cst) == 0)
+      break;
+    futex_wait(deep_wake, seen, sleep_slice_ns);
+  }
+  deep_waiters.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+bool wait_for_open_sections(const void* key) {
+  if (!heavy_barrier())
+    return false;
+  for_each_section([key](thread_record& record, open_section& section) {
+    const void* point = section.point.load(std::memory_order_acquire);
+    if (point == nullptr || (key != nullptr && point != key))
+      return;
+    const void* set = section.set.load(std::memory_order_relaxed);
+    wait_until_left(record, section, point, set);
+    // It had not said yet which set it uses: this is the run we wait for.
+    if (set == nullptr) {
+      set = section.set.load(std::memory_order_relaxed);
+      if (set != nullptr)
+        wait_until_left(record, section, point, set);
+    }
+  });
+  return true;
+}
+
+// ---- publication ----
+
+publication::~publication() {
+  // Whoever ends a place has waited for its readers.
+  lock_guard held(registry_mutex);
+  while (retired_ != nullptr) {
+    published_set* set = retired_;
+    retired_ = set->retired_next;
+    delete set;
+  }
+  unlist();
+}
+
+void publication::unlist() {
+  if (!listed_)
+    return;
+  publication** link = &places_with_retired;
+  while (*link != this)
+    link = &(*link)->next_;
+  *link = next_;
+  listed_ = false;
+}
+
+bool publication::has_deep_readers() const {
+  return std::atomic_ref<std::uint32_t>(*deep_).load(std::memory_order_seq_cst) != 0;
+}
+
+void publication::drop_waiter(published_set& set, bool quiescent) {
+  --set.waiters;
+  set.quiescent = set.quiescent || quiescent;
+  if (set.waiters != 0 || !set.quiescent)
+    return;
+  published_set** link = &retired_;
+  while (*link != &set)
+    link = &(*link)->retired_next;
+  *link = set.retired_next;
+  delete &set;
+  if (retired_ == nullptr)
+    unlist();
+}
+
+published_set* publication::current() const {
+  return static_cast<published_set*>(
+      std::atomic_ref<void*>(*current_).load(std::memory_order_relaxed));
+}
+
+void publication::publish(published_set* next) {
+  published_set* old = current();
+  std::atomic_ref<void*>(*current_).store(next, std::memory_order_release);
+  if (old == nullptr)
+    return;
+  old->retired_next = retired_;
+  retired_ = old;
+  if (!listed_) {
+    listed_ = true;
+    next_ = places_with_retired;
+    places_with_retired = this;
+  }
+}
+
+// ---- reader_wait ----
+
+reader_wait::~reader_wait() {
+  if (!targets_.empty())
+    release(false);
+}
+
+void reader_wait::prepare(publication& place) {
+  std::size_t sets = 1;
+  for (published_set* set = place.retired_; set != nullptr; set = set->retired_next)
+    ++sets;
+  prepared_ += sets;
+  targets_.reserve(prepared_);
+}
+
+void reader_wait::include(publication& place) {
+  for (published_set* set = place.retired_; set != nullptr; set = set->retired_next) {
+    ++set->waiters;
+    targets_.push_back({&place, set});
+  }
+}
+
+bool reader_wait::uses_old(const open_section& section) const {
+  const void* point = section.point.load(std::memory_order_acquire);
+  if (point == nullptr)
+    return false;
+  const void* used = section.set.load(std::memory_order_relaxed);
+  return std::any_of(targets_.begin(), targets_.end(), [&](const target& t) {
+    return t.place->key() == point && (used == nullptr || used == t.set);
+  });
+}
+
+bool reader_wait::finish() {
+  if (targets_.empty())
+    return true;
+  if (!heavy_barrier()) {
+    release(false);
+    return false;
+  }
+  for_each_section([this](thread_record& record, open_section& section) {
+    while (uses_old(section)) {
+      const void* point = section.point.load(std::memory_order_acquire);
+      const void* set = section.set.load(std::memory_order_relaxed);
+      if (point != nullptr)
+        wait_until_left(record, section, point, set);
+    }
+  });
+  for (const target& t : targets_)
+    wait_for_deep_readers(*t.place->deep_);
+  release(true);
+  return true;
+}
+
+bool reader_wait::try_finish() {
+  if (targets_.empty())
+    return true;
+  bool free = heavy_barrier();
+  if (free) {
+    for_each_section([&](thread_record&, open_section& section) {
+      if (uses_old(section))
+        free = false;
+    });
+    for (const target& t : targets_) {
+      if (t.place->has_deep_readers())
+        free = false;
+    }
+  }
+  if (free)
+    release(true);
+  return free;
+}
+
+void reader_wait::release(bool quiescent) {
+  lock_guard held(registry_mutex);
+  for (const target& t : targets_)
+    t.place->drop_waiter(*t.set, quiescent);
+  targets_.clear();
+  prepared_ = 0;
+}
+
+unsigned free_quiescent_sets() {
+  struct candidate {
+    publication* place;
+    published_set* set;
+    bool busy;
+  };
+  std::vector<candidate> candidates;
+  {
+    lock_guard held(registry_mutex);
+    for (publication* p = places_with_retired; p != nullptr; p = p->next_) {
+      for (published_set* set = p->retired_; set != nullptr; set = set->retired_next)
+        candidates.push_back({p, set, false});
+    }
+    for (const candidate& c : candidates)
+      ++c.set->waiters;
+  }
+  if (candidates.empty())
+    return 0;
+  const bool known = heavy_barrier();
+  if (known) {
+    for_each_section([&](thread_record&, open_section& section) {
+      const void* point = section.point.load(std::memory_order_acquire);
+      if (point == nullptr)
+        return;
+      const void* used = section.set.load(std::memory_order_relaxed);
+      for (candidate& c : candidates)
+        c.busy = c.busy || (c.place->key() == point && (used == nullptr || used == c.set));
+    });
+    for (candidate& c : candidates)
+      c.busy = c.busy || c.place->has_deep_readers();
+  }
+  unsigned remaining = 0;
+  lock_guard held(registry_mutex);
+  for (const candidate& c : candidates) {
+    const bool free = known && !c.busy;
+    remaining += free ? 0 : 1;
+    c.place->drop_waiter(*c.set, free);
+  }
+  return remaining;
+}
+
+}  // namespace khelp

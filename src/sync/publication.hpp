@@ -1,0 +1,122 @@
+// Publishing immutable sets to readers that take no lock, and knowing when nobody uses an old one.
+//
+// A publication is a place where the current set stands (a hook point's hooks, the list of
+// helpers). A reader opens a section for the place and loads the set; the section says which set it
+// uses. A writer exchanges the set, then either waits until no section uses an older one, or leaves
+// the older one on the place's list of retired sets for a later call to free.
+//
+// A hot reader cannot starve a writer: sections that use the new set are not waited for. A sleeping
+// reader delays only those who wait for its place.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "sync/barrier.hpp"
+#include "sync/mutex.hpp"
+#include "sync/thread_record.hpp"
+
+namespace khelp {
+
+// The mutex under which everything cold changes: registries, publications, retired sets.
+extern mutex registry_mutex;
+
+// What is published. Derived classes add the contents; never edited after publish.
+struct published_set {
+  virtual ~published_set() = default;
+
+  published_set* retired_next = nullptr;
+  std::uint32_t waiters = 0;  // writers that wait for it: it stays until they are done
+  bool quiescent = false;     // no section uses it
+};
+
+// The writers' side of a place. The readers' side is the address given to it: readers name the
+// place by `key`, load the set from `current`, and count themselves in `deep` when their record has
+// no room.
+class publication {
+ public:
+  publication(const void* key, void** current, std::uint32_t* deep)
+      : key_(key), current_(current), deep_(deep) {}
+  publication(const publication&) = delete;
+  publication& operator=(const publication&) = delete;
+  ~publication();
+
+  const void* key() const { return key_; }
+
+  // Make `next` current and retire the one before.
+  void publish(published_set* next) KHELP_REQUIRES(registry_mutex);
+
+  published_set* current() const KHELP_REQUIRES(registry_mutex);
+
+ private:
+  friend class reader_wait;
+  friend unsigned free_quiescent_sets();
+
+  bool has_deep_readers() const;
+  // One who waited for a retired set is done; quiescent: it saw that no section uses the set.
+  void drop_waiter(published_set& set, bool quiescent) KHELP_REQUIRES(registry_mutex);
+  void unlist() KHELP_REQUIRES(registry_mutex);
+
+  const void* key_;
+  void** current_;
+  std::uint32_t* deep_;
+  published_set* retired_ KHELP_GUARDED_BY(registry_mutex) = nullptr;
+  publication* next_ KHELP_GUARDED_BY(registry_mutex) = nullptr;  // all places with retired sets
+  bool listed_ KHELP_GUARDED_BY(registry_mutex) = false;
+};
+
+// A wait for the readers of sets that are retired now, over any number of places: one barrier for
+// all.
+//
+//   { lock; wait.prepare(place)...; change and publish; wait.include(place)...; unlock }
+//   wait.finish();
+//
+// finish() is called without the mutex. It returns false when the barrier is refused: nothing is
+// known, and the sets are kept for ever.
+class reader_wait {
+ public:
+  reader_wait() = default;
+  reader_wait(const reader_wait&) = delete;
+  reader_wait& operator=(const reader_wait&) = delete;
+  ~reader_wait();
+
+  // Room for this place's retired sets and one more; throws std::bad_alloc. Call before changing
+  // anything.
+  void prepare(publication& place) KHELP_REQUIRES(registry_mutex);
+  // Wait for this place's sets that are retired now.
+  void include(publication& place) KHELP_REQUIRES(registry_mutex);
+
+  [[nodiscard]] bool finish() KHELP_EXCLUDES(registry_mutex);
+  // The same without waiting: false when somebody is still inside, or when nothing can be known.
+  [[nodiscard]] bool try_finish() KHELP_EXCLUDES(registry_mutex);
+
+ private:
+  struct target {
+    publication* place;
+    published_set* set;
+  };
+  bool uses_old(const open_section& section) const;
+  void release(bool quiescent) KHELP_EXCLUDES(registry_mutex);
+
+  std::vector<target> targets_;
+  std::size_t prepared_ = 0;
+};
+
+// Free retired sets that no section uses, without waiting. Returns how many remain. Throws
+// std::bad_alloc.
+unsigned free_quiescent_sets() KHELP_EXCLUDES(registry_mutex);
+
+// Wait until every section open now has been closed: of the place with this key, or of all
+// (nullptr). False: barrier refused.
+[[nodiscard]] bool wait_for_open_sections(const void* key) KHELP_EXCLUDES(registry_mutex);
+
+// Wait until `section` of `record` is no longer the run it was: (key, set). Spins briefly, then
+// sleeps.
+void wait_until_left(thread_record& record, open_section& section, const void* key,
+                     const void* set) noexcept;
+
+// Wait until a place's count of sections without room in a record is zero.
+void wait_for_deep_readers(std::uint32_t& deep) noexcept;
+
+}  // namespace khelp

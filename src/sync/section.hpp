@@ -1,0 +1,90 @@
+// The readers' half: opening and closing sections.
+//
+// A section in a record costs seven plain stores and no shared line. Order of the stores matters
+// twice:
+//   open:  top, object, point (release) | barrier | load the set, store it
+//   close: set, point (release), top    | barrier | load attention
+// `|` is the light barrier whose other half is heavy_barrier(). Raising `top` first lets a signal
+// handler open sections above a half-open one.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "sync/barrier.hpp"
+#include "sync/thread_record.hpp"
+
+namespace khelp {
+
+// Sections of this thread that found no room in a record. While there is one, all further ones are
+// deep too, so that the innermost section is always known.
+extern __thread std::uint32_t deep_depth
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+// The leave's slow path: somebody set this thread's `attention`.
+void attend(thread_record& record) noexcept;
+// What attend() calls for attention_deferred, on the leaving thread.
+void on_deferred(void (*fn)(thread_record&) noexcept) noexcept;
+
+// Whether this thread is inside any section (a hook, an object section, an attachment).
+bool inside_section() noexcept;
+
+inline open_section& open_record_section(thread_record& record, std::uint32_t top, const void* key,
+                                         const khelp_osd* object) noexcept {
+  record.top.store(top + 1, std::memory_order_relaxed);
+  light_barrier();
+  open_section& section = record.sections[top];
+  section.object.store(object, std::memory_order_relaxed);
+  section.point.store(key, std::memory_order_release);
+  return section;
+}
+
+// After the barrier between them: load what is published at the section's place.
+template <class Set>
+const Set* use_published(open_section& section, void*& current) noexcept {
+  const void* set = std::atomic_ref<void*>(current).load(std::memory_order_acquire);
+  section.set.store(set, std::memory_order_relaxed);
+  return static_cast<const Set*>(set);
+}
+
+inline void close_record_section(thread_record& record, std::uint32_t top,
+                                 open_section& section) noexcept {
+  section.set.store(nullptr, std::memory_order_relaxed);
+  section.point.store(nullptr, std::memory_order_release);
+  light_barrier();
+  record.top.store(top, std::memory_order_relaxed);
+}
+
+inline bool wants_attention(const thread_record& record) noexcept {
+  light_barrier();
+  return record.attention.load(std::memory_order_relaxed) != 0;
+}
+
+// The general section: any depth, any barrier mode, with or without a record. Hot paths open the
+// common case themselves (hhook_run.cpp).
+class any_section {
+ public:
+  // `current` may be nullptr (a section that protects objects, not a published set).
+  any_section(const void* key, void** current, std::uint32_t& deep,
+              const khelp_osd* object) noexcept;
+  any_section(const any_section&) = delete;
+  any_section& operator=(const any_section&) = delete;
+  ~any_section();
+
+  template <class Set>
+  const Set* set() const noexcept {
+    return static_cast<const Set*>(set_);
+  }
+
+ private:
+  std::uint32_t& deep_;
+  bool recorded_;
+  const void* set_ = nullptr;
+};
+
+// The halves of any_section, for those who cannot nest scopes.
+bool enter_section(const void* key, void** current, std::uint32_t& deep, const khelp_osd* object,
+                   const void*& set) noexcept;
+void leave_section(std::uint32_t& deep, bool recorded) noexcept;
+
+}  // namespace khelp

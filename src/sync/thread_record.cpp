@@ -1,0 +1,152 @@
+#include "sync/thread_record.hpp"
+
+#include <cerrno>
+#include <mutex>
+#include <new>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace khelp {
+
+__thread thread_record* this_record = nullptr;
+
+namespace {
+
+std::atomic<thread_record*> records{nullptr};
+pthread_key_t end_key;
+bool end_key_made = false;
+std::once_flag end_key_once;
+std::atomic<void (*)(thread_record&)> end_hooks[4];
+
+pid_t current_tid() noexcept {
+  return static_cast<pid_t>(syscall(SYS_gettid));
+}
+
+std::uint32_t resting_top() noexcept {
+  return decide_barrier_mode() == barrier_mode::membarrier ? 0 : 1;
+}
+
+void close_sections(thread_record& record) noexcept {
+  for (open_section& section : record.sections) {
+    section.set.store(nullptr, std::memory_order_relaxed);
+    section.object.store(nullptr, std::memory_order_relaxed);
+    section.point.store(nullptr, std::memory_order_release);
+  }
+  record.top.store(resting_top(), std::memory_order_relaxed);
+}
+
+void give_back(thread_record& record) noexcept {
+  close_sections(record);
+  record.attention.store(0, std::memory_order_relaxed);
+  record.tid.store(0, std::memory_order_release);
+}
+
+// Runs as a thread-specific destructor. A later destructor of the thread may run hooks: it enrols
+// anew and this is called again.
+void thread_ends(void* value) {
+  auto* record = static_cast<thread_record*>(value);
+  for (auto& hook : end_hooks) {
+    if (auto* fn = hook.load(std::memory_order_acquire))
+      fn(*record);
+  }
+  this_record = nullptr;
+  give_back(*record);
+}
+
+thread_record* take_free(pid_t tid) noexcept {
+  for (thread_record* r = records.load(std::memory_order_acquire); r != nullptr; r = r->next) {
+    pid_t holder = r->tid.load(std::memory_order_relaxed);
+    if (holder == 0 && r->tid.compare_exchange_strong(holder, tid, std::memory_order_acq_rel))
+      return r;
+    // Our number on somebody's record: its thread died without a word and we inherited the number.
+    if (holder == tid) {
+      give_back(*r);
+      r->tid.store(tid, std::memory_order_release);
+      return r;
+    }
+  }
+  return nullptr;
+}
+
+thread_record* map_new(pid_t tid) noexcept {
+  constexpr std::size_t header = 4096;
+  static_assert(sizeof(thread_record) <= header);
+  constexpr std::size_t bytes =
+      header + sizeof(std::uint64_t) * counter_cells * static_cast<std::size_t>(counter_blocks);
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED)
+    return nullptr;
+  auto* record = new (memory) thread_record;
+  record->cells =
+      reinterpret_cast<std::atomic<std::uint64_t>*>(static_cast<char*>(memory) + header);
+  record->top.store(resting_top(), std::memory_order_relaxed);
+  record->tid.store(tid, std::memory_order_relaxed);
+  thread_record* head = records.load(std::memory_order_relaxed);
+  do {
+    record->next = head;
+  } while (!records.compare_exchange_weak(head, record, std::memory_order_release,
+                                          std::memory_order_relaxed));
+  return record;
+}
+
+}  // namespace
+
+thread_record* enrol() noexcept {
+  if (this_record != nullptr)
+    return this_record;
+  decide_barrier_mode();
+  std::call_once(end_key_once,
+                 [] { end_key_made = pthread_key_create(&end_key, thread_ends) == 0; });
+  if (!end_key_made)
+    return nullptr;
+  const int saved = errno;
+  const pid_t tid = current_tid();
+  thread_record* record = take_free(tid);
+  if (record == nullptr)
+    record = map_new(tid);
+  if (record != nullptr && pthread_setspecific(end_key, record) != 0) {
+    give_back(*record);
+    record = nullptr;
+  }
+  this_record = record;
+  errno = saved;
+  return record;
+}
+
+thread_record* first_record() noexcept {
+  return records.load(std::memory_order_acquire);
+}
+
+bool owner_is_dead(const thread_record& record) noexcept {
+  const pid_t tid = record.tid.load(std::memory_order_acquire);
+  if (tid == 0)
+    return true;
+  const int saved = errno;
+  const bool dead = syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
+  errno = saved;
+  return dead;
+}
+
+void at_thread_end(void (*fn)(thread_record&)) noexcept {
+  for (auto& hook : end_hooks) {
+    void (*expected)(thread_record&) = nullptr;
+    if (hook.compare_exchange_strong(expected, fn, std::memory_order_acq_rel) || expected == fn)
+      return;
+  }
+}
+
+void records_after_fork(void (*abandoned)(thread_record&)) noexcept {
+  if (this_record != nullptr)
+    this_record->tid.store(current_tid(), std::memory_order_relaxed);
+  for (thread_record* r = first_record(); r != nullptr; r = r->next) {
+    if (r == this_record || r->tid.load(std::memory_order_relaxed) == 0)
+      continue;
+    abandoned(*r);
+    give_back(*r);
+  }
+}
+
+}  // namespace khelp

@@ -1,0 +1,80 @@
+// What the library knows of a thread: the sections it has open, its counters, and what others left
+// for it.
+//
+// Records are mapped, linked into one list, never unmapped, and reused by later threads. Only the
+// owning thread writes its sections and counters; writers (those who remove hooks, destroy data,
+// sum counters) read them.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <sys/types.h>
+
+#include "sync/barrier.hpp"
+
+struct khelp_osd;
+
+namespace khelp {
+
+// Sections one thread can have open before it takes the slow path (section.hpp: deep_section).
+inline constexpr unsigned section_depth = 16;
+// Counters of one thread: blocks of cells, handed out by counters.hpp. Mapped, touched only when
+// used.
+inline constexpr unsigned counter_blocks = 32768;
+inline constexpr unsigned counter_cells = 8;
+
+// One open section: "I run `point` with `set`, for `object`".
+// point == nullptr: free. set == nullptr while point is not: the set is about to be loaded.
+struct open_section {
+  std::atomic<const void*> point{nullptr};
+  std::atomic<const void*> set{nullptr};
+  std::atomic<const khelp_osd*> object{nullptr};
+  const void* spare = nullptr;
+};
+
+struct alignas(64) thread_record {
+  // owner: the thread (and signal handlers on it, which restore what they change).
+  // Open sections are sections[0 .. top). In barrier_mode::fences entry 0 is never used and top
+  // starts at 1, so that the straight line, which serves top == 0 only, is never taken.
+  std::atomic<std::uint32_t> top{0};
+  // Why the next leave must take the slow path: attention_waiter, attention_deferred.
+  std::atomic<std::uint32_t> attention{0};
+  std::atomic<std::uint64_t>* cells = nullptr;
+  void* deferred =
+      nullptr;  // core/attachment.cpp: data to free when its object's sections are closed
+  void* caches = nullptr;  // core/uma: this thread's zone caches
+  open_section sections[section_depth];
+
+  // others
+  std::atomic<std::uint32_t> wake{0};  // futex word: a waiter for one of the sections sleeps here
+  std::atomic<pid_t> tid{0};           // 0: the record is free
+  thread_record* next = nullptr;       // constant once linked
+};
+
+inline constexpr std::uint32_t attention_waiter = 1;
+inline constexpr std::uint32_t attention_deferred = 2;
+
+// This thread's record, nullptr before its first section. Initial-exec: one instruction to reach.
+extern __thread thread_record* this_record
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+// This thread's record, enrolling the thread if needed. nullptr: no memory; every caller has a way
+// to go on.
+thread_record* enrol() noexcept;
+
+// All records ever made, newest first.
+thread_record* first_record() noexcept;
+
+// Whether the owner of a record is gone without having given it back (a raw exit, a fork).
+bool owner_is_dead(const thread_record& record) noexcept;
+
+// Called on the ending thread, in order of registration, before its record is given back. At
+// most 4.
+void at_thread_end(void (*fn)(thread_record&)) noexcept;
+
+// In the child of a fork: other threads' records become free, their sections closed. abandoned() is
+// called for each of them first.
+void records_after_fork(void (*abandoned)(thread_record&)) noexcept;
+
+}  // namespace khelp
