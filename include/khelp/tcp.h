@@ -99,8 +99,10 @@ struct khelp_sackhint {
 /// One end of a connection: what its kernel's control block would say, in host order.
 ///
 /// Source   FreeBSD netinet/tcp_var.h struct tcpcb (names). What packets do not tell is estimated:
-///          t_maxseg: the smaller of the two announced MSS, less 12 with timestamps; without a SYN
-///          what an Ethernet would allow. snd_cwnd: bytes in flight, at least one segment.
+///          t_maxseg: the MSS the peer announced, less 12 with timestamps; without a SYN what an
+///          Ethernet would allow. (Not the smaller of both: ends send more than they announce,
+///          where a box on the way clamps one direction.) snd_cwnd: bytes in flight, at least one
+///          segment.
 struct khelp_tcpcb {
   struct khelp_inpcb* t_inpcb;
   struct khelp_osd* osd;      /**< the end's slots: &t_osd */
@@ -216,8 +218,10 @@ KHELP_STATIC_ASSERT(offsetof(struct khelp_tcp_hhook_data, len) == 24 &&
                     "struct khelp_tcp_hhook_data begins with FreeBSD's");
 
 /// The layouts that modules are compiled against; the loader refuses a module that saw others.
-KHELP_EVENT_RECORD(khelp_tcp_hhook_data, struct khelp_tcp_hhook_data, tp, th, to, len, tso, curack,
-                   when_ns, seq, ack, payload, tsval, acked, window, flags, packet, sacks);
+#define KHELP_TCP_HHOOK_DATA_FIELDS                                                              \
+  tp, th, to, len, tso, curack, when_ns, seq, ack, payload, tsval, acked, window, flags, packet, \
+      sacks
+KHELP_EVENT_RECORD(khelp_tcp_hhook_data, struct khelp_tcp_hhook_data, KHELP_TCP_HHOOK_DATA_FIELDS);
 KHELP_EVENT_RECORD(khelp_tcpcb, struct khelp_tcpcb, t_inpcb, osd, t_peer, t_maxseg, t_flags,
                    t_state, snd_una, snd_max, rcv_nxt, snd_wnd, snd_cwnd, t_mss_sent, ts_offset,
                    ts_recent, sackhint, t_osd);
