@@ -1,0 +1,36 @@
+// Single words of C structs (struct khelp_osd and what hangs on it) that several threads read and
+// write. The order is in the name; what pairs with what is said where the word is declared.
+#pragma once
+
+#include <atomic>
+#include <type_traits>
+
+namespace khelp {
+
+template <class T>
+T load_relaxed(const T& word) noexcept {
+  return std::atomic_ref<T>(const_cast<T&>(word)).load(std::memory_order_relaxed);
+}
+
+template <class T>
+T load_acquire(const T& word) noexcept {
+  return std::atomic_ref<T>(const_cast<T&>(word)).load(std::memory_order_acquire);
+}
+
+template <class T>
+void store_relaxed(T& word, std::type_identity_t<T> value) noexcept {
+  std::atomic_ref<T>(word).store(value, std::memory_order_relaxed);
+}
+
+template <class T>
+void store_release(T& word, std::type_identity_t<T> value) noexcept {
+  std::atomic_ref<T>(word).store(value, std::memory_order_release);
+}
+
+// Both an acquire and a release: whoever takes a value out sees what it points to.
+template <class T>
+T exchange(T& word, std::type_identity_t<T> value) noexcept {
+  return std::atomic_ref<T>(word).exchange(value, std::memory_order_acq_rel);
+}
+
+}  // namespace khelp
