@@ -1,0 +1,25 @@
+/// States of an end of a connection (tp->t_state).
+#ifndef KHELP_FREEBSD_NETINET_TCP_FSM_H
+#define KHELP_FREEBSD_NETINET_TCP_FSM_H
+
+#include <netinet/tcp.h>
+
+#define TCPS_CLOSED KHELP_TCPS_CLOSED
+#define TCPS_LISTEN KHELP_TCPS_LISTEN
+#define TCPS_SYN_SENT KHELP_TCPS_SYN_SENT
+#define TCPS_SYN_RECEIVED KHELP_TCPS_SYN_RECEIVED
+#define TCPS_ESTABLISHED KHELP_TCPS_ESTABLISHED
+#define TCPS_CLOSE_WAIT KHELP_TCPS_CLOSE_WAIT
+#define TCPS_FIN_WAIT_1 KHELP_TCPS_FIN_WAIT_1
+#define TCPS_CLOSING KHELP_TCPS_CLOSING
+#define TCPS_LAST_ACK KHELP_TCPS_LAST_ACK
+#define TCPS_FIN_WAIT_2 KHELP_TCPS_FIN_WAIT_2
+#define TCPS_TIME_WAIT KHELP_TCPS_TIME_WAIT
+
+#define TCPS_HAVERCVDSYN(state) ((state) >= TCPS_SYN_RECEIVED)
+#define TCPS_HAVEESTABLISHED(state) ((state) >= TCPS_ESTABLISHED)
+#define TCPS_HAVERCVDFIN(state)                                                          \
+  ((state) >= TCPS_TIME_WAIT || (state) == TCPS_CLOSE_WAIT || (state) == TCPS_CLOSING || \
+   (state) == TCPS_LAST_ACK)
+
+#endif
