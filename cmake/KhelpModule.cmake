@@ -1,0 +1,29 @@
+# khelp_add_helper(NAME SOURCES file… [FREEBSD] [LIBS library…]): a helper module, NAME.so.
+#
+# FREEBSD compiles GNU C against the FreeBSD include root, so that modules written for that kernel
+# build unchanged. The same file serves this tree and, installed, every user's.
+include_guard()
+
+function(khelp_add_helper name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "FREEBSD" "" "SOURCES;LIBS")
+  if(arg_UNPARSED_ARGUMENTS OR NOT arg_SOURCES)
+    message(FATAL_ERROR "khelp_add_helper(${name} SOURCES file… [FREEBSD] [LIBS library…])")
+  endif()
+  add_library(${name} MODULE ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES
+    PREFIX "" SUFFIX ".so"
+    C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  # A unique symbol would pin the module in memory for ever (only g++ makes them).
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
+  if(arg_FREEBSD)
+    set_target_properties(${name} PROPERTIES C_STANDARD 11 C_EXTENSIONS ON)
+    target_link_libraries(${name} PRIVATE khelp::freebsd)
+  else()
+    target_compile_features(${name} PRIVATE cxx_std_20)
+    target_link_libraries(${name} PRIVATE khelp::khelp)
+  endif()
+  target_link_libraries(${name} PRIVATE ${arg_LIBS})
+  if(KHELP_HELPER_DIR)
+    set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${KHELP_HELPER_DIR})
+  endif()
+endfunction()

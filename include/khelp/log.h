@@ -1,0 +1,32 @@
+/// Where the library's own messages go.
+///
+/// The library lives in other people's processes, so it never prints: until a sink is set, messages
+/// are dropped.
+#ifndef KHELP_LOG_H
+#define KHELP_LOG_H
+
+#include <khelp/export.h>
+
+KHELP_BEGIN_DECLS
+
+#define KHELP_LOG_ERROR 3   /**< something is lost: memory, a module that cannot go away */
+#define KHELP_LOG_WARNING 4 /**< worth a person's look: a leak, a limit that was hit */
+#define KHELP_LOG_INFO 6    /**< what happened: loaded, unloaded */
+
+/// Receives one message: a line of words without its newline, valid during the call.
+///
+/// Context  any thread, several at once, perhaps with locks of the library held: it must not call
+///          the library.
+typedef void (*khelp_log_sink)(void* arg, int level, const char* words);
+
+/// Send messages to `sink` from now on; NULL drops them.
+///
+/// Context  any thread, also before main(). A message under way in another thread may still reach
+///          the sink before.
+/// Cost     24 bytes that are never given back, so that messages need no lock.
+/// Errors   ENOMEM: the sink stays as it was.
+KHELP_API int khelp_log_set_sink(khelp_log_sink sink, void* arg);
+
+KHELP_END_DECLS
+
+#endif

@@ -1,0 +1,49 @@
+#include "base/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <new>
+
+namespace khelp {
+namespace {
+
+// Sinks are never freed: a thread that is logging may hold any of them. Each remembers the one
+// before, so that none is a leak.
+struct sink_record {
+  khelp_log_sink sink;
+  void* arg;
+  const sink_record* before;
+};
+
+std::atomic<const sink_record*> current{nullptr};
+
+}  // namespace
+
+void log(int level, std::initializer_list<std::string_view> parts) noexcept {
+  const sink_record* to = current;
+  if (to == nullptr || to->sink == nullptr)
+    return;
+  std::array<char, 512> line;
+  char* end = line.data();
+  for (std::string_view part : parts) {
+    const std::size_t room = static_cast<std::size_t>(line.data() + line.size() - 1 - end);
+    end = std::copy_n(part.data(), std::min(part.size(), room), end);
+  }
+  *end = '\0';
+  const int saved = errno;
+  to->sink(to->arg, level, line.data());
+  errno = saved;
+}
+
+}  // namespace khelp
+
+extern "C" int khelp_log_set_sink(khelp_log_sink sink, void* arg) {
+  auto* made = new (std::nothrow) khelp::sink_record{sink, arg, khelp::current};
+  if (made == nullptr)
+    return ENOMEM;
+  while (!khelp::current.compare_exchange_weak(made->before, made)) {
+  }
+  return 0;
+}

@@ -1,0 +1,40 @@
+#include "base/log.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using messages = std::vector<std::pair<int, std::string>>;
+
+void keep(void* arg, int level, const char* words) {
+  static_cast<messages*>(arg)->emplace_back(level, words);
+  errno = EIO;
+}
+
+TEST(log, is_silent_until_a_sink_is_set_and_again_after_it_is_taken_away) {
+  messages got;
+  khelp::log(KHELP_LOG_ERROR, {"nobody listens"});
+  ASSERT_EQ(khelp_log_set_sink(keep, &got), 0);
+  khelp::log(KHELP_LOG_INFO, {"ertt", ": ", "loaded"});
+  ASSERT_EQ(khelp_log_set_sink(nullptr, nullptr), 0);
+  khelp::log(KHELP_LOG_ERROR, {"nobody listens"});
+  EXPECT_EQ(got, (messages{{KHELP_LOG_INFO, "ertt: loaded"}}));
+}
+
+TEST(log, cuts_a_long_line_and_leaves_errno_alone) {
+  messages got;
+  ASSERT_EQ(khelp_log_set_sink(keep, &got), 0);
+  errno = ENOENT;
+  khelp::log(KHELP_LOG_WARNING, {std::string(500, 'a'), std::string(500, 'b'), "c"});
+  EXPECT_EQ(errno, ENOENT);
+  ASSERT_EQ(khelp_log_set_sink(nullptr, nullptr), 0);
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0].second, std::string(500, 'a') + std::string(11, 'b'));
+}
+
+}  // namespace
