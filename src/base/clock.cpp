@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <ctime>
 
 #include <khelp/clock.h>
