@@ -1,0 +1,303 @@
+#include <algorithm>
+
+#include "host/elf_image.hpp"
+
+/// The dynamic section and what it names: strings, needed libraries, symbols.
+
+namespace khelp::elf {
+
+namespace {
+
+struct tag_name {
+  std::int64_t tag;
+  std::string_view name;
+};
+
+/// Entries that may stand once: the dynamic linker keeps the last one without a word.
+constexpr tag_name single_tags[] = {
+    {DT_PLTRELSZ, "DT_PLTRELSZ"},
+    {DT_PLTGOT, "DT_PLTGOT"},
+    {DT_HASH, "DT_HASH"},
+    {DT_STRTAB, "DT_STRTAB"},
+    {DT_SYMTAB, "DT_SYMTAB"},
+    {DT_RELA, "DT_RELA"},
+    {DT_RELASZ, "DT_RELASZ"},
+    {DT_RELAENT, "DT_RELAENT"},
+    {DT_STRSZ, "DT_STRSZ"},
+    {DT_SYMENT, "DT_SYMENT"},
+    {DT_INIT, "DT_INIT"},
+    {DT_FINI, "DT_FINI"},
+    {DT_SONAME, "DT_SONAME"},
+    {DT_PLTREL, "DT_PLTREL"},
+    {DT_JMPREL, "DT_JMPREL"},
+    {DT_INIT_ARRAY, "DT_INIT_ARRAY"},
+    {DT_FINI_ARRAY, "DT_FINI_ARRAY"},
+    {DT_INIT_ARRAYSZ, "DT_INIT_ARRAYSZ"},
+    {DT_FINI_ARRAYSZ, "DT_FINI_ARRAYSZ"},
+    {DT_FLAGS, "DT_FLAGS"},
+    {DT_FLAGS_1, "DT_FLAGS_1"},
+    {DT_GNU_HASH, "DT_GNU_HASH"},
+    {DT_RELACOUNT, "DT_RELACOUNT"},
+    {DT_RELR, "DT_RELR"},
+    {DT_RELRSZ, "DT_RELRSZ"},
+    {DT_RELRENT, "DT_RELRENT"},
+    {DT_VERSYM, "DT_VERSYM"},
+    {DT_VERNEED, "DT_VERNEED"},
+    {DT_VERNEEDNUM, "DT_VERNEEDNUM"},
+    {DT_VERDEF, "DT_VERDEF"},
+    {DT_VERDEFNUM, "DT_VERDEFNUM"},
+};
+
+/// Entries that change how other files are searched or bound, or that a helper has no use for.
+constexpr struct {
+  std::int64_t tag;
+  std::string_view problem;
+} refused_tags[] = {
+    {DT_RPATH, "it carries a search path (DT_RPATH)"},
+    {DT_RUNPATH, "it carries a search path (DT_RUNPATH)"},
+    {DT_TEXTREL, "its code needs relocation (DT_TEXTREL; build with -fPIC)"},
+    {DT_REL, "it has relocations without addends (DT_REL)"},
+    {DT_FILTER, "it is a filter for another library (DT_FILTER)"},
+    {DT_AUXILIARY, "it is a filter for another library (DT_AUXILIARY)"},
+    {DT_AUDIT, "it asks for an audit library (DT_AUDIT)"},
+    {DT_DEPAUDIT, "it asks for an audit library (DT_DEPAUDIT)"},
+};
+
+/// What a helper may be linked with: the C and C++ run-time, the sanitizers', and libkhelp itself.
+/// A name that ends in '*' stands for all names that begin so.
+constexpr std::string_view allowed_libraries[] = {
+    "libc.so.6",      "libm.so.6",      "libpthread.so.0",      "libdl.so.2",
+    "librt.so.1",     "libgcc_s.so.1",  "libstdc++.so.6",       "libc++.so.1",
+    "libc++abi.so.1", "libunwind.so.1", "ld-linux-x86-64.so.2", "linux-vdso.so.1",
+    "libkhelp.so",    "libkhelp.so.*",  "libasan.so.*",         "libubsan.so.*",
+    "libtsan.so.*",   "liblsan.so.*",   "libclang_rt.*",
+};
+
+bool library_is_allowed(std::string_view name) {
+  return std::any_of(std::begin(allowed_libraries), std::end(allowed_libraries),
+                     [name](std::string_view allowed) {
+                       if (!allowed.ends_with('*'))
+                         return name == allowed;
+                       allowed.remove_suffix(1);
+                       return name.starts_with(allowed);
+                     });
+}
+
+bool read_entries(image& elf) {
+  const Elf64_Phdr& segment = *elf.dynamic_segment;
+  for (std::uint64_t at = 0; at + sizeof(Elf64_Dyn) <= segment.p_filesz; at += sizeof(Elf64_Dyn)) {
+    const Elf64_Dyn entry = *elf.file.read<Elf64_Dyn>(segment.p_offset + at);
+    if (entry.d_tag == DT_NULL)
+      return true;
+    elf.dynamic.push_back(entry);
+  }
+  elf.problem("the dynamic section is not closed");
+  return false;
+}
+
+void check_single_tags(image& elf) {
+  for (const tag_name& single : single_tags) {
+    const auto count = std::count_if(elf.dynamic.begin(), elf.dynamic.end(),
+                                     [&](const auto& entry) { return entry.d_tag == single.tag; });
+    if (count > 1)
+      elf.problem("there are ", count, " entries ", single.name);
+  }
+}
+
+void check_flags(image& elf) {
+  const std::uint64_t flags = elf.value_of(DT_FLAGS).value_or(0);
+  const std::uint64_t flags_1 = elf.value_of(DT_FLAGS_1).value_or(0);
+  if ((flags & DF_TEXTREL) != 0 && !elf.value_of(DT_TEXTREL))
+    elf.problem("its code needs relocation (DF_TEXTREL; build with -fPIC)");
+  if ((flags_1 & DF_1_PIE) != 0)
+    elf.problem("it is a program, not a shared object (DF_1_PIE)");
+  if ((flags_1 & DF_1_NOOPEN) != 0)
+    elf.problem("it forbids being loaded (DF_1_NOOPEN)");
+  if ((flags_1 & DF_1_NODELETE) != 0)
+    elf.report.summary.permanent.emplace_back("it forbids being unloaded (DF_1_NODELETE)");
+}
+
+/// One section says the same as the segment; tools read the one, the dynamic linker the other.
+void check_dynamic_section(image& elf) {
+  const Elf64_Phdr& segment = *elf.dynamic_segment;
+  std::size_t found = 0;
+  for (const Elf64_Shdr& section : elf.sections) {
+    if (section.sh_type != SHT_DYNAMIC)
+      continue;
+    found++;
+    if (section.sh_addr != segment.p_vaddr || section.sh_offset != segment.p_offset ||
+        section.sh_size != segment.p_filesz)
+      elf.problem("the section .dynamic and the segment PT_DYNAMIC differ");
+  }
+  if (found != 1)
+    elf.problem("there are ", found, " dynamic sections, not one");
+}
+
+bool read_strings(image& elf) {
+  const std::optional<std::uint64_t> address = elf.value_of(DT_STRTAB);
+  const std::optional<std::uint64_t> size = elf.value_of(DT_STRSZ);
+  const std::optional<std::uint64_t> place =
+      address && size ? elf.place(*address, *size) : std::nullopt;
+  if (!place || *size == 0) {
+    elf.problem("the dynamic string table cannot be read");
+    return false;
+  }
+  elf.strings = {*place, *size};
+  elf.text_budget = *size * 16 + 65536;
+  elf.linker_tables.push_back({*address, *size});
+  if (*elf.file.read<char>(*place) != 0 || *elf.file.read<char>(*place + *size - 1) != 0)
+    elf.problem("the dynamic string table is not terminated");
+  return true;
+}
+
+/// The dynamic section does not tell how many symbols there are; the section header does.
+bool read_symbols(image& elf) {
+  const std::optional<std::uint64_t> address = elf.value_of(DT_SYMTAB);
+  const auto section = std::find_if(elf.sections.begin(), elf.sections.end(),
+                                    [](const auto& s) { return s.sh_type == SHT_DYNSYM; });
+  if (!address || section == elf.sections.end() || section->sh_addr != *address) {
+    elf.problem("the dynamic symbol table has no section header of its own");
+    return false;
+  }
+  const std::optional<std::uint64_t> place = elf.place(*address, section->sh_size);
+  if (!place || section->sh_size == 0 || section->sh_size % sizeof(Elf64_Sym) != 0 ||
+      elf.value_of(DT_SYMENT).value_or(0) != sizeof(Elf64_Sym)) {
+    elf.problem("the dynamic symbol table cannot be read");
+    return false;
+  }
+  elf.symbols = {*place, section->sh_size};
+  elf.symbol_count = section->sh_size / sizeof(Elf64_Sym);
+  elf.linker_tables.push_back({*address, section->sh_size});
+  return true;
+}
+
+/// Functions that leave an address of the helper's code with the C library for later, where nothing
+/// takes it back when the helper goes.
+constexpr std::pair<std::string_view, std::string_view> keepers[] = {
+    {"__cxa_thread_atexit", "a thread that ends later runs its thread_local destructors"},
+    {"__cxa_thread_atexit_impl", "a thread that ends later runs its thread_local destructors"},
+    {"pthread_key_create", "a thread that ends later runs the destructor of its pthread key"},
+    {"tss_create", "a thread that ends later runs the destructor of its thread key"},
+    {"__cxa_at_quick_exit", "quick_exit runs a function of it"},
+    {"signal", "a signal handler of it may be installed"},
+    {"sigaction", "a signal handler of it may be installed"},
+};
+
+/// Symbols that the dynamic linker makes the same in all files, and so keeps.
+struct unique_symbols {
+  std::uint64_t count = 0;
+  std::string first;
+};
+
+void note_import(image& elf, const Elf64_Sym& symbol) {
+  for (const auto& [function, why] : keepers) {
+    if (elf.dynamic_text_is(symbol.st_name, function))
+      elf.report.summary.permanent.push_back(sentence(why, " (it calls ", function, ")"));
+  }
+}
+
+/// A defined symbol that it passes over is bound to another file's, or to nothing.
+bool dynamic_linker_knows(const Elf64_Sym& symbol) {
+  const unsigned type = ELF64_ST_TYPE(symbol.st_info);
+  const unsigned bind = ELF64_ST_BIND(symbol.st_info);
+  if (bind == STB_LOCAL)
+    return true;
+  if (bind != STB_GLOBAL && bind != STB_WEAK && bind != STB_GNU_UNIQUE)
+    return false;
+  if (symbol.st_value == 0 && symbol.st_shndx != SHN_ABS && type != STT_TLS)
+    return false;
+  return type == STT_NOTYPE || type == STT_OBJECT || type == STT_FUNC || type == STT_COMMON ||
+         type == STT_TLS;
+}
+
+void check_symbol(image& elf, std::uint64_t index, const Elf64_Sym& symbol,
+                  repeated_problem& problems, unique_symbols& unique) {
+  if (symbol.st_name >= elf.strings.size)
+    return problems.add("symbol ", index, " has a name outside the string table");
+  if (symbol.st_shndx == SHN_UNDEF)
+    return note_import(elf, symbol);
+
+  const unsigned type = ELF64_ST_TYPE(symbol.st_info);
+  const auto refuse = [&](std::string_view why) {
+    problems.add("symbol ", elf.name_for_people(symbol.st_name), why);
+  };
+  if (type == STT_GNU_IFUNC)
+    return refuse(" is chosen by code that runs while it is loaded (IFUNC)");
+  if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE && unique.count++ == 0)
+    unique.first = elf.name_for_people(symbol.st_name);
+  if (!dynamic_linker_knows(symbol))
+    return refuse(" is of a kind that the dynamic linker overlooks");
+  if (symbol.st_shndx == SHN_ABS || type == STT_SECTION)
+    return;
+  if (symbol.st_shndx >= SHN_LORESERVE || symbol.st_shndx >= elf.sections.size())
+    return refuse(" belongs to a section that does not exist");
+  if (type == STT_TLS) {
+    const std::uint64_t room = elf.tls_segment ? elf.tls_segment->p_memsz : 0;
+    if (symbol.st_value > room || symbol.st_size > room - symbol.st_value)
+      refuse(" lies outside the thread-local data");
+  } else if (elf.load_in_memory(symbol.st_value, 0) == nullptr) {
+    refuse(" lies outside every mapped segment");
+  }
+}
+
+void tell_unique(image& elf, const unique_symbols& unique) {
+  if (unique.count == 0)
+    return;
+  std::string reason = "the dynamic linker keeps " + unique.first;
+  if (unique.count > 1)
+    reason += sentence(" and ", unique.count - 1, " more");
+  reason += " for ever (STB_GNU_UNIQUE; build with -fno-gnu-unique)";
+  elf.report.summary.permanent.push_back(std::move(reason));
+}
+
+}  // namespace
+
+bool read_dynamic(image& elf) {
+  if (!elf.dynamic_segment)
+    return false;
+  if (!read_entries(elf))
+    return false;
+  elf.linker_tables.push_back({elf.dynamic_segment->p_vaddr, elf.dynamic_segment->p_memsz});
+  check_single_tags(elf);
+  check_dynamic_section(elf);
+  check_flags(elf);
+  for (const auto& refused : refused_tags) {
+    if (elf.value_of(refused.tag))
+      elf.problem(refused.problem);
+  }
+  const bool strings = read_strings(elf);
+  const bool symbols = read_symbols(elf);
+  return strings && symbols;
+}
+
+void read_needed(image& elf) {
+  repeated_problem refused(elf.report.problems, "libraries");
+  for (const Elf64_Dyn& entry : elf.dynamic) {
+    if (entry.d_tag != DT_NEEDED && entry.d_tag != DT_SONAME)
+      continue;
+    const std::optional<std::string_view> name = elf.dynamic_text(entry.d_un.d_val);
+    if (!name) {
+      refused.add("the name of a library lies outside the string table");
+    } else if (entry.d_tag == DT_SONAME) {
+      elf.report.summary.soname = *name;
+      if (library_is_allowed(*name))
+        elf.problem("it takes the name of a system library: ", quoted(*name));
+    } else {
+      elf.report.summary.needed.emplace_back(*name);
+      if (!library_is_allowed(*name))
+        refused.add("it needs ", quoted(*name), ", which a helper may not bring along");
+    }
+  }
+  refused.close();
+}
+
+void check_symbols(image& elf) {
+  repeated_problem problems(elf.report.problems, "symbols");
+  unique_symbols unique;
+  for (std::uint64_t i = 1; i < elf.symbol_count; i++)
+    check_symbol(elf, i, *elf.symbol(i), problems, unique);
+  problems.close();
+  tell_unique(elf, unique);
+}
+
+}  // namespace khelp::elf

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <khelp/result.hpp>
+
+/// Before the dynamic linker sees a helper's file, every structure that it would follow is followed
+/// here first, with bounds. The linker itself does not check: a cut or damaged file kills the
+/// process inside dlopen (a signal, or an exit by assertion), and a constructor or an IFUNC
+/// resolver runs before dlopen returns. So the file is judged from its bytes, all problems at once.
+///
+/// What this promises: no input makes the reader crash, hang or read outside the span; a file that
+/// was cut anywhere is refused; a file without problems gives the linker no table, string, index or
+/// relocation that leads outside what it maps. What it cannot promise: that the code and data in a
+/// sound structure are the ones their author built (that is the signature's part).
+///
+/// Read: ELF64, little endian, x86-64, shared objects with section headers.
+
+namespace khelp {
+
+struct elf_segment {
+  std::uint32_t type;
+  std::uint32_t flags;
+  std::uint64_t offset;
+  std::uint64_t file_size;
+  std::uint64_t address;
+  std::uint64_t memory_size;
+  std::uint64_t alignment;
+};
+
+struct elf_section {
+  std::string name;
+  std::uint32_t type;
+  std::uint64_t flags;
+  std::uint64_t offset;  // in the file; meaningless for a section without bytes (SHT_NOBITS)
+  std::uint64_t address;
+  std::uint64_t size;
+};
+
+/// What the file says about itself. Complete only when the report has no problems.
+struct elf_summary {
+  std::vector<elf_segment> segments;
+  std::vector<elf_section> sections;
+  std::vector<std::string> needed;
+  std::string soname;
+  std::string build_id;                // lower-case hexadecimal, empty when there is none
+  std::vector<std::string> permanent;  // why the mapping can never be removed; empty: it can
+  std::uint64_t memory_size = 0;       // from the first mapped page to the end of the last
+};
+
+struct elf_report {
+  elf_summary summary;
+  std::vector<std::string> problems;  // each a sentence; empty: the file may be loaded
+
+  bool sound() const noexcept { return problems.empty(); }
+};
+
+/// Judge a file from its bytes.
+///
+/// Cost     linear in the size of the file; memory at most a small multiple of its tables.
+/// Errors   ENOMEM. What is wrong with the file is not an error here but the report's problems.
+result<elf_report> read_elf(std::span<const std::byte> file) noexcept;
+
+/// The one section of that name that has bytes in the file; none when it is missing or there are
+/// several.
+const elf_section* find_section(const elf_summary& summary, std::string_view name) noexcept;
+
+/// The bytes of a section of a sound file.
+std::span<const std::byte> section_bytes(std::span<const std::byte> file,
+                                         const elf_section& section) noexcept;
+
+}  // namespace khelp
