@@ -129,7 +129,7 @@ struct khelp_tcpcb {
   struct khelp_osd t_osd;
 };
 
-/// A TCP header. Byte order: the table above. th_x2 and th_off as on the wire.
+/// A TCP header. Byte order: by point, see above. th_x2 and th_off as on the wire.
 struct khelp_tcphdr {
   uint16_t th_sport;
   uint16_t th_dport;
@@ -149,8 +149,8 @@ KHELP_STATIC_ASSERT(sizeof(struct khelp_tcphdr) == 20 &&
                         offsetof(struct khelp_tcphdr, th_flags) == 13,
                     "struct khelp_tcphdr is laid out as on the wire");
 
-/// A segment's options. Byte order of to_tsval and to_tsecr: the table above; the rest is in host
-/// order.
+/// A segment's options. Byte order of to_tsval and to_tsecr: by point, see above; the rest is in
+/// host order.
 ///
 /// to_tsval and to_tsecr are observer's time in milliseconds (khelp_clock_ticks()), since helpers
 /// subtract them from it: a TSval stands for the millisecond in which the capture first showed it.
@@ -175,16 +175,13 @@ struct khelp_tcp_range {
 
 /// What both points pass as ctx_data. Borrowed: valid during the call.
 ///
-/// Shape    the first 40 bytes are FreeBSD's struct tcp_hhook_data; `curack` is the segment's ACK
-/// in host
-///          order. The object (hosd) is the end's slots: tp->osd.
-/// Context  the replaying thread; its clock (clock.h) stands at when_ns. Hooks may change
-/// tp->t_flags'
-///          TF_TSO; everything else is the subsystem's.
+/// Shape    the first 40 bytes are FreeBSD's struct tcp_hhook_data. curack: the segment's ACK in
+///          host order. The object (hosd) is the end's slots: tp->osd.
+/// Context  the replaying thread; its clock (clock.h) stands at when_ns. Hooks may change TF_TSO in
+///          tp->t_flags; everything else is the subsystem's.
 /// Source   FreeBSD netinet/tcp_var.h, and its call sites in tcp_input.c and tcp_output.c. There
-/// EST_IN
-///          leaves len, tso and curack undefined (here: 0, 0, set) and pure in-sequence data skips
-///          the point.
+///          EST_IN leaves len, tso and curack undefined (here: 0, 0, set), and pure in-sequence
+///          data skips the point.
 struct khelp_tcp_hhook_data {
   struct khelp_tcpcb* tp;
   struct khelp_tcphdr* th;
@@ -201,9 +198,8 @@ struct khelp_tcp_hhook_data {
   uint32_t resent;   /**< how many of them the capture had shown before */
   uint32_t tsval;    /**< as on the wire; KHELP_TOF_TS in to->to_flags says whether there are any */
   uint32_t tsecr;
-  uint32_t
-      acked; /**< bytes that `ack` newly acknowledges at the receiving end (SYN, FIN included) */
-  uint32_t sacked;  /**< bytes that its SACK blocks newly acknowledge */
+  uint32_t acked;   /**< sequence numbers newly acknowledged (SYN and FIN count one each) */
+  uint32_t sacked;  /**< bytes newly acknowledged by SACK blocks only */
   uint16_t window;  /**< unscaled */
   uint8_t flags;    /**< KHELP_TH_... */
   uint8_t nsacks;   /**< valid entries of sacks, in the order of the wire, D-SACK included */

@@ -1,0 +1,73 @@
+/// From the bytes of a frame to a TCP segment. Pure: no state, no clock, nothing is read beyond
+/// what was captured, whatever the headers claim.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include <khelp/tcp.h>
+
+#include "subsystem/tcp/link_layer.hpp"
+
+namespace khelp::tcp {
+
+/// A TCP option list, as far as it was captured and well formed. Host order.
+struct segment_options {
+  uint32_t present = 0;  ///< KHELP_TOF_...
+  uint32_t tsval = 0;
+  uint32_t tsecr = 0;
+  uint16_t mss = 0;
+  uint8_t window_scale = 0;
+  uint8_t sack_count = 0;
+  const uint8_t* raw_sacks = nullptr;  ///< in the frame; sack_count blocks
+  std::array<khelp_tcp_range, KHELP_TCP_MAX_SACKS> sacks{};
+  bool damaged = false;  ///< an option's length is impossible; those behind it were not read
+};
+
+/// A TCP segment. Host order; the addresses are as on the wire, IPv4 in the first 4 bytes.
+struct segment {
+  std::array<uint8_t, 16> source{};
+  std::array<uint8_t, 16> destination{};
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+  uint8_t ip_version = 0;     ///< 4 or 6
+  uint8_t flags = 0;          ///< KHELP_TH_...
+  uint8_t header_words = 0;   ///< th_off
+  uint8_t reserved_bits = 0;  ///< th_x2
+  uint16_t vlan = 0;          ///< outermost VLAN id; 0: untagged
+  uint16_t window = 0;
+  uint16_t checksum = 0;
+  uint16_t urgent = 0;
+  khelp_tcp_seq seq = 0;
+  khelp_tcp_seq ack = 0;
+  uint32_t payload = 0;  ///< bytes, from the IP header's lengths: the snap length does not matter
+  uint32_t shown = 0;    ///< of these, how many the frame's own length leaves room for
+  segment_options options;
+
+  bool has(uint8_t flag) const { return (flags & flag) != 0; }
+};
+
+enum class verdict : uint8_t {
+  tcp,        ///< a segment
+  not_tcp,    ///< something else, or a later fragment
+  malformed,  ///< its headers contradict themselves, or were not captured
+};
+
+struct decoded {
+  verdict what;
+  const char* why;  ///< for malformed frames, in words; else ""
+};
+
+/// Look for a TCP segment in a frame.
+///
+/// Shape    captured: the bytes at hand. length: what the frame measured on the wire; a larger
+/// value than
+///          captured.size() means the rest was cut by the snap length. out: filled for verdict::tcp
+///          only. A first fragment with a whole TCP header is a segment with the payload it
+///          carries. A frame shorter than its IPv4 packet was cut by a tool that forgot the
+///          original length if the header's checksum is right, and is malformed if not.
+/// Cost     no allocation.
+decoded decode(link_layer link, std::span<const uint8_t> captured, uint32_t length, segment& out);
+
+}  // namespace khelp::tcp

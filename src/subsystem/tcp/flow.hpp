@@ -1,0 +1,92 @@
+/// A connection as the subsystem keeps it: two ends, each with its control block and its
+/// statistics.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <khelp/tcp.h>
+
+#include "subsystem/tcp/range_set.hpp"
+#include "subsystem/tcp/timestamps.hpp"
+
+namespace khelp::tcp {
+
+/// What one end sent.
+struct direction_stats {
+  uint64_t segments = 0;       ///< all of them, pure ACKs and RSTs included
+  uint64_t data_segments = 0;  ///< with payload, retransmissions included
+  uint64_t bytes = 0;          ///< payload, retransmissions included
+  uint64_t retransmitted = 0;  ///< segments sent again: payload (is_resent()), SYN or FIN
+  int64_t first_ns = 0;        ///< time of the first segment; meaningful once segments is not 0
+  int64_t last_ns = 0;
+};
+
+/// One end, named after the data it sends.
+struct end {
+  khelp_tcpcb block{};
+  khelp_inpcb who{};
+  direction_stats stats;
+  timestamp_map stamps;  ///< of the TSvals this end sends
+  range_set sacked;      ///< what the peer holds beyond snd_una
+  range_set unseen;      ///< what the capture did not show between lowest and snd_max
+
+  khelp_tcp_seq lowest = 0;   ///< lowest sequence number known of this end; meaningful once known
+  khelp_tcp_seq fin_end = 0;  ///< the number after its FIN; meaningful once fin_seen
+  khelp_tcp_seq latest_ack = 0;
+  uint32_t duplicate_acks = 0;  ///< times latest_ack was repeated
+  int64_t latest_ack_ns = 0;
+  int64_t advanced_ns = 0;  ///< when snd_max last grew
+  khelp_tcp_seq probe = 0;  ///< the byte that probed a closed window; meaningful once probed
+  bool probed = false;
+  bool known = false;  ///< its sequence numbers are: it sent something, or the peer acknowledged
+  bool sent = false;   ///< it sent something
+  bool syn_seen = false;
+  bool fin_seen = false;
+  bool scale_seen = false;
+  bool sends_timestamps = false;
+  bool sends_super_segments = false;
+};
+
+/// How far a connection has come, which decides how long silence is taken for life.
+enum class stage : uint8_t {
+  opening,  ///< SYNs only
+  open,
+  ending,  ///< both FINs acknowledged, or reset: late segments may still come
+};
+constexpr size_t stages = 3;
+
+/// Who talks to whom: the two (address, port) pairs in ascending order, so that both directions
+/// agree.
+struct flow_key {
+  std::array<uint8_t, 16> low_address{};
+  std::array<uint8_t, 16> high_address{};
+  uint16_t low_port = 0;
+  uint16_t high_port = 0;
+  uint32_t instance = 0;
+
+  bool operator==(const flow_key&) const = default;
+};
+
+struct flow {
+  std::array<end, 2> ends;  ///< ends[0] was seen sending first
+  flow_key key;
+  uint64_t hash = 0;
+  uint8_t low_end = 0;       ///< which end has key.low_address and key.low_port
+  bool with_itself = false;  ///< one socket connected to itself: ends[0] is both ends
+  bool reset = false;
+  stage how_far = stage::opening;
+  int64_t began_ns = 0;      ///< capture time of its first segment
+  int64_t syn_ns = 0;        ///< of the first SYN; meaningful if one was seen
+  int64_t handshake_ns = 0;  ///< from SYN to the ACK of its answer; 0: not seen
+  int64_t active_ns = 0;     ///< the table's clock at its latest segment
+  int64_t queued_ns = 0;     ///< the table's clock when it was put at its queue's tail
+  flow* next = nullptr;      ///< queue of its stage, or free list
+  flow* previous = nullptr;
+
+  bool opened() const { return ends[0].syn_seen || ends[1].syn_seen; }
+};
+
+static_assert(sizeof(flow) <= 1024, "a live connection is promised to cost less than 1.5 kB");
+
+}  // namespace khelp::tcp

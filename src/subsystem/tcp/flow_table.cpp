@@ -1,0 +1,205 @@
+#include "subsystem/tcp/flow_table.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <random>
+#include <type_traits>
+
+namespace khelp::tcp {
+
+namespace {
+
+constexpr size_t first_slots = 1024;
+
+/// Both halves of a 128-bit product, folded.
+uint64_t fold(uint64_t a, uint64_t b) {
+  __extension__ using wide = unsigned __int128;
+  const wide product = static_cast<wide>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+uint64_t random_seed() {
+  std::random_device source;
+  return static_cast<uint64_t>(source()) << 32 | source();
+}
+
+}  // namespace
+
+segment_key key_of(const segment& seg, uint32_t instance) {
+  const int order = std::memcmp(seg.source.data(), seg.destination.data(), seg.source.size());
+  const bool same_host = order == 0;
+  const bool from_high = order > 0 || (same_host && seg.source_port > seg.destination_port);
+  segment_key found;
+  found.from_high = from_high;
+  found.with_itself = same_host && seg.source_port == seg.destination_port;
+  found.key.low_address = from_high ? seg.destination : seg.source;
+  found.key.high_address = from_high ? seg.source : seg.destination;
+  found.key.low_port = from_high ? seg.destination_port : seg.source_port;
+  found.key.high_port = from_high ? seg.source_port : seg.destination_port;
+  found.key.instance = instance;
+  return found;
+}
+
+flow_table::flow_table(const flow_limits& limits)
+    : limits_(limits), seed_(random_seed() | 1), slots_(first_slots) {
+  grow_pool();
+}
+
+flow_table::~flow_table() {
+  while (flow* left = any())
+    erase(*left);
+}
+
+void flow_table::tick(int64_t when_ns) {
+  constexpr int64_t longest_step_ns = 60'000'000'000;
+  if (latest_ns_ && when_ns > *latest_ns_)
+    now_ns_ += std::min(when_ns - *latest_ns_, longest_step_ns);
+  latest_ns_ = when_ns;
+}
+
+uint64_t flow_table::hash_of(const flow_key& key) const {
+  static_assert(std::has_unique_object_representations_v<flow_key> && sizeof(flow_key) == 40);
+  std::array<uint64_t, 5> words;
+  std::memcpy(words.data(), &key, sizeof key);
+  uint64_t hash = fold(words[0] ^ seed_, words[1] ^ 0x9e3779b97f4a7c15);
+  hash ^= fold(words[2] ^ seed_, words[3] ^ 0xd6e8feb86659fd93);
+  return fold(hash ^ words[4], 0xa0761d6478bd642f ^ seed_);
+}
+
+flow* flow_table::find(const flow_key& key, uint64_t hash) {
+  const auto tag = static_cast<uint32_t>(hash >> 32);
+  for (size_t i = home_of(hash); slots_[i].owner != nullptr; i = (i + 1) & (slots_.size() - 1)) {
+    if (slots_[i].hash == tag && slots_[i].owner->key == key)
+      return slots_[i].owner;
+  }
+  return nullptr;
+}
+
+void flow_table::place(flow& f) {
+  size_t i = home_of(f.hash);
+  while (slots_[i].owner != nullptr)
+    i = (i + 1) & (slots_.size() - 1);
+  slots_[i] = slot{static_cast<uint32_t>(f.hash >> 32), &f};
+}
+
+void flow_table::grow_index() {
+  std::vector<slot> old(slots_.size() * 2);
+  old.swap(slots_);
+  for (const slot& s : old) {
+    if (s.owner != nullptr)
+      place(*s.owner);
+  }
+}
+
+void flow_table::grow_pool() {
+  chunks_.push_back(std::make_unique_for_overwrite<chunk>());
+  std::byte* memory = chunks_.back()->memory;
+  for (size_t i = chunk_flows; i-- > 0;) {
+    flow* empty = new (memory + i * sizeof(flow)) flow;
+    empty->next = free_;
+    free_ = empty;
+  }
+}
+
+flow& flow_table::insert(const flow_key& key, uint64_t hash) {
+  if ((count_ + 1) * 2 > slots_.size())
+    grow_index();
+  if (free_ == nullptr)
+    grow_pool();
+  flow& fresh = *free_;
+  free_ = fresh.next;
+  fresh.next = nullptr;
+  fresh.key = key;
+  fresh.hash = hash;
+  fresh.active_ns = now_ns_;
+  place(fresh);
+  enqueue(fresh);
+  ++count_;
+  return fresh;
+}
+
+void flow_table::erase(flow& gone) {
+  size_t hole = home_of(gone.hash);
+  while (slots_[hole].owner != &gone)
+    hole = (hole + 1) & (slots_.size() - 1);
+  // Slots that were pushed past the hole move into it, so that no search stops early.
+  for (size_t i = (hole + 1) & (slots_.size() - 1); slots_[i].owner != nullptr;
+       i = (i + 1) & (slots_.size() - 1)) {
+    const size_t home = home_of(slots_[i].owner->hash);
+    const size_t distance_from_home = (i - home) & (slots_.size() - 1);
+    const size_t distance_from_hole = (i - hole) & (slots_.size() - 1);
+    if (distance_from_home >= distance_from_hole) {
+      slots_[hole] = slots_[i];
+      hole = i;
+    }
+  }
+  slots_[hole] = slot{};
+
+  dequeue(gone);
+  --count_;
+  gone.~flow();
+  flow* empty = new (&gone) flow;
+  empty->next = free_;
+  free_ = empty;
+}
+
+void flow_table::enqueue(flow& f) {
+  queue& q = queue_of(f.how_far);
+  ++q.length;
+  f.queued_ns = now_ns_;
+  f.next = nullptr;
+  f.previous = q.tail;
+  (q.tail != nullptr ? q.tail->next : q.head) = &f;
+  q.tail = &f;
+}
+
+void flow_table::dequeue(flow& f) {
+  queue& q = queue_of(f.how_far);
+  --q.length;
+  (f.previous != nullptr ? f.previous->next : q.head) = f.next;
+  (f.next != nullptr ? f.next->previous : q.tail) = f.previous;
+  f.next = f.previous = nullptr;
+}
+
+void flow_table::set_stage(flow& f, stage how_far) {
+  if (f.how_far == how_far)
+    return;
+  dequeue(f);
+  f.how_far = how_far;
+  enqueue(f);
+}
+
+/// A queue's head was queued first, but may have been active since: then it goes to the tail.
+flow* flow_table::next_silent() {
+  for (queue& q : queues_) {
+    while (q.head != nullptr) {
+      flow& oldest = *q.head;
+      const int64_t limit = limits_.of(oldest.how_far);
+      if (now_ns_ - oldest.queued_ns <= limit)
+        break;
+      if (now_ns_ - oldest.active_ns > limit)
+        return &oldest;
+      dequeue(oldest);
+      enqueue(oldest);
+    }
+  }
+  return nullptr;
+}
+
+flow* flow_table::in_the_way() {
+  if (queue_of(stage::opening).length >= limits_.opening_flows)
+    return queue_of(stage::opening).head;
+  return count_ >= limits_.flows ? any() : nullptr;
+}
+
+/// Those that matter least first.
+flow* flow_table::any() {
+  for (const stage how_far : {stage::ending, stage::opening, stage::open}) {
+    if (flow* head = queue_of(how_far).head)
+      return head;
+  }
+  return nullptr;
+}
+
+}  // namespace khelp::tcp

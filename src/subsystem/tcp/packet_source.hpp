@@ -1,0 +1,39 @@
+/// Where packets come from.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <khelp/result.hpp>
+
+#include "subsystem/tcp/link_layer.hpp"
+
+namespace khelp::tcp {
+
+/// One packet as a source delivers it.
+struct frame {
+  std::span<const uint8_t> captured;  ///< borrowed until the source's next packet
+  uint32_t length = 0;                ///< what it measured on the wire, at least captured.size()
+  int64_t when_ns = 0;                ///< nanoseconds since 1970
+};
+
+/// A file, a stream or an interface, read packet by packet.
+class packet_source {
+ public:
+  virtual ~packet_source() = default;
+
+  /// The next packet; false: there are no more.
+  /// Errors  EIO the source is damaged from here on: where and how, in words.
+  virtual result<bool> next(frame& packet) = 0;
+
+  virtual link_layer link() const = 0;
+  /// For people: "EN10MB", "LINUX_SLL2" …
+  virtual const std::string& link_name() const = 0;
+  /// The file or interface, as given.
+  virtual const std::string& name() const = 0;
+  /// Oddities that did not stop the reading, in words; the first few.
+  virtual std::span<const std::string> remarks() const = 0;
+};
+
+}  // namespace khelp::tcp

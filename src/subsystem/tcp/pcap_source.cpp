@@ -1,0 +1,129 @@
+#include "subsystem/tcp/pcap_source.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <limits>
+#include <optional>
+#include <pcap/pcap.h>
+
+namespace khelp::tcp {
+
+namespace {
+
+constexpr int64_t second_ns = 1'000'000'000;
+constexpr size_t most_remarks = 8;
+
+std::optional<link_layer> link_layer_of(int datalink) {
+  switch (datalink) {
+    case DLT_EN10MB:
+      return link_layer::ethernet;
+    case DLT_RAW:
+    case DLT_IPV4:
+    case DLT_IPV6:
+    case 14:   // DLT_RAW of OpenBSD
+    case 101:  // LINKTYPE_RAW, should libpcap not have translated it
+      return link_layer::raw_ip;
+    case DLT_LINUX_SLL:
+      return link_layer::linux_cooked;
+    case DLT_LINUX_SLL2:
+      return link_layer::linux_cooked2;
+    case DLT_NULL:
+    case DLT_LOOP:
+      return link_layer::null;
+    case DLT_PPP_ETHER:
+      return link_layer::pppoe;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string name_of(int datalink) {
+  const char* known = pcap_datalink_val_to_name(datalink);
+  return known != nullptr ? known : "link type " + std::to_string(datalink);
+}
+
+}  // namespace
+
+pcap_source::pcap_source(const std::string& name, pcap* handle) : name_(name), handle_(handle) {}
+
+pcap_source::~pcap_source() {
+  pcap_close(handle_);
+}
+
+result<std::unique_ptr<pcap_source>> pcap_source::open(const std::string& name) {
+  FILE* file = name == "-" ? stdin : std::fopen(name.c_str(), "rbe");
+  if (file == nullptr) {
+    const int code = errno;
+    return failure(code, name + ": " + khelp_strerror(code));
+  }
+  char words[PCAP_ERRBUF_SIZE] = "";
+  pcap* handle = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, words);
+  if (handle == nullptr) {
+    if (file != stdin)
+      std::fclose(file);
+    return failure(EINVAL, name + ": " + words);
+  }
+
+  std::unique_ptr<pcap_source> source(new pcap_source(name, handle));  // takes the file along
+  const int datalink = pcap_datalink(handle);
+  source->link_name_ = name_of(datalink);
+  const auto link = link_layer_of(datalink);
+  if (!link)
+    return failure(ENOTSUP, name + ": frames of " + source->link_name_ + " cannot be decoded");
+  source->link_ = *link;
+  return source;
+}
+
+std::string pcap_source::position() const {
+  std::string words = name_ + ": packet " + std::to_string(packets_ + 1);
+  const off_t at = ftello(pcap_file(handle_));
+  if (at >= 0)
+    words += ", at byte " + std::to_string(at);
+  return words;
+}
+
+void pcap_source::remark(const std::string& words) {
+  if (remarks_.size() < most_remarks)
+    remarks_.push_back(position() + ": " + words);
+}
+
+/// A time stamp whose fraction is a second or more says nothing beyond its seconds: it becomes the
+/// earliest time in that second that is not before the packet in front.
+int64_t pcap_source::time_of(int64_t seconds, int64_t nanoseconds) {
+  constexpr int64_t latest_s = std::numeric_limits<int64_t>::max() / second_ns - 1;
+  constexpr int64_t wrap_32 = int64_t{1} << 32;
+  if (seconds < 0 && seconds >= std::numeric_limits<int32_t>::min())
+    seconds += wrap_32;  // the file's field is unsigned; libpcap sign-extends it
+  if (seconds < 0 || seconds > latest_s) {
+    remark("its time stamp is outside the years 1970 to 2262");
+    return previous_ns_;
+  }
+  if (nanoseconds < 0 || nanoseconds >= second_ns) {
+    remark("the fraction of its time stamp is not below a second");
+    const int64_t begin = seconds * second_ns;
+    return std::clamp(previous_ns_, begin, begin + second_ns - 1);
+  }
+  previous_ns_ = seconds * second_ns + nanoseconds;
+  return previous_ns_;
+}
+
+result<bool> pcap_source::next(frame& packet) {
+  pcap_pkthdr* header = nullptr;
+  const u_char* bytes = nullptr;
+  const int status = pcap_next_ex(handle_, &header, &bytes);
+  if (status == PCAP_ERROR_BREAK)
+    return false;
+  if (status != 1)
+    return failure(EIO, position() + ": " + pcap_geterr(handle_));
+
+  if (header->caplen > header->len)
+    remark("more bytes were captured than it had");
+  packet.captured = {bytes, header->caplen};
+  packet.length = std::max(header->len, header->caplen);
+  packet.when_ns = time_of(header->ts.tv_sec, header->ts.tv_usec);
+  ++packets_;
+  return true;
+}
+
+}  // namespace khelp::tcp
