@@ -44,6 +44,10 @@ class engine {
   /// Close all connections.
   void flush();
 
+  /// Every connection that lives, in no particular order.
+  void for_each_live(const std::function<void(const flow&)>& visit) const {
+    table_.for_each(visit);
+  }
   /// Connections alive now, and ever.
   size_t live() const { return table_.size(); }
   uint64_t opened() const { return opened_; }

@@ -193,6 +193,13 @@ flow* flow_table::in_the_way() {
   return count_ >= limits_.flows ? any() : nullptr;
 }
 
+void flow_table::for_each(const std::function<void(const flow&)>& visit) const {
+  for (const queue& q : queues_) {
+    for (const flow* each = q.head; each != nullptr; each = each->next)
+      visit(*each);
+  }
+}
+
 /// Those that matter least first.
 flow* flow_table::any() {
   for (const stage how_far : {stage::ending, stage::opening, stage::open}) {

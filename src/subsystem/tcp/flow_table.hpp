@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -77,6 +78,7 @@ class flow_table {
   flow* in_the_way();
   /// Any flow; nullptr: the table is empty.
   flow* any();
+  void for_each(const std::function<void(const flow&)>& visit) const;
   size_t size() const { return count_; }
 
  private:

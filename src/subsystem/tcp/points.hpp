@@ -3,15 +3,15 @@
 
 #include <cstdint>
 
-#include <khelp/hhook.h>
+#include <khelp/khelp.hpp>
 #include <khelp/result.hpp>
-#include <khelp/tcp.h>
+#include <khelp/tcp.hpp>
 
 namespace khelp::tcp {
 
 /// At fixed addresses, so that asking whether anybody listens is one load.
-extern khelp_hhook_head est_in_point;
-extern khelp_hhook_head est_out_point;
+extern hook_point<khelp_tcp_hhook_data> est_in;
+extern hook_point<khelp_tcp_hhook_data> est_out;
 
 /// Keeps both points registered. One at a time per process.
 class points {
@@ -22,15 +22,9 @@ class points {
   points& operator=(points&&) = delete;
   ~points();
 
-  bool anybody_listens() const {
-    return khelp_hhooks_enabled(&est_in_point) || khelp_hhooks_enabled(&est_out_point);
-  }
-  void run_out(khelp_tcp_hhook_data& context) const {
-    khelp_hhooks_run_if(&est_out_point, &context, context.tp->osd);
-  }
-  void run_in(khelp_tcp_hhook_data& context) const {
-    khelp_hhooks_run_if(&est_in_point, &context, context.tp->osd);
-  }
+  bool anybody_listens() const { return est_in.enabled() || est_out.enabled(); }
+  void run_out(khelp_tcp_hhook_data& context) const { est_out(context, context.tp->osd); }
+  void run_in(khelp_tcp_hhook_data& context) const { est_in(context, context.tp->osd); }
 
   /// Helpers' data for a new end. Errors: ENOMEM; the end then goes without.
   int init(khelp_tcpcb& end) const;
