@@ -45,7 +45,7 @@ target_compile_options(khelp_flags INTERFACE
 if(KHELP_WERROR)
   target_compile_options(khelp_flags INTERFACE -Werror)
 endif()
-if(KHELP_THREAD_SAFETY)
+if(KHELP_ANALYSIS)
   target_compile_options(khelp_flags INTERFACE
     -Wthread-safety -Wthread-safety-beta -Werror=thread-safety -Werror=thread-safety-beta)
 endif()
@@ -56,6 +56,9 @@ endif()
 if(KHELP_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+
+# Every helper of this tree, so that `khelp_helpers` builds them all.
+add_custom_target(khelp_helpers)
 
 # ---- folders that are there ----
 

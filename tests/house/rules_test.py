@@ -1,0 +1,65 @@
+"""Each rule's check refuses a planted violation and accepts a sound tree: rules_test.py ROOT"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(sys.argv.pop())
+
+
+class planted(unittest.TestCase):
+    def check(self, tool, files):
+        with tempfile.TemporaryDirectory() as folder:
+            tree = pathlib.Path(folder)
+            for name, text in {"src/layers.txt": "base:\nsync: base\ncore: sync base\n", **files}.items():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                (tree / name).write_text(text)
+            command = [sys.executable, ROOT / "tools" / f"check_{tool}.py", tree]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout
+
+    def refused(self, tool, files, words):
+        status, said = self.check(tool, files)
+        self.assertEqual(status, 1)
+        self.assertIn(words, said)
+
+    def test_a_sound_tree_passes(self):
+        files = {
+            "src/core/a.cpp": '#include "core/a.hpp"\n#include "sync/b.hpp"\n#include <khelp/c.h>\n',
+            "helpers/x/x.c": '#include "x.h"\n#include <khelp/c.h>\n',
+            "include/khelp/c.h": "#include <stdint.h>\n#include <khelp/d.h>\n",
+        }
+        self.assertEqual(self.check("layers", files), (0, ""))
+        self.assertEqual(self.check("memory_order", files), (0, ""))
+
+    def test_a_layer_may_not_include_one_above_it(self):
+        self.refused("layers", {"src/sync/epoch.hpp": '\n\n#include "core/hhook.hpp"\n'},
+                     "src/sync/epoch.hpp:3: sync may not include core")
+
+    def test_the_table_may_not_have_a_cycle(self):
+        self.refused("layers", {"src/layers.txt": "base: core\ncore: base\n"},
+                     "base may not use core")
+
+    def test_a_folder_must_be_in_the_table(self):
+        self.refused("layers", {"src/attic/a.cpp": ""}, "src/attic/a.cpp")
+
+    def test_outside_src_nobody_looks_inside(self):
+        self.refused("layers", {"examples/a.cpp": '#include "core/hhook.hpp"\n'}, "examples/a.cpp:1")
+        self.refused("layers", {"tests/system/a.cpp": '#include "../../src/core/a.hpp"\n'},
+                     "tests/system/a.cpp:1")
+
+    def test_the_contract_includes_only_itself_and_the_standard(self):
+        self.refused("layers", {"include/khelp/a.h": "#include <pcap/pcap.h>\n"},
+                     "the contract may not include pcap/pcap.h")
+        self.refused("layers", {"include/khelp/a.h": '#include "core/a.hpp"\n'},
+                     "the contract may not include core/a.hpp")
+
+    def test_memory_orders_stay_in_sync(self):
+        order = "x.load(std::memory_order_relaxed);\n"
+        self.refused("memory_order", {"src/core/a.cpp": order}, "src/core/a.cpp:1")
+        self.assertEqual(self.check("memory_order", {"src/sync/a.cpp": order}), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Long stress in every build that finds something, then every fuzz target: tools/soak.sh [JOBS]
+set -eu
+cd "$(dirname "$0")/.."
+jobs=${1:-$(nproc)}
+seconds=${KHELP_SOAK_SECONDS:-600}
+export KHELP_SOAK_SECONDS="$seconds"
+
+for preset in release asan tsan; do
+  echo "== stress, $preset, $seconds s each"
+  cmake --preset $preset >/dev/null
+  cmake --build --preset $preset -j "$jobs"
+  ctest --preset $preset -L stress -j 1 --timeout $((seconds * 4 + 600))
+done
+
+echo "== fuzzing, $seconds s each"
+cmake --preset fuzz >/dev/null
+cmake --build --preset fuzz -j "$jobs"
+for seeds in build/fuzz/bin/fuzz/*.seeds; do
+  fuzzer=${seeds%.seeds}
+  name=${fuzzer##*/}
+  found=build/fuzz/corpus/$name
+  mkdir -p "$found"
+  echo "-- $name"
+  # A list of folders, one per line.
+  # shellcheck disable=SC2046
+  "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    -verbosity=0 -artifact_prefix="build/fuzz/$name-" "$found" $(cat "$seeds")
+done
+echo "soak: clean"
