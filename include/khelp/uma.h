@@ -106,8 +106,8 @@ KHELP_API void khelp_uma_zone_set_maxcache(khelp_uma_zone_t zone, int items);
 KHELP_API void khelp_uma_zone_set_warning(khelp_uma_zone_t zone, const char* warning);
 /// The process-wide switch of those warnings: non-zero logs (the default), 0 is silent.
 KHELP_API void khelp_uma_set_warnings(int on);
-/// A function to call when the limit is hit, by the thread that hit it, with no lock held. `pending`
-/// is 1.
+/// A function to call when the limit is hit, by the thread that hit it, with no lock held.
+/// `pending` is 1.
 ///
 /// Source   FreeBSD's uma_maxaction_t, which a task calls with the number of its requests.
 KHELP_API void khelp_uma_zone_set_maxaction(khelp_uma_zone_t zone,

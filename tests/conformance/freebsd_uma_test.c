@@ -96,6 +96,28 @@ static void a_limit_answers_null_to_who_will_not_wait(void) {
   uma_zdestroy(zone);
 }
 
+static int actions;
+static uma_zone_t limited;
+
+static void count_action(uma_zone_t zone, int pending) {
+  CHECK(zone == limited && pending == 1);
+  actions++;
+}
+
+static void the_action_is_called_when_the_limit_is_met(void) {
+  void* item;
+  limited =
+      uma_zcreate("freebsd action", 64, NULL, NULL, NULL, NULL, UMA_ALIGN_PTR, UMA_ZONE_NOBUCKET);
+  uma_zone_set_maxaction(limited, count_action);
+  uma_zone_set_max(limited, 1);
+  item = uma_zalloc(limited, M_NOWAIT);
+  CHECK(actions == 0);
+  CHECK(uma_zalloc(limited, M_NOWAIT) == NULL);
+  CHECK(actions == 1);
+  uma_zfree(limited, item);
+  uma_zdestroy(limited);
+}
+
 static void a_reserve_is_for_those_who_may_use_it(void) {
   uma_zone_t zone =
       uma_zcreate("freebsd reserve", 64, NULL, NULL, NULL, NULL, UMA_ALIGN_PTR, UMA_ZONE_NOBUCKET);
@@ -130,6 +152,7 @@ int main(void) {
   TEST(an_item_is_initialised_constructed_destroyed_and_finished);
   TEST(memory_is_zeroed_and_aligned_as_asked);
   TEST(a_limit_answers_null_to_who_will_not_wait);
+  TEST(the_action_is_called_when_the_limit_is_met);
   TEST(a_reserve_is_for_those_who_may_use_it);
   TEST(the_numbers_are_upstreams);
   return TESTS_END();

@@ -47,6 +47,7 @@ typedef khelp_uma_ctor uma_ctor;
 typedef khelp_uma_dtor uma_dtor;
 typedef khelp_uma_init uma_init;
 typedef khelp_uma_fini uma_fini;
+typedef void (*uma_maxaction_t)(uma_zone_t, int);
 
 /// NULL: no memory (the kernel's waits for some).
 static inline uma_zone_t uma_zcreate(const char* name, size_t size, uma_ctor ctor, uma_dtor dtor,
@@ -93,6 +94,10 @@ static inline void uma_zone_set_maxcache(uma_zone_t zone, int items) {
 
 static inline void uma_zone_set_warning(uma_zone_t zone, const char* warning) {
   khelp_uma_zone_set_warning(zone, warning);
+}
+
+static inline void uma_zone_set_maxaction(uma_zone_t zone, uma_maxaction_t action) {
+  khelp_uma_zone_set_maxaction(zone, action);
 }
 
 static inline void uma_prealloc(uma_zone_t zone, int items) {
