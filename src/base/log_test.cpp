@@ -1,8 +1,7 @@
 #include "base/log.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cerrno>
+#include <gtest/gtest.h>
 #include <string>
 #include <utility>
 #include <vector>
