@@ -136,8 +136,9 @@ struct khelp_helper_x {
 /// How a removal treats objects that still hold the helper's data.
 #define KHELP_UNLOAD_REFUSE 0 /**< EBUSY, with the holders in khelp_failure_text() */
 #define KHELP_UNLOAD_WAIT 1   /**< attach no more, wait for them to go */
-#define KHELP_UNLOAD_REVOKE 2 /**< disable hooks, wait for runs, destroy the data on live objects \
-                               */
+#define KHELP_UNLOAD_REVOKE                                             \
+  2 /**< disable hooks, wait for runs, destroy the data on live objects \
+     */
 
 /// Load a helper that is part of this program (modules: loader.h).
 ///

@@ -152,7 +152,7 @@ void check_packed(relocation_check& check, std::uint64_t offset, std::uint64_t s
       if ((entry & 1) != 0)
         relocate(address);
     }
-    next += 63 * 8;
+    next += std::uint64_t{63} * 8;
   }
 }
 

@@ -61,7 +61,7 @@ result<std::unique_ptr<pcap_source>> pcap_source::open(const std::string& name) 
   pcap* handle = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, words);
   if (handle == nullptr) {
     if (file != stdin)
-      std::fclose(file);
+      (void)std::fclose(file);
     return failure(EINVAL, name + ": " + words);
   }
 
