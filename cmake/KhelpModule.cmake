@@ -12,7 +12,9 @@ function(khelp_add_helper name)
   add_library(${name} MODULE ${arg_SOURCES})
   set_target_properties(${name} PROPERTIES
     PREFIX "" SUFFIX ".so"
-    C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    # libkhelp.so is in the process already; a module with a search path of its own is refused.
+    BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "")
   # A unique symbol would pin the module in memory for ever (only g++ makes them).
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
   if(arg_FREEBSD)
