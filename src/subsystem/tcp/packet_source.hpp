@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -32,6 +33,8 @@ class packet_source {
   virtual const std::string& link_name() const = 0;
   /// The file or interface, as given.
   virtual const std::string& name() const = 0;
+  /// How much of it was delivered, from 0 to 1; nothing: it has no known end.
+  virtual std::optional<double> share_read() const { return std::nullopt; }
   /// Oddities that did not stop the reading, in words; the first few.
   virtual std::span<const std::string> remarks() const = 0;
 };

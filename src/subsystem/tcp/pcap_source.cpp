@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <pcap/pcap.h>
+#include <sys/stat.h>
 
 namespace khelp::tcp {
 
@@ -72,7 +73,17 @@ result<std::unique_ptr<pcap_source>> pcap_source::open(const std::string& name) 
   if (!link)
     return failure(ENOTSUP, name + ": frames of " + source->link_name_ + " cannot be decoded");
   source->link_ = *link;
+  struct stat about {};
+  if (fstat(fileno(file), &about) == 0 && S_ISREG(about.st_mode))
+    source->file_bytes_ = about.st_size;
   return source;
+}
+
+std::optional<double> pcap_source::share_read() const {
+  if (file_bytes_ == 0)
+    return std::nullopt;
+  return std::clamp(
+      static_cast<double>(ftello(pcap_file(handle_))) / static_cast<double>(file_bytes_), 0.0, 1.0);
 }
 
 std::string pcap_source::position() const {

@@ -25,6 +25,7 @@ class pcap_source final : public packet_source {
   link_layer link() const override { return link_; }
   const std::string& link_name() const override { return link_name_; }
   const std::string& name() const override { return name_; }
+  std::optional<double> share_read() const override;
   std::span<const std::string> remarks() const override { return remarks_; }
 
   ~pcap_source() override;
@@ -41,6 +42,7 @@ class pcap_source final : public packet_source {
   pcap* const handle_;
   link_layer link_ = link_layer::ethernet;
   std::string link_name_;
+  int64_t file_bytes_ = 0;  // 0: no regular file
 
   uint64_t packets_ = 0;     // delivered so far
   int64_t previous_ns_ = 0;  // time of the latest packet whose own time was good

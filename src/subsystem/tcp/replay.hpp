@@ -53,6 +53,11 @@ class replay_session {
   /// unloaded.
   void flush() { engine_.flush(); }
 
+  /// How much of the open capture was replayed, from 0 to 1; nothing: it has no known end.
+  std::optional<double> share_read() const {
+    return source_ != nullptr ? source_->share_read() : std::nullopt;
+  }
+
   const std::vector<capture_summary>& captures() const { return captures_; }
   /// Packets replayed so far, over all captures.
   uint64_t packets() const { return packets_; }
