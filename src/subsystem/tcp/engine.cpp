@@ -304,8 +304,8 @@ void engine::apply_to(flow& f, end& from, end& to, const segment& seg, const cap
   const acknowledgement judged = judge_ack(to, seg);
   arrive_in_handshake(to, seg, judged.acceptable);
   note_sent_ack(from, seg, at.when_ns);
-  if (!f.reset)
-    run_points(points_, f, from, to, seg, at, {std::min(seen.again, seg.payload), judged});
+  // Also after a reset: these segments were on their way when it was sent.
+  run_points(points_, f, from, to, seg, at, {std::min(seen.again, seg.payload), judged});
   if (judged.acceptable)
     accept_ack(to, seg.ack);
   arrive(to, seg, judged.acceptable);
