@@ -33,4 +33,15 @@ T exchange(T& word, std::type_identity_t<T> value) noexcept {
   return std::atomic_ref<T>(word).exchange(value, std::memory_order_acq_rel);
 }
 
+// Bits of a word that several threads change. Both return the word before.
+template <class T>
+T set_bits(T& word, std::type_identity_t<T> bits) noexcept {
+  return std::atomic_ref<T>(word).fetch_or(bits, std::memory_order_acq_rel);
+}
+
+template <class T>
+T clear_bits(T& word, std::type_identity_t<T> bits) noexcept {
+  return std::atomic_ref<T>(word).fetch_and(static_cast<T>(~bits), std::memory_order_acq_rel);
+}
+
 }  // namespace khelp

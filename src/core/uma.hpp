@@ -1,0 +1,42 @@
+// Zones, as the rest of the core sees them beyond <khelp/uma.h>.
+//
+// A zone made with KHELP_UMA_ZONE_OWNER keeps one atomic word beside each item: 0 while the item is
+// free, else its owner's choice (helpers: the object that holds the data). That is how the data of
+// one helper is found without a list of all objects.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <khelp/uma.h>
+
+namespace khelp::uma {
+
+// The owner word of an item. The zone was made with KHELP_UMA_ZONE_OWNER; the item is not freed
+// before its word is 0 again.
+std::atomic<std::uintptr_t>& owner_word(khelp_uma_zone_t zone, void* item) noexcept;
+
+// The zone of a live item.
+khelp_uma_zone_t zone_of(const void* item) noexcept;
+
+// What the zone serves; nullptr until set.
+void set_cookie(khelp_uma_zone_t zone, void* cookie) noexcept;
+void* cookie(khelp_uma_zone_t zone) noexcept;
+
+// Give the zone's items owner words after all. False: it has slabs already.
+bool add_owner_words(khelp_uma_zone_t zone) noexcept;
+
+// Call fn for every item whose owner word is not 0. No lock is held meanwhile; fn may free the
+// item, and may throw. Items that get an owner meanwhile may be missed. An item that loses its
+// owner meanwhile may still be shown: fn decides by the word.
+void for_each_owned(khelp_uma_zone_t zone,
+                    void (*fn)(void* arg, void* item, std::atomic<std::uintptr_t>& owner),
+                    void* arg);
+
+// Around a fork. The child keeps what the other threads' caches held; items they were just
+// allocating or freeing are lost to it.
+void fork_prepare() noexcept;
+void fork_parent() noexcept;
+void fork_child() noexcept;
+
+}  // namespace khelp::uma
