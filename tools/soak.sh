@@ -21,10 +21,15 @@ for seeds in build/fuzz/bin/fuzz/*.seeds; do
   name=${fuzzer##*/}
   found=build/fuzz/corpus/$name
   mkdir -p "$found"
-  echo "-- $name"
+  log=build/fuzz/$name.log
   # A list of folders, one per line.
   # shellcheck disable=SC2046
-  "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-    -verbosity=0 -artifact_prefix="build/fuzz/$name-" "$found" $(cat "$seeds")
+  if ! "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    -print_funcs=0 -artifact_prefix="build/fuzz/$name-" "$found" $(cat "$seeds") >"$log" 2>&1; then
+    tail -n 60 "$log"
+    echo "soak: fuzz target $name failed; the input lies beside $log" >&2
+    exit 1
+  fi
+  echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs"
 done
 echo "soak: clean"
