@@ -4,11 +4,13 @@
 usage: freebsd_headers_test.py REPOSITORY     (a compiler that is not installed is skipped, and said)
 """
 
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 REPOSITORY = Path(sys.argv.pop(1) if len(sys.argv) > 1 else ".").resolve()
@@ -20,6 +22,69 @@ HEADERS = sorted(str(p.relative_to(ROOT)) for p in ROOT.rglob("*.h"))
 HOST_HEADERS = ["arpa/inet.h", "errno.h", "netdb.h", "netinet/in.h", "pthread.h", "resolv.h",
                 "signal.h", "stdio.h", "stdlib.h", "string.h", "sys/socket.h", "sys/stat.h",
                 "sys/types.h", "time.h", "unistd.h"]
+
+# What modules expect of a header that they include alone.
+PROVIDED = {
+    "sys/cdefs.h": '__FBSDID("$words$");',
+    "sys/param.h": """
+        uint32_t number; size_t size; void *nothing = NULL; struct element;
+        TAILQ_HEAD(tailq, element); LIST_HEAD(list, element); STAILQ_HEAD(stailq, element);
+        uint32_t f(uint32_t n) { KASSERT(n != 0, ("%u", n)); return ntohl(n) + htonl(n); }""",
+    "sys/kernel.h": """
+        int places[] = {SI_SUB_KLD, SI_SUB_HHOOK, SI_ORDER_ANY};
+        #if !defined SYSINIT || !defined SYSUNINIT
+        #error neither
+        #endif""",
+    "sys/mbuf.h": "struct mbuf *packet;",
+    "sys/module.h": """
+        static int event(module_t m, int e, void *arg) { (void)m; (void)arg; return e == MOD_LOAD; }
+        static moduledata_t data = {"m", event, NULL};
+        DECLARE_MODULE(m, data, SI_SUB_KLD, SI_ORDER_ANY); MODULE_VERSION(m, 1);
+        MODULE_DEPEND(m, other, 1, 1, 1);""",
+    "sys/hhook.h": "struct hookinfo hook = {.hook_type = HHOOK_TYPE_TCP}; hhook_func_t function;",
+    "sys/khelp.h": "int class_bit = HELPER_CLASS_TCP;",
+    "sys/module_khelp.h": """
+        struct helper h = {.h_flags = HELPER_NEEDS_OSD, .h_classes = HELPER_CLASS_TCP};
+        struct hookinfo hooks[1]; struct khelp_modevent_data *data; void *handler = khelp_modevent;
+        KHELP_DECLARE_MOD_UMA(x, &h, hooks, 1, sizeof(int), NULL, NULL);""",
+    "sys/osd.h": "struct osd object = OSD_INITIALIZER;",
+    "sys/queue.h": "struct e { TAILQ_ENTRY(e) link; };",
+    "sys/socket.h": "int family = AF_INET6;",
+    "sys/socketvar.h": "int id = HHOOK_SOCKET_OPT; struct socket_hhook_data context;",
+    "sys/sockopt.h": "struct sockopt *option;",
+    "sys/systm.h": 'void f(int *p) { printf("%d", *p); bzero(p, sizeof *p); panic("no"); }',
+    "net/vnet.h": "void f(struct vnet *v) { CURVNET_SET(v); (void)curvnet; CURVNET_RESTORE(); }",
+    "netinet/in.h": "uint32_t f(uint32_t n) { return ntohl(n); }",
+    "netinet/in_pcb.h": "void f(struct inpcb *inp) { INP_WLOCK_ASSERT(inp); }",
+    "netinet/tcp.h": "int f(struct tcphdr *th) { return (th->th_flags & TH_SYN) + th->th_off; }",
+    "netinet/tcp_seq.h": """
+        int f(uint32_t a, uint32_t b) {
+          return SEQ_LT(a, b) + SEQ_LEQ(a, b) + SEQ_GT(a, b) + SEQ_GEQ(a, b) + TSTMP_LT(a, b) +
+                 TSTMP_GT(a, b) + TSTMP_GEQ(a, b) + (int)tcp_ts_getticks();
+        }""",
+    "netinet/tcp_var.h": """
+        uint32_t f(int id, struct tcp_hhook_data *d, tcp_seq s) {
+          struct tcpcb *tp = d->tp; struct tcphdr *th = d->th; struct tcpopt *to = d->to;
+          if (id == HHOOK_TCP_EST_IN || id == HHOOK_TCP_EST_OUT) tp->t_flags |= TF_TSO | TF_NOOPT;
+          return d->len + d->tso + (tp->t_inpcb == tptoinpcb(tp)) + tp->t_maxseg + tp->snd_una +
+                 tp->snd_cwnd + tp->ts_offset + tp->sackhint.last_sack_ack + th->th_seq +
+                 th->th_ack + (to->to_flags & TOF_TS) + to->to_tsval + to->to_tsecr + s;
+        }""",
+    "netinet/khelp/h_ertt.h": """
+        int f(struct ertt *e) {
+          e->flags &= ~(ERTT_NEW_MEASUREMENT | ERTT_MEASUREMENT_IN_PROGRESS | ERTT_TSO_DISABLED);
+          return e->rtt + e->minrtt + e->maxrtt + e->markedpkt_rtt + e->dlyack_rx +
+                 e->timestamp_errors + (int)(e->bytes_tx_in_rtt + e->bytes_tx_in_marked_rtt) +
+                 (int)e->marked_snd_cwnd + (TAILQ_FIRST(&e->txsegi_q) != NULL);
+        }""",
+    "netipsec/ipsec.h": "int f(struct ipsec_ctx_data *d) { return d->enc == IPSEC_ENC_BEFORE; }",
+    "vm/uma.h": """
+        uma_zone_t zone; uma_ctor ctor; uma_dtor dtor;
+        void *f(void) {
+          zone = uma_zcreate("z", 8, ctor, dtor, NULL, NULL, 0, 0); uma_zfree(zone, NULL);
+          uma_zdestroy(zone); return uma_zalloc(zone, M_NOWAIT | M_WAITOK | M_ZERO);
+        }""",
+}
 
 
 def includes(headers):
@@ -47,30 +112,41 @@ class Compiler(unittest.TestCase):
         done = self.compile(text, "-Wall", "-Wextra", "-Werror", *options)
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def accepts_all(self, cases):
+        """cases: (what it is, text, *options)."""
+        with ThreadPoolExecutor(os.cpu_count()) as workers:
+            done = workers.map(lambda case: self.compile(case[1], "-Wall", "-Wextra", "-Werror",
+                                                         *case[2:]), cases)
+            for (what, *_), result in zip(cases, done):
+                with self.subTest(what):
+                    self.assertEqual(result.returncode, 0, result.stderr)
+
     def refuses(self, text, words, *options, suffix=".c"):
         done = self.compile(text, *options, suffix=suffix)
         self.assertNotEqual(done.returncode, 0, "accepted")
         self.assertIn(words, done.stderr)
 
     def test_each_header_compiles_alone_and_twice_in_every_dialect(self):
-        for dialect in DIALECTS:
-            for header in HEADERS:
-                with self.subTest(dialect=dialect, header=header):
-                    self.accepts(includes([header, header]), f"-std={dialect}", "-Wpedantic")
-                    self.accepts(includes([header]), f"-std={dialect}", "-DINVARIANTS")
+        self.accepts_all([(f"{header} -std={dialect}", includes([header, header]),
+                           f"-std={dialect}", "-Wpedantic")
+                          for dialect in DIALECTS for header in HEADERS])
+        self.accepts_all([(f"{header} -DINVARIANTS", includes([header]), "-DINVARIANTS")
+                          for header in HEADERS])
+
+    def test_each_header_provides_what_modules_expect_of_it(self):
+        self.accepts_all([(f"{header} -std={dialect}", includes([header]) + code,
+                           f"-std={dialect}", "-DINVARIANTS")
+                          for header, code in PROVIDED.items() for dialect in DIALECTS])
 
     def test_any_header_may_come_first(self):
-        for header in HEADERS:
-            with self.subTest(first=header):
-                self.accepts(includes([header, *HEADERS]))
+        self.accepts_all([(header, includes([header, *HEADERS])) for header in HEADERS])
         self.accepts(includes(reversed(HEADERS)))
 
     def test_the_hosts_headers_may_come_before_and_after(self):
         self.accepts(includes(HOST_HEADERS + HEADERS))
         self.accepts(includes(HEADERS + HOST_HEADERS))
-        for header in HEADERS:
-            with self.subTest(header=header):
-                self.accepts(includes([*HOST_HEADERS, header, *reversed(HOST_HEADERS)]))
+        self.accepts_all([(header, includes([*HOST_HEADERS, header, *reversed(HOST_HEADERS)]))
+                          for header in HEADERS])
 
     def test_strict_c_has_tcp_seq(self):
         self.accepts(includes(["netinet/tcp_var.h"]) + "tcp_seq one;\n", "-std=c11")

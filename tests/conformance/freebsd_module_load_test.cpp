@@ -1,16 +1,21 @@
 /// A module in FreeBSD's style goes through a whole life: loaded from its file, hooked, given data
 /// on objects, asked to go while it is held, unloaded. The module: freebsd_every_identifier.c.
 #include <arpa/inet.h>
+#include <cerrno>
 #include <gtest/gtest.h>
 #include <string>
+#include <vector>
 
 #include <khelp/clock.h>
+#include <khelp/error.h>
 #include <khelp/hhook.h>
 #include <khelp/khelp.h>
 #include <khelp/loader.h>
 #include <khelp/tcp.h>
+#include <khelp/uma.h>
 
 #include "freebsd_every_identifier.h"
+#include "freebsd_plain_module.h"
 
 namespace {
 
@@ -179,6 +184,79 @@ TEST(freebsd_module, it_is_described_without_running_its_code) {
             0);
   EXPECT_NE(lines.find("every"), std::string::npos) << lines;
   EXPECT_NE(lines.find("khelp_tcp_hhook_data"), std::string::npos) << lines;
+}
+
+/// Hears the events of the plain module, and answers them.
+class listener {
+ public:
+  listener() {
+    EXPECT_EQ(
+        khelp_hhook_head_register(PLAIN_POINT_TYPE, PLAIN_POINT_ID, &point_, KHELP_HHOOK_WAITOK),
+        0);
+    khelp_hookinfo hook{};
+    hook.hook_func = [](int32_t, int32_t, void* self, void* context, void*, khelp_osd*) {
+      static_cast<listener*>(self)->hear(*static_cast<plain_event*>(context));
+      return 0;
+    };
+    hook.hook_udata = this;
+    EXPECT_EQ(khelp_hhook_add_hook(point_, &hook, KHELP_HHOOK_WAITOK), 0);
+  }
+  ~listener() { EXPECT_EQ(khelp_hhook_head_deregister(point_), 0); }
+  listener(const listener&) = delete;
+  listener& operator=(const listener&) = delete;
+
+  std::vector<int> heard;
+  int answer_to = -1;  // this event gets
+  int answer = 0;      // this answer
+
+ private:
+  void hear(plain_event& told) {
+    EXPECT_EQ(told.argument, PLAIN_ARGUMENT);
+    heard.push_back(told.event);
+    told.answer = told.event == answer_to ? answer : 0;
+  }
+
+  khelp_hhook_head* point_ = nullptr;
+};
+
+TEST(freebsd_module, one_that_is_no_helper_handles_its_events_itself) {
+  listener l;
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_load(PLAIN_MODULE, nullptr, &id), 0) << khelp_failure_text();
+  EXPECT_EQ(l.heard, std::vector<int>{KHELP_MOD_LOAD});
+  EXPECT_EQ(khelp_module_find("plain"), id);
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+  EXPECT_EQ(l.heard, (std::vector<int>{KHELP_MOD_LOAD, KHELP_MOD_QUIESCE, KHELP_MOD_UNLOAD}));
+}
+
+TEST(freebsd_module, its_own_error_refuses_the_load) {
+  listener l;
+  l.answer_to = KHELP_MOD_LOAD;
+  l.answer = ENXIO;
+  std::int32_t id = 0;
+  EXPECT_EQ(khelp_load(PLAIN_MODULE, nullptr, &id), ENXIO) << "not only printed (M-3)";
+  EXPECT_EQ(khelp_module_find("plain"), -1);
+}
+
+TEST(freebsd_module, its_veto_refuses_the_unload) {
+  listener l;
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_load(PLAIN_MODULE, nullptr, &id), 0) << khelp_failure_text();
+  l.answer_to = KHELP_MOD_QUIESCE;
+  l.answer = EBUSY;
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), EBUSY);
+  EXPECT_EQ(khelp_module_find("plain"), id);
+  l.answer_to = -1;
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+}
+
+TEST(freebsd_module, an_answer_of_not_supported_is_no_veto) {
+  listener l;
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_load(PLAIN_MODULE, nullptr, &id), 0) << khelp_failure_text();
+  l.answer_to = KHELP_MOD_QUIESCE;
+  l.answer = EOPNOTSUPP;
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
 }
 
 }  // namespace

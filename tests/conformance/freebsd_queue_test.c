@@ -65,6 +65,7 @@ static void singly_linked_lists_do_as_they_say(void) {
   check_slist(&head, "acd");
   check_slist(&other, "");
   SLIST_SWAP(&head, &other, letter);
+  check_slist(&head, "");
   check_slist(&other, "acd");
   SLIST_REMOVE_AFTER(of('a'), s);
   check_slist(&other, "ad");
@@ -123,6 +124,13 @@ static void singly_linked_tail_queues_do_as_they_say(void) {
   check_stailq(&other, "g");
   STAILQ_REMOVE_HEAD(&other, st);
   check_stailq(&other, "");
+  STAILQ_INSERT_TAIL(&other, of('h'), st); /* where its tail should be */
+  check_stailq(&other, "h");
+  STAILQ_REMOVE_HEAD(&other, st);
+  STAILQ_SWAP(&head, &other, letter);
+  STAILQ_SWAP(&head, &other, letter);
+  STAILQ_INSERT_TAIL(&other, of('h'), st);
+  check_stailq(&other, "h");
   STAILQ_REMOVE_HEAD(&head, st);
   check_stailq(&head, "cf");
 }
@@ -165,8 +173,10 @@ static void lists_do_as_they_say(void) {
   LIST_SWAP(&head, &other, letter, l);
   check_list(&head, "");
   check_list(&other, "bfeg");
+  LIST_SWAP(&head, &other, letter, l);
+  check_list(&head, "bfeg");
   LIST_REMOVE(of('b'), l);
-  check_list(&other, "feg");
+  check_list(&head, "feg");
 }
 
 static void check_tailq(struct tailq* head, const char* word) {
@@ -205,6 +215,7 @@ static void tail_queues_do_as_they_say(void) {
   TAILQ_INSERT_HEAD(&head, of('c'), t);
   TAILQ_INSERT_HEAD(&head, of('a'), t);
   TAILQ_INSERT_TAIL(&head, of('e'), t);
+  check_tailq(&head, "ace");
   TAILQ_INSERT_BEFORE(of('c'), of('b'), t);
   TAILQ_INSERT_AFTER(&head, of('c'), of('d'), t);
   TAILQ_INSERT_AFTER(&head, of('e'), of('f'), t);
@@ -222,6 +233,11 @@ static void tail_queues_do_as_they_say(void) {
   TAILQ_SWAP(&head, &other, letter, t);
   check_tailq(&head, "");
   check_tailq(&other, "bhdga");
+  TAILQ_SWAP(&head, &other, letter, t);
+  TAILQ_INSERT_TAIL(&other, of('e'), t); /* where its tail should be */
+  check_tailq(&other, "e");
+  TAILQ_REMOVE(&other, of('e'), t);
+  TAILQ_SWAP(&head, &other, letter, t);
   TAILQ_INSERT_TAIL(&head, of('c'), t);
   TAILQ_SWAP(&head, &other, letter, t);
   check_tailq(&head, "bhdga");
