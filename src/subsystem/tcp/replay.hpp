@@ -32,9 +32,9 @@ struct capture_summary {
 class replay_session {
  public:
   struct settings {
-    flow_limits limits;
+    flow_limits limits = {};
     uint32_t instance = 0;
-    engine::close_listener on_close;  ///< see engine
+    engine::close_listener on_close = {};  ///< see engine
   };
 
   /// Errors  EEXIST the points are taken · ENOMEM.

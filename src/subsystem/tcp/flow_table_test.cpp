@@ -1,0 +1,162 @@
+#include "subsystem/tcp/flow_table.hpp"
+
+#include <gtest/gtest.h>
+#include <set>
+
+namespace khelp::tcp {
+namespace {
+
+constexpr int64_t second = 1'000'000'000;
+
+flow_key key_number(uint32_t n) {
+  flow_key key;
+  key.low_address = {10, 0, static_cast<uint8_t>(n >> 16), 1};
+  key.high_address = {10, 1, 0, 1};
+  key.low_port = static_cast<uint16_t>(n);
+  key.high_port = 80;
+  return key;
+}
+
+flow& insert(flow_table& table, uint32_t n) {
+  const flow_key key = key_number(n);
+  return table.insert(key, table.hash_of(key));
+}
+
+flow* find(flow_table& table, uint32_t n) {
+  const flow_key key = key_number(n);
+  return table.find(key, table.hash_of(key));
+}
+
+TEST(flow_table, both_directions_have_one_key) {
+  segment there;
+  there.source = {10, 0, 0, 2};
+  there.destination = {10, 0, 0, 1};
+  there.source_port = 5;
+  there.destination_port = 6;
+  segment back = there;
+  std::swap(back.source, back.destination);
+  std::swap(back.source_port, back.destination_port);
+  EXPECT_EQ(key_of(there, 0).key, key_of(back, 0).key);
+  EXPECT_TRUE(key_of(there, 0).from_high);
+  EXPECT_FALSE(key_of(back, 0).from_high);
+  EXPECT_NE(key_of(there, 0).key, key_of(there, 1).key) << "instances are apart";
+}
+
+TEST(flow_table, ports_order_the_ends_of_one_host_and_equal_ports_are_a_self_connection) {
+  segment seg;
+  seg.source = seg.destination = {127, 0, 0, 1};
+  seg.source_port = 9;
+  seg.destination_port = 8;
+  EXPECT_TRUE(key_of(seg, 0).from_high);
+  EXPECT_FALSE(key_of(seg, 0).with_itself);
+  seg.source_port = 8;
+  EXPECT_TRUE(key_of(seg, 0).with_itself);
+}
+
+TEST(flow_table, finds_what_is_there_whatever_was_erased_in_between) {
+  flow_table table{flow_limits{}};
+  constexpr uint32_t count = 5000;
+  for (uint32_t n = 0; n < count; ++n)
+    insert(table, n);
+  for (uint32_t n = 0; n < count; n += 3)
+    table.erase(*find(table, n));
+  for (uint32_t n = 0; n < count; ++n) {
+    flow* found = find(table, n);
+    ASSERT_EQ(found != nullptr, n % 3 != 0) << n;
+    if (found != nullptr) {
+      ASSERT_EQ(found->key, key_number(n));
+    }
+  }
+  EXPECT_EQ(table.size(), count - (count + 2) / 3);
+}
+
+TEST(flow_table, flows_do_not_move_and_their_memory_is_used_again) {
+  flow_table table{flow_limits{}};
+  flow* first = &insert(table, 1);
+  for (uint32_t n = 2; n < 5000; ++n)
+    insert(table, n);
+  EXPECT_EQ(find(table, 1), first);
+  first->ends[0].stats.bytes = 99;
+  table.erase(*first);
+  flow& again = insert(table, 7000);
+  EXPECT_EQ(&again, first);
+  EXPECT_EQ(again.ends[0].stats.bytes, 0u);
+}
+
+TEST(flow_table, silence_is_measured_per_stage) {
+  const flow_limits limits{.opening_ns = 5 * second, .open_ns = 50 * second, .ending_ns = second};
+  flow_table table{limits};
+  table.tick(0);
+  flow& opening = insert(table, 1);
+  flow& open = insert(table, 2);
+  flow& ending = insert(table, 3);
+  table.set_stage(open, stage::open);
+  table.set_stage(ending, stage::ending);
+  EXPECT_EQ(table.next_silent(), nullptr);
+
+  table.tick(2 * second);
+  EXPECT_EQ(table.next_silent(), &ending);
+  table.erase(ending);
+  EXPECT_EQ(table.next_silent(), nullptr);
+  table.tick(6 * second);
+  EXPECT_EQ(table.next_silent(), &opening);
+  table.erase(opening);
+  table.tick(51 * second);
+  EXPECT_EQ(table.next_silent(), &open);
+}
+
+TEST(flow_table, activity_postpones_silence) {
+  flow_table table{flow_limits{.opening_ns = 5 * second}};
+  table.tick(0);
+  flow& busy = insert(table, 1);
+  flow& idle = insert(table, 2);
+  for (int64_t t = 1; t <= 6; ++t) {
+    table.tick(t * second);
+    table.touch(busy);
+  }
+  EXPECT_EQ(table.next_silent(), &idle);
+  table.erase(idle);
+  EXPECT_EQ(table.next_silent(), nullptr);
+}
+
+TEST(flow_table, a_stray_time_stamp_silences_nobody) {
+  flow_table table{flow_limits{.opening_ns = 100 * second}};
+  table.tick(1000 * second);
+  insert(table, 1);
+  table.tick(1'000'000'000 * second);
+  table.tick(1001 * second);
+  EXPECT_EQ(table.next_silent(), nullptr);
+}
+
+TEST(flow_table, time_that_runs_backwards_makes_nobody_immortal) {
+  flow_table table{flow_limits{.opening_ns = 5 * second}};
+  table.tick(1'000'000 * second);
+  flow& old = insert(table, 1);
+  for (int64_t t = 0; t < 7; ++t)
+    table.tick(t * second);
+  EXPECT_EQ(table.next_silent(), &old);
+}
+
+TEST(flow_table, a_flood_of_syns_drives_out_only_itself) {
+  flow_table table{flow_limits{.flows = 100, .opening_flows = 10}};
+  flow& established = insert(table, 0);
+  table.set_stage(established, stage::open);
+  std::set<flow*> opening;
+  for (uint32_t n = 1; n <= 10; ++n)
+    opening.insert(&insert(table, n));
+  flow* given_up = table.in_the_way();
+  EXPECT_EQ(given_up, find(table, 1)) << "the oldest of the flood";
+  table.erase(*given_up);
+  EXPECT_EQ(table.in_the_way(), nullptr);
+}
+
+TEST(flow_table, is_bounded) {
+  flow_table table{flow_limits{.flows = 3}};
+  for (uint32_t n = 1; n <= 3; ++n)
+    table.set_stage(insert(table, n), stage::open);
+  table.set_stage(*find(table, 2), stage::ending);
+  EXPECT_EQ(table.in_the_way(), find(table, 2)) << "one that has ended goes first";
+}
+
+}  // namespace
+}  // namespace khelp::tcp
