@@ -49,7 +49,7 @@ struct facts {
   acknowledgement judged;
 };
 
-/// Timestamp options on the observer's clock (design of <khelp/tcp.h>: struct khelp_tcpopt).
+/// Timestamps on the observer's clock, as <khelp/tcp.h> promises (struct khelp_tcpopt).
 struct observed_timestamps {
   bool present = false;
   uint32_t sent = 0;               ///< when this TSval was first sent

@@ -1,0 +1,63 @@
+// Packet decoding on arbitrary bytes, in the shape of a capture file so that captures are its
+// corpus: a file header whose link type chooses the decoder, then records. Every frame lies in
+// memory of exactly its captured size; what is found in it must lie inside.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <span>
+
+#include "subsystem/tcp/decode.hpp"
+
+namespace {
+
+using khelp::tcp::link_layer;
+
+std::uint32_t little_endian(const std::uint8_t* at) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+link_layer link_of(std::uint8_t number) {
+  constexpr link_layer links[] = {link_layer::null,          link_layer::ethernet,
+                                  link_layer::raw_ip,        link_layer::linux_cooked,
+                                  link_layer::linux_cooked2, link_layer::pppoe};
+  return links[number % std::size(links)];
+}
+
+void check(const khelp::tcp::segment& seg, const std::uint8_t* frame, std::size_t size) {
+  const auto& options = seg.options;
+  const std::uint8_t* end = options.raw_sacks + std::size_t{options.sack_count} * 8;
+  const bool sacks_inside =
+      options.sack_count == 0 || (options.raw_sacks >= frame && end <= frame + size);
+  if (seg.header_words < 5 || seg.shown > seg.payload || !sacks_inside ||
+      options.sack_count > KHELP_TCP_MAX_SACKS)
+    std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  constexpr std::size_t file_header = 24;
+  constexpr std::size_t record_header = 16;
+  if (size < file_header)
+    return 0;
+  const link_layer link = link_of(data[20]);
+  for (std::size_t at = file_header; size - at > record_header;) {
+    const std::size_t rest = size - at - record_header;
+    const std::size_t captured = std::min<std::size_t>(little_endian(data + at + 8), rest);
+    const std::uint32_t length = little_endian(data + at + 12);
+    const std::unique_ptr<std::uint8_t[]> frame(new std::uint8_t[captured]);
+    std::memcpy(frame.get(), data + at + record_header, captured);
+    khelp::tcp::segment seg;
+    const auto found = khelp::tcp::decode(link, {frame.get(), captured}, length, seg);
+    if (found.what == khelp::tcp::verdict::tcp)
+      check(seg, frame.get(), captured);
+    at += record_header + captured;
+  }
+  return 0;
+}
