@@ -40,7 +40,6 @@ uint32_t apply_sacks(end& to, const segment& seg) {
 
 acknowledgement judge_ack(end& to, const segment& seg) {
   khelp_tcpcb& block = to.block;
-  block.sackhint.last_sack_ack = 0;
   acknowledgement judged;
   if (!seg.has(KHELP_TH_ACK) || seg.has(KHELP_TH_RST))
     return judged;

@@ -13,10 +13,6 @@ namespace khelp::tcp {
 
 namespace {
 
-uint32_t ticks_of(int64_t when_ns) {
-  return static_cast<uint32_t>(when_ns / 1'000'000);
-}
-
 uint32_t sequence_length(const segment& seg) {
   return seg.payload + (seg.has(KHELP_TH_SYN) ? 1 : 0) + (seg.has(KHELP_TH_FIN) ? 1 : 0);
 }
@@ -134,7 +130,7 @@ bool passes_est_in(const end& to, const segment& seg, const acknowledgement& jud
 /// EST_OUT at the sender, EST_IN at the receiver. snd_una has not moved.
 void run_points(const points& where, const flow& f, end& from, end& to, const segment& seg,
                 const capture_position& at, const facts& found) {
-  const observed_timestamps stamps = observe_timestamps(from, to, seg, ticks_of(at.when_ns));
+  const observed_timestamps stamps = observe_timestamps(from, to, seg, where.ticks());
   from.block.snd_cwnd = std::max(from.block.snd_max - from.block.snd_una, from.block.t_maxseg);
   const bool super_segment = seg.payload > from.block.t_maxseg;
   if (super_segment && !from.sends_super_segments) {
@@ -151,7 +147,7 @@ void run_points(const points& where, const flow& f, end& from, end& to, const se
   khelp_tcpopt options = options_of(seg.options);
   if (stamps.present) {
     options.to_tsval = htonl(stamps.sent);
-    options.to_tsecr = htonl(stamps.echoed.value_or(ticks_of(f.began_ns)));
+    options.to_tsecr = htonl(stamps.echoed.value_or(f.began_tick));
   }
   context.tp = &from.block;
   context.th = &header;
@@ -191,14 +187,13 @@ void engine::tick(int64_t when_ns) {
   }
 }
 
-flow& engine::open(const segment& seg, const segment_key& found, uint64_t hash,
-                   const capture_position& at) {
+flow& engine::open(const segment& seg, const segment_key& found, uint64_t hash) {
   while (flow* crowding = table_.in_the_way())
     close(*crowding, ending::crowded);
   flow& f = table_.insert(found.key, hash);
   f.low_end = found.from_high ? 1 : 0;
   f.with_itself = found.with_itself;
-  f.began_ns = at.when_ns;
+  f.began_tick = points_.ticks();
   end& first = f.ends[0];
   end& second = f.ends[1];
   name_end(first, seg, true, instance_);
@@ -239,7 +234,7 @@ void engine::apply(const segment& seg, const capture_position& at) {
   if (f == nullptr) {
     if (seg.has(KHELP_TH_RST))
       return;  // resets nothing that we know
-    f = &open(seg, found, hash, at);
+    f = &open(seg, found, hash);
   }
   end& from = sender_of(*f);
   end& to = f->with_itself || &from == &f->ends[1] ? f->ends[0] : f->ends[1];

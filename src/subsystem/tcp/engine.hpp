@@ -55,8 +55,7 @@ class engine {
   uint64_t ends_without_data() const { return ends_without_data_; }
 
  private:
-  flow& open(const segment& seg, const segment_key& found, uint64_t hash,
-             const capture_position& at);
+  flow& open(const segment& seg, const segment_key& found, uint64_t hash);
   void close(flow& gone, ending why);
   void apply_to(flow& f, end& from, end& to, const segment& seg, const capture_position& at);
 

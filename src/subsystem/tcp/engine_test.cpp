@@ -265,13 +265,14 @@ TEST(engine, hooks_see_capture_time) {
   EXPECT_EQ(talk.last_in().context.when_ns, conversation::start_ns + 123);
 }
 
-TEST(engine, resets_pass_no_point) {
+TEST(engine, resets_pass_no_point_but_segments_on_their_way_do) {
   conversation talk;
-  talk.handshake();
+  talk.handshake().client({.seq = 1001, .ack_number = 5001, .payload = 100});
   const size_t before = talk.observed.size();
-  talk.client({.flags = rst | ack, .seq = 1001, .ack_number = 5001});
-  talk.server({.seq = 5001, .ack_number = 1001, .payload = 10});
-  EXPECT_EQ(talk.observed.size(), before) << "nor do segments that come after one";
+  talk.client({.flags = rst | ack, .seq = 1101, .ack_number = 5001});
+  EXPECT_EQ(talk.observed.size(), before);
+  talk.server({.seq = 5001, .ack_number = 1101});
+  EXPECT_EQ(talk.last_in().context.acked, 100u);
 }
 
 TEST(engine, an_ack_of_what_the_capture_missed_is_believed) {
@@ -438,6 +439,15 @@ TEST(engine, an_ack_over_a_hole_counts_as_a_sack_block) {
   EXPECT_EQ(talk.last_in().block.sackhint.last_sack_ack, 0u) << "no holes any more";
 }
 
+TEST(engine, blocks_behind_an_old_ack_were_acknowledged_long_ago) {
+  conversation talk;
+  talk.handshake().client({.seq = 1001, .ack_number = 5001, .payload = 400});
+  talk.server({.seq = 5001, .ack_number = 1301});
+  talk.server({.seq = 5001, .ack_number = 1101, .options = sacks({{1201, 1301}})});
+  EXPECT_EQ(talk.last_in().block.sackhint.last_sack_ack, 0u);
+  EXPECT_EQ(talk.last_in().context.sacked, 0u);
+}
+
 TEST(engine, sack_blocks_that_cannot_be_are_ignored) {
   conversation talk;
   talk.handshake().client({.seq = 1001, .ack_number = 5001, .payload = 100});
@@ -494,7 +504,8 @@ TEST(engine, a_hole_filled_after_a_round_trip_is_a_retransmission_of_what_the_ca
 
 TEST(engine, a_hole_filled_after_two_duplicate_acks_is_a_fast_retransmission) {
   conversation talk;
-  talk.handshake().client({.seq = 1101, .ack_number = 5001, .payload = 100});
+  talk.client({.seq = 901, .ack_number = 5001, .payload = 100});
+  talk.client({.seq = 1101, .ack_number = 5001, .payload = 100});
   for (int i = 0; i < 3; ++i)
     talk.server({.seq = 5001, .ack_number = 1001});
   talk.at(millisecond).client({.seq = 1001, .ack_number = 5001, .payload = 100});
@@ -544,6 +555,8 @@ TEST(engine, data_before_the_first_segment_of_a_capture_was_not_sent_before) {
   talk.client({.seq = 1001, .ack_number = 5001, .payload = 1000});
   EXPECT_EQ(client_retransmissions(talk), 0u);
   EXPECT_EQ(talk.client_end().block.snd_max, 2101u);
+  talk.client({.seq = 1501, .ack_number = 5001, .payload = 100});
+  EXPECT_EQ(client_retransmissions(talk), 1u);
 }
 
 // ---- beginnings ----
@@ -561,6 +574,7 @@ TEST(engine, a_connection_may_begin_mid_stream) {
 TEST(engine, both_ends_may_open_at_once) {
   conversation talk;
   talk.client({.flags = syn, .seq = 1000}).server({.flags = syn, .seq = 5000});
+  EXPECT_EQ(talk.client_end().block.t_state, KHELP_TCPS_SYN_RECEIVED);
   talk.client({.flags = syn | ack, .seq = 1000, .ack_number = 5001});
   talk.server({.flags = syn | ack, .seq = 5000, .ack_number = 1001});
   EXPECT_EQ(talk.client_end().block.t_state, KHELP_TCPS_ESTABLISHED);
@@ -678,6 +692,8 @@ TEST(engine, late_segments_belong_to_the_connection_that_ended) {
   end_of(talk);
   talk.at(5 * second).server({.flags = fin | ack, .seq = 5001, .ack_number = 1002});
   talk.at(6 * second).client({.seq = 1002, .ack_number = 5002});
+  talk.at(15 * second);
+  EXPECT_TRUE(talk.closed.empty());
   talk.at(30 * second);
   ASSERT_EQ(talk.closed.size(), 1u);
   EXPECT_EQ(talk.closed[0].stats[1].retransmitted, 1u);

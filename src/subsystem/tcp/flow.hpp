@@ -76,7 +76,7 @@ struct flow {
   bool with_itself = false;  ///< one socket connected to itself: ends[0] is both ends
   bool reset = false;
   stage how_far = stage::opening;
-  int64_t began_ns = 0;      ///< capture time of its first segment
+  uint32_t began_tick = 0;   ///< the clock's tick of its first segment
   int64_t syn_ns = 0;        ///< of the first SYN; meaningful if one was seen
   int64_t handshake_ns = 0;  ///< from SYN to the ACK of its answer; 0: not seen
   int64_t active_ns = 0;     ///< the table's clock at its latest segment

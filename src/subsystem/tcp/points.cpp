@@ -45,4 +45,8 @@ void points::set_clock(int64_t when_ns) const {
   khelp_clock_set(when_ns);
 }
 
+uint32_t points::ticks() const {
+  return khelp_clock_ticks();
+}
+
 }  // namespace khelp::tcp

@@ -30,8 +30,9 @@ class points {
   int init(khelp_tcpcb& end) const;
   /// The end is gone, and helpers' data with it.
   void destroy(khelp_tcpcb& end) const;
-  /// Hooks see this time.
+  /// Hooks see this time, which is this many ticks.
   void set_clock(int64_t when_ns) const;
+  uint32_t ticks() const;
 
  private:
   points() = default;

@@ -25,7 +25,8 @@ replay_session::replay_session(points where, settings wanted)
 result<void> replay_session::open(const std::string& file) {
   auto opened = pcap_source::open(file);
   if (!opened) {
-    source_.reset();
+    if (source_ != nullptr)
+      finish("");
     captures_.push_back({});
     captures_.back().file = file;
     captures_.back().error = opened.error().detail;
@@ -36,6 +37,8 @@ result<void> replay_session::open(const std::string& file) {
 }
 
 void replay_session::open(std::unique_ptr<packet_source> source) {
+  if (source_ != nullptr)
+    finish("");
   source_ = std::move(source);
   captures_.push_back({});
   captures_.back().file = source_->name();
