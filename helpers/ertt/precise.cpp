@@ -9,6 +9,14 @@
 
 namespace khelp::ertt {
 
+namespace {
+
+/// A segment lives two minutes at most, and so does its acknowledgement (RFC 9293, MSL). What takes
+/// longer than this is no round trip.
+constexpr std::int64_t longest_round_trip = 600'000'000'000;
+
+}  // namespace
+
 /// What one acknowledgement says of the segments it covers. A candidate holds the byte before the
 /// acknowledged point; there are several when it was sent several times.
 struct evidence {
@@ -143,7 +151,10 @@ std::optional<std::int64_t> precise::round_trip(const evidence& found,
     measured = &found.echoed_copy;
   else if (found.echoed == 0 && found.candidates == 1 && !found.candidate.resent)
     measured = &found.candidate;
-  if (measured == nullptr || found.latest_below > measured->when || ack.when < measured->when)
+  if (measured == nullptr || found.latest_below > measured->when)
+    return {};
+  std::int64_t rtt = ack.when - measured->when;
+  if (rtt < 0 || rtt > longest_round_trip)
     return {};
   if (uses_timestamps(ack) && measured->timestamped) {
     if (after(ack.ts->echo, measured->ts.value))
@@ -151,7 +162,7 @@ std::optional<std::int64_t> precise::round_trip(const evidence& found,
     if (found.echoed == 1 && measured->ts.echo != 0 && before(ack.ts->value, measured->ts.echo))
       ++timestamp_errors_;
   }
-  return ack.when - measured->when;
+  return rtt;
 }
 
 /// The marked segment has left: its round trip is the one measured now, if any; the next segment

@@ -6,7 +6,7 @@
 ///   - the segment was sent once, or a timestamp echo says which copy arrived (E-11);
 ///   - no byte before it was sent after it: else the acknowledgement waited for that byte;
 ///   - the echo is not that of a later copy, which the capture missed;
-///   - the clock did not run backwards meanwhile;
+///   - the clock did not run backwards meanwhile, nor leap ahead by more than segments live;
 ///   - with the delayed-acknowledgement filter: the peer did not seem to wait for more data.
 ///
 /// An acknowledgement gives at most one sample. Those of parts of a super-segment each give one,

@@ -128,6 +128,15 @@ TEST_F(precise, no_round_trip_is_negative_when_the_clock_runs_backwards) {
   EXPECT_EQ(receive(2001), ms);
 }
 
+TEST_F(precise, no_round_trip_is_longer_than_segments_live_when_the_clock_leaps_ahead) {
+  send(1, 1000);
+  send(1001, 1000);
+  now_ += 600'000 * ms;
+  EXPECT_EQ(receive(1001), 600'000 * ms);
+  now_ += 1;
+  EXPECT_EQ(receive(2001), sample());
+}
+
 TEST_F(precise, sequence_numbers_may_wrap) {
   una_ = 0xfffffe00;
   send(0xfffffe00, 1000);
