@@ -58,6 +58,8 @@ class planted(unittest.TestCase):
     def test_memory_orders_stay_in_sync(self):
         order = "x.load(std::memory_order_relaxed);\n"
         self.refused("memory_order", {"src/core/a.cpp": order}, "src/core/a.cpp:1")
+        self.refused("memory_order", {"src/core/a.cpp": 'asm volatile("" ::: "memory");\n'},
+                     "src/core/a.cpp:1")
         self.assertEqual(self.check("memory_order", {"src/sync/a.cpp": order}), (0, ""))
 
 
