@@ -6,6 +6,10 @@
 //
 // Publication: a writer stores osd_slots, then osd_nslots (release); a reader loads osd_nslots
 // (acquire), then osd_slots, and finds an array of at least that many slots.
+//
+// Arrays come from zones that never unmap them, and each says which object it belongs to and how
+// often it was handed out. So a reader that nothing protects can tell that an array was freed under
+// it (get_unprotected).
 #pragma once
 
 #include <cstdint>
@@ -35,10 +39,25 @@ inline void* get(const khelp_osd& osd, unsigned slot) noexcept {
   return load_acquire(slots[slot - 1]);
 }
 
+// The same when another thread may free the object's arrays meanwhile. Wait-free; nullptr when that
+// has happened, since the object then had a moment without values.
+void* get_unprotected(const khelp_osd& osd, unsigned slot) noexcept;
+
 // Put a value into a slot that has room and return the one before. The caller holds the stripe.
 inline void* exchange(khelp_osd& osd, unsigned slot, void* value) noexcept {
   return khelp::exchange(load_relaxed(osd.osd_slots)[slot - 1], value);
 }
+
+// Whether any slot holds a value. The caller holds the stripe.
+bool any(const khelp_osd& osd) noexcept;
+
+// An array for slots 1 to `slot` that belongs to nobody yet; nullptr as for reserve().
+void** make_spare(unsigned slot) noexcept;
+void free_spare(void** slots) noexcept;
+unsigned capacity(void** spare) noexcept;
+// Replace the object's array by a spare one of more capacity, as reserve() does. The caller holds
+// the stripe.
+void adopt_spare(khelp_osd& osd, void** spare) noexcept;
 
 // Free every array; afterwards the object has no slots, and inline ones are zero. The caller holds
 // the stripe; nobody may be reading.
