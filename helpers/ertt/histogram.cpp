@@ -8,11 +8,11 @@
 namespace khelp::ertt {
 namespace {
 
-constexpr unsigned bucket_bits = 5;  // 32 buckets per octave
+constexpr unsigned bucket_bits = 6;  // 64 buckets per octave
 constexpr unsigned word_shift = 48;
 constexpr std::uint64_t count_mask = (std::uint64_t{1} << word_shift) - 1;
 
-/// The leading bits of a value: how far it is shifted, and the six bits that are left.
+/// The leading bits of a value: how far it is shifted, and the seven bits that are left.
 std::uint64_t bucket_of(std::uint64_t value) {
   unsigned width = static_cast<unsigned>(std::bit_width(value));
   if (width <= bucket_bits + 1)

@@ -9,15 +9,15 @@ namespace khelp::ertt {
 
 /// A sparse log-linear histogram of durations in nanoseconds.
 ///
-/// Shape    every octave has 32 buckets of equal width, so a value is known to 1/64, 1.6 %; below
-///          64 ns exactly. A bucket is one word, bucket number and count together, kept in order.
+/// Shape    every octave has 64 buckets of equal width, so a value is known to 1/128, 0.8 %; below
+///          128 ns exactly. A bucket is one word, bucket number and count together, kept in order.
 /// Cost     empty: 16 bytes. A sample: a binary search over the buckets in use (some tens).
 /// Errors   without memory for a new bucket the sample is left out.
 class histogram {
  public:
   void add(std::int64_t value) noexcept;
 
-  /// The median within 1.6 %; of an even number, the middle of the two middle ones. 0 when empty.
+  /// The median within 0.8 %; of an even number, the middle of the two middle ones. 0 when empty.
   std::int64_t median() const noexcept;
 
   std::uint64_t count() const noexcept { return count_; }

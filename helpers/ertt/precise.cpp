@@ -82,7 +82,9 @@ std::optional<std::int64_t> precise::receive_cumulative(const received_ack& ack,
   bool several =
       guess_delay(ack.ack - ack.snd_una, found.candidate.end - found.candidate.seq, ack.maxseg);
   bool delayed = delayed_ack_ > 0 && !several;
-  return filter_delayed && delayed ? std::nullopt : rtt;
+  // A delay only lengthens: what is shorter than everything before it was not hurt by one.
+  bool left_out = filter_delayed && delayed && rtt && samples_ != 0 && *rtt >= minimum_;
+  return left_out ? std::nullopt : rtt;
 }
 
 std::optional<std::int64_t> precise::receive_selective(const received_ack& ack) noexcept {

@@ -7,7 +7,9 @@
 ///   - no byte before it was sent after it: else the acknowledgement waited for that byte;
 ///   - the echo is not that of a later copy, which the capture missed;
 ///   - the clock did not run backwards meanwhile, nor leap ahead by more than segments live;
-///   - with the delayed-acknowledgement filter: the peer did not seem to wait for more data.
+///   - with the delayed-acknowledgement filter: the peer did not seem to wait for more data. (A
+///     delay only lengthens, so what is shorter than every sample before it counts even then: the
+///     filter never costs the minimum.)
 ///
 /// An acknowledgement gives at most one sample. Those of parts of a super-segment each give one,
 /// and so do selective ones, also when the cumulative one moves as well (E-13). TSvals tell copies
