@@ -33,4 +33,9 @@ inline void light_barrier() noexcept {
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
+// A full barrier of this thread alone, for rare paths that pair with one of the same kind.
+inline void full_barrier() noexcept {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
 }  // namespace khelp

@@ -73,6 +73,41 @@ void wait_until_left(thread_record& record, open_section& section, const void* k
   }
 }
 
+bool section_is_open(const void* key) noexcept {
+  if (!heavy_barrier())
+    return true;
+  bool open = false;
+  for_each_section([&](thread_record&, open_section& section) {
+    open = open || section.point.load(std::memory_order_acquire) == key;
+  });
+  return open;
+}
+
+std::size_t objects_in_sections(std::span<const khelp_osd*> objects) noexcept {
+  std::size_t found = 0;
+  for_each_section([&](thread_record&, open_section& section) {
+    // In this order: a section that says its place has said its object before.
+    if (section.point.load(std::memory_order_acquire) == nullptr)
+      return;
+    const khelp_osd* object = section.object.load(std::memory_order_relaxed);
+    if (object == nullptr)
+      return;
+    if (found < objects.size())
+      objects[found] = object;
+    ++found;
+  });
+  return found;
+}
+
+void wait_for_sections_of(const khelp_osd* object) noexcept {
+  for_each_section([object](thread_record& record, open_section& section) {
+    const void* point = section.point.load(std::memory_order_acquire);
+    if (point == nullptr || section.object.load(std::memory_order_relaxed) != object)
+      return;
+    wait_until_left(record, section, point, section.set.load(std::memory_order_relaxed));
+  });
+}
+
 void wait_for_deep_readers(std::uint32_t& deep) noexcept {
   std::atomic_ref<std::uint32_t> count(deep);
   if (count.load(std::memory_order_seq_cst) == 0)

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "sync/barrier.hpp"
@@ -110,6 +111,15 @@ unsigned free_quiescent_sets() KHELP_EXCLUDES(registry_mutex);
 // Wait until every section open now has been closed: of the place with this key, or of all
 // (nullptr). False: barrier refused.
 [[nodiscard]] bool wait_for_open_sections(const void* key) KHELP_EXCLUDES(registry_mutex);
+
+// Whether some section for this key is open now. True when nothing can be known.
+bool section_is_open(const void* key) noexcept;
+
+// The objects that sections are open for. Returns how many there are, which may be more than there
+// is room for.
+std::size_t objects_in_sections(std::span<const khelp_osd*> objects) noexcept;
+// Wait until the sections open now for this object have closed.
+void wait_for_sections_of(const khelp_osd* object) noexcept;
 
 // Wait until `section` of `record` is no longer the run it was: (key, set). Spins briefly, then
 // sleeps.

@@ -5,6 +5,7 @@
 namespace khelp {
 
 __thread std::uint32_t deep_depth = 0;
+std::uint32_t deep_total = 0;
 
 // publication.cpp: waiters for deep sections sleep on it.
 extern std::atomic<std::uint32_t> deep_waiters;
@@ -12,14 +13,28 @@ extern std::atomic<std::uint32_t> deep_wake;
 
 namespace {
 
-std::atomic<void (*)(thread_record&) noexcept> deferred_hook{nullptr};
+// This thread's deep sections that have a scope, innermost first.
+__thread any_section* innermost_deep __attribute__((tls_model("initial-exec"))) = nullptr;
+
+std::atomic<void (*)() noexcept> outermost_hook{nullptr};
+// This thread asked for outermost_hook.
+__thread bool outermost_wanted __attribute__((tls_model("initial-exec"))) = false;
 
 bool fences() noexcept {
   return decide_barrier_mode() == barrier_mode::fences;
 }
 
+void run_outermost() noexcept {
+  if (!outermost_wanted || inside_section())
+    return;
+  outermost_wanted = false;
+  if (auto* fn = outermost_hook.load(std::memory_order_acquire))
+    fn();
+}
+
 void enter_deep(void** current, std::uint32_t& deep, const void*& set) noexcept {
   ++deep_depth;
+  std::atomic_ref<std::uint32_t>(deep_total).fetch_add(1, std::memory_order_seq_cst);
   std::atomic_ref<std::uint32_t>(deep).fetch_add(1, std::memory_order_seq_cst);
   if (current != nullptr)
     set = std::atomic_ref<void*>(*current).load(std::memory_order_seq_cst);
@@ -27,13 +42,13 @@ void enter_deep(void** current, std::uint32_t& deep, const void*& set) noexcept 
 
 void leave_deep(std::uint32_t& deep) noexcept {
   std::atomic_ref<std::uint32_t>(deep).fetch_sub(1, std::memory_order_seq_cst);
+  std::atomic_ref<std::uint32_t>(deep_total).fetch_sub(1, std::memory_order_seq_cst);
   --deep_depth;
   if (deep_waiters.load(std::memory_order_seq_cst) != 0) {
     deep_wake.fetch_add(1, std::memory_order_relaxed);
     futex_wake_all(deep_wake);
   }
-  if (deep_depth == 0 && this_record != nullptr && wants_attention(*this_record))
-    attend(*this_record);
+  run_outermost();
 }
 
 }  // namespace
@@ -74,9 +89,16 @@ void leave_section(std::uint32_t& deep, bool recorded) noexcept {
 
 any_section::any_section(const void* key, void** current, std::uint32_t& deep,
                          const khelp_osd* object) noexcept
-    : deep_(deep), recorded_(enter_section(key, current, deep, object, set_)) {}
+    : key_(key), deep_(deep), recorded_(enter_section(key, current, deep, object, set_)) {
+  if (!recorded_) {
+    outer_ = innermost_deep;
+    innermost_deep = this;
+  }
+}
 
 any_section::~any_section() {
+  if (!recorded_)
+    innermost_deep = outer_;
   leave_section(deep_, recorded_);
 }
 
@@ -88,8 +110,40 @@ bool inside_section() noexcept {
   return this_record->top.load(std::memory_order_relaxed) > (fences() ? 1u : 0u);
 }
 
-void on_deferred(void (*fn)(thread_record&) noexcept) noexcept {
-  deferred_hook.store(fn, std::memory_order_release);
+void deep_sections_after_fork() noexcept {
+  std::atomic_ref<std::uint32_t>(deep_total).store(deep_depth, std::memory_order_relaxed);
+}
+
+bool inside_section_of(const khelp_osd* object) noexcept {
+  if (deep_depth != 0)
+    return true;
+  if (this_record == nullptr)
+    return false;
+  for (const open_section& section : this_record->sections) {
+    if (section.point.load(std::memory_order_relaxed) != nullptr &&
+        section.object.load(std::memory_order_relaxed) == object)
+      return true;
+  }
+  return false;
+}
+
+std::uint32_t depth_of(const void* key) noexcept {
+  std::uint32_t depth = 0;
+  for (const any_section* deep = innermost_deep; deep != nullptr; deep = deep->outer_)
+    depth += deep->key_ == key ? 1 : 0;
+  if (this_record != nullptr) {
+    for (const open_section& section : this_record->sections)
+      depth += section.point.load(std::memory_order_relaxed) == key ? 1 : 0;
+  }
+  return depth;
+}
+
+void when_outermost_closes(void (*fn)() noexcept) noexcept {
+  outermost_hook.store(fn, std::memory_order_release);
+  outermost_wanted = true;
+  if (this_record != nullptr)
+    this_record->attention.fetch_or(attention_outermost, std::memory_order_relaxed);
+  run_outermost();
 }
 
 void attend(thread_record& record) noexcept {
@@ -99,9 +153,9 @@ void attend(thread_record& record) noexcept {
     record.wake.fetch_add(1, std::memory_order_release);
     futex_wake_all(record.wake);
   }
-  if (wanted & attention_deferred) {
-    if (auto* fn = deferred_hook.load(std::memory_order_acquire))
-      fn(record);
+  if ((wanted & attention_outermost) && !inside_section()) {
+    record.attention.fetch_and(~attention_outermost, std::memory_order_relaxed);
+    run_outermost();
   }
 }
 

@@ -23,11 +23,22 @@ extern __thread std::uint32_t deep_depth
 
 // The leave's slow path: somebody set this thread's `attention`.
 void attend(thread_record& record) noexcept;
-// What attend() calls for attention_deferred, on the leaving thread.
-void on_deferred(void (*fn)(thread_record&) noexcept) noexcept;
+// Call `fn` on this thread when its outermost section has closed (now, if it is in none). One
+// function per process.
+void when_outermost_closes(void (*fn)() noexcept) noexcept;
 
 // Whether this thread is inside any section (a hook, an object section, an attachment).
 bool inside_section() noexcept;
+// Whether this thread may be inside a section for this object. Deep sections do not say for which
+// object they are, so each of them may.
+bool inside_section_of(const khelp_osd* object) noexcept;
+// How many of this thread's open sections are for this key.
+std::uint32_t depth_of(const void* key) noexcept;
+
+// Deep sections of all places.
+extern std::uint32_t deep_total;
+// In the child of a fork: only this thread's deep sections remain in the total.
+void deep_sections_after_fork() noexcept;
 
 inline open_section& open_record_section(thread_record& record, std::uint32_t top, const void* key,
                                          const khelp_osd* object) noexcept {
@@ -77,9 +88,13 @@ class any_section {
   }
 
  private:
+  friend std::uint32_t depth_of(const void* key) noexcept;
+
+  const void* key_;
   std::uint32_t& deep_;
+  const void* set_ = nullptr;  // before recorded_: opening the section fills it
   bool recorded_;
-  const void* set_ = nullptr;
+  any_section* outer_ = nullptr;  // of this thread's deep sections
 };
 
 // The halves of any_section, for those who cannot nest scopes.

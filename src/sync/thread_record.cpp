@@ -138,13 +138,12 @@ void at_thread_end(void (*fn)(thread_record&)) noexcept {
   }
 }
 
-void records_after_fork(void (*abandoned)(thread_record&)) noexcept {
+void records_after_fork() noexcept {
   if (this_record != nullptr)
     this_record->tid.store(current_tid(), std::memory_order_relaxed);
   for (thread_record* r = first_record(); r != nullptr; r = r->next) {
     if (r == this_record || r->tid.load(std::memory_order_relaxed) == 0)
       continue;
-    abandoned(*r);
     give_back(*r);
   }
 }

@@ -38,11 +38,9 @@ struct alignas(64) thread_record {
   // Open sections are sections[0 .. top). In barrier_mode::fences entry 0 is never used and top
   // starts at 1, so that the straight line, which serves top == 0 only, is never taken.
   std::atomic<std::uint32_t> top{0};
-  // Why the next leave must take the slow path: attention_waiter, attention_deferred.
+  // Why the next leave must take the slow path: attention_waiter, attention_outermost.
   std::atomic<std::uint32_t> attention{0};
   std::atomic<std::uint64_t>* cells = nullptr;
-  void* deferred =
-      nullptr;  // core/attachment.cpp: data to free when its object's sections are closed
   void* caches = nullptr;  // core/uma: this thread's zone caches
   open_section sections[section_depth];
 
@@ -53,7 +51,7 @@ struct alignas(64) thread_record {
 };
 
 inline constexpr std::uint32_t attention_waiter = 1;
-inline constexpr std::uint32_t attention_deferred = 2;
+inline constexpr std::uint32_t attention_outermost = 2;
 
 // This thread's record, nullptr before its first section. Initial-exec: one instruction to reach.
 extern __thread thread_record* this_record
@@ -73,8 +71,7 @@ bool owner_is_dead(const thread_record& record) noexcept;
 // most 4.
 void at_thread_end(void (*fn)(thread_record&)) noexcept;
 
-// In the child of a fork: other threads' records become free, their sections closed. abandoned() is
-// called for each of them first.
-void records_after_fork(void (*abandoned)(thread_record&)) noexcept;
+// In the child of a fork: other threads' records become free, their sections closed.
+void records_after_fork() noexcept;
 
 }  // namespace khelp

@@ -1,0 +1,342 @@
+#include "core/attachment.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <cerrno>
+
+#include "core/helper.hpp"
+#include "core/helper_registry.hpp"
+#include "core/khelp_slots.hpp"
+#include "core/osd.hpp"
+#include "core/osd_slots.hpp"
+#include "core/osd_stripe.hpp"
+#include "core/uma.hpp"
+#include "sync/section.hpp"
+
+namespace khelp {
+namespace {
+
+// An item's owner word: the object that holds it, or one of these marks with something else below
+// them. User-space addresses leave the top bits free.
+constexpr std::uintptr_t revoked_mark = std::uintptr_t{1} << 62;  // + the object that held it
+constexpr std::uintptr_t deferred_mark = std::uintptr_t{1}
+                                         << 63;  // + the next item of its thread's list
+constexpr std::uintptr_t address_mask = ~(revoked_mark | deferred_mark);
+
+constexpr std::int64_t look_again_ns = 10'000'000;
+
+// Items of objects that this thread destroyed inside their own hooks. Linked through the owner
+// words.
+__thread void* deferred_items __attribute__((tls_model("initial-exec"))) = nullptr;
+
+// One reference on a helper: taken before its state is looked at, given back unless kept.
+class attachment_reference {
+ public:
+  explicit attachment_reference(helper& h) : helper_(h) {
+    bump(helper_.block, cell_attached);
+    // Pairs with the one in helper_registry: either we see that the helper is checked, or it sees
+    // our reference.
+    full_barrier();
+  }
+  attachment_reference(const attachment_reference&) = delete;
+  attachment_reference& operator=(const attachment_reference&) = delete;
+  ~attachment_reference() {
+    if (!kept_)
+      release(helper_);
+  }
+  void keep() { kept_ = true; }
+
+  static void release(helper& h) {
+    bump(h.block, cell_detached);
+    light_barrier();
+    if (h.state() != KHELP_HELPER_LIVE)
+      h.changed.notify();
+  }
+
+ private:
+  helper& helper_;
+  bool kept_ = false;
+};
+
+void end_item(helper& h, void* item) {
+  if (h.native != nullptr && h.native->data_fini != nullptr)
+    h.native->data_fini(item, nullptr);
+  khelp_uma_zfree_arg(h.zone, item, nullptr);
+}
+
+// An item being made: freed unless handed over, also when its constructor is cancelled.
+class new_item {
+ public:
+  explicit new_item(helper& h)
+      : helper_(h), item_(khelp_uma_zalloc_arg(h.zone, nullptr, KHELP_M_NOWAIT | KHELP_M_ZERO)) {}
+  new_item(const new_item&) = delete;
+  new_item& operator=(const new_item&) = delete;
+  ~new_item() {
+    if (item_ == nullptr)
+      return;
+    if (constructed_)
+      end_item(helper_, item_);
+    else
+      khelp_uma_zfree_arg(helper_.zone, item_, nullptr);
+  }
+
+  int construct() {
+    if (item_ == nullptr)
+      return ENOMEM;
+    if (helper_.native != nullptr && helper_.native->data_init != nullptr) {
+      if (int error = helper_.native->data_init(item_, nullptr, KHELP_M_NOWAIT))
+        return error;
+    }
+    constructed_ = true;
+    return 0;
+  }
+  void* get() const { return item_; }
+  void hand_over() { item_ = nullptr; }
+
+ private:
+  helper& helper_;
+  void* item_;
+  bool constructed_ = false;
+};
+
+struct attach_outcome {
+  void* data = nullptr;
+  int error = 0;          // 0 and no data: the helper takes no attachments
+  bool checking = false;  // ask again when the helper's state has changed
+  bool was_there = false;
+};
+
+attach_outcome attach_one(helper& h, khelp_osd& osd) {
+  attachment_reference reference(h);
+  const std::uint32_t state = h.state();
+  if (state == helper_checking)
+    return {.checking = true};
+  if (state != KHELP_HELPER_LIVE)
+    return {};
+  new_item item(h);
+  if (int error = item.construct()) {
+    bump(h.block, cell_attach_failures);
+    return {.error = error};
+  }
+  lock_guard held(osd_stripe(osd));
+  if (void* there = osd_slots::get(osd, h.slot))
+    return {.data = there, .was_there = true};
+  if (!osd_slots::reserve(osd, h.slot, true)) {
+    bump(h.block, cell_attach_failures);
+    return {.error = ENOMEM};
+  }
+  void* data = item.get();
+  uma::owner_word(h.zone, data).store(reinterpret_cast<std::uintptr_t>(&osd));
+  osd_slots::exchange(osd, h.slot, data);
+  item.hand_over();
+  reference.keep();
+  return {.data = data};
+}
+
+// Take the data out of a slot. nullptr: the slot is empty. The item is ended by the caller, or left
+// to the thread's deferred list.
+void* take_out(khelp_osd& osd, unsigned slot, helper& h, bool defer) {
+  lock_guard held(osd_stripe(osd));
+  if (osd_slots::get(osd, slot) == nullptr)
+    return nullptr;
+  void* item = osd_slots::exchange(osd, slot, nullptr);
+  std::uintptr_t word = 0;
+  if (defer) {
+    word = deferred_mark | reinterpret_cast<std::uintptr_t>(deferred_items);
+    deferred_items = item;
+  }
+  uma::owner_word(h.zone, item).store(word);
+  return item;
+}
+
+void end_deferred_items() noexcept {
+  while (void* item = deferred_items) {
+    khelp_uma_zone_t zone = uma::zone_of(item);
+    auto& owner = uma::owner_word(zone, item);
+    deferred_items = reinterpret_cast<void*>(owner.load() & address_mask);
+    owner.store(0);
+    auto& h = *static_cast<helper*>(uma::cookie(zone));
+    end_item(h, item);
+    attachment_reference::release(h);
+  }
+}
+
+void detach_one(khelp_osd& osd, unsigned slot, bool defer) {
+  helper* h = khelp_slot_owner(slot);
+  if (h == nullptr || !h->keeps_data())
+    return;
+  void* item = take_out(osd, slot, *h, defer);
+  if (item == nullptr || defer)
+    return;
+  end_item(*h, item);
+  attachment_reference::release(*h);
+}
+
+}  // namespace
+
+result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
+  helper_registry& registry = the_helpers();
+  registry.note_classes(classes);
+  std::bitset<khelp_slot_count> fresh;
+  int error = 0;
+  bool again = true;
+  while (again && error == 0) {
+    again = false;
+    helper* checking = nullptr;
+    std::uint32_t ticket = 0;
+    {
+      const helper_registry::reader list(registry);
+      for (helper* h : list.by_descending_slot()) {
+        if ((h->classes & classes) == 0 || !h->keeps_data() ||
+            osd_slots::get(osd, h->slot) != nullptr)
+          continue;
+        ticket = h->changed.ticket();
+        const attach_outcome outcome = attach_one(*h, osd);
+        if (outcome.checking) {
+          checking = h;
+          break;
+        }
+        error = outcome.error;
+        if (error != 0)
+          break;
+        if (outcome.data != nullptr && !outcome.was_there)
+          fresh.set(h->slot);
+      }
+      // The helper stays while the list is read.
+      if (checking != nullptr && checking->state() == helper_checking)
+        checking->changed.wait(ticket, look_again_ns);
+    }
+    again = checking != nullptr;
+  }
+  if (error != 0) {
+    for (unsigned slot = osd_slots::max_slots; slot > 0; --slot) {
+      if (fresh.test(slot))
+        detach_one(osd, slot, false);
+    }
+    if (fresh.any() || osd.osd_state == 0) {
+      lock_guard held(osd_stripe(osd));
+      if ((osd.osd_state & osd_initialised) == 0) {
+        osd_slots::free_arrays(osd);
+        osd = khelp_osd{};
+      }
+    }
+    return failure(error);
+  }
+  osd.osd_classes |= classes;
+  osd.osd_state |= osd_initialised;
+  return {};
+}
+
+void detach_helpers(khelp_osd& object) {
+  if (object.osd_state == 0 && object.osd_nslots == 0)
+    return;
+  const bool defer = inside_section_of(&object);
+  for (unsigned slot = object.osd_nslots; slot > 0; --slot)
+    detach_one(object, slot, defer);
+  if ((object.osd_state & osd::has_registered_values) != 0)
+    osd::destroy_registered_values(object);
+  {
+    lock_guard held(osd_stripe(object));
+    osd_slots::free_arrays(object);
+    object = khelp_osd{};
+  }
+  if (defer && deferred_items != nullptr)
+    when_outermost_closes(end_deferred_items);
+}
+
+void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
+                          khelp_osd* osd) {
+  const counter_block block = set.entries()[index].block;
+  const auto skip = [block](khelp_skip reason) {
+    bump(block, cell_skips + static_cast<unsigned>(reason));
+    return nullptr;
+  };
+  if (slot == suspended_slot)
+    return skip(KHELP_SKIP_SUSPENDED);
+  helper* h = set.owners[index]->wish().owner;
+  if (osd == nullptr || h == nullptr || (h->flags & KHELP_HELPER_ADOPT) == 0 ||
+      (osd->osd_state & osd_initialised) == 0 || (osd->osd_classes & h->classes) == 0)
+    return skip(KHELP_SKIP_NO_DATA);
+  const attach_outcome outcome = attach_one(*h, *osd);
+  if (outcome.error != 0)
+    return skip(KHELP_SKIP_NO_MEMORY);
+  if (outcome.data == nullptr)
+    return skip(KHELP_SKIP_NO_DATA);
+  if (!outcome.was_there)
+    bump(h->block, cell_adopted);
+  return outcome.data;
+}
+
+bool revoke_data(helper& from, bool may_wait) {
+  if (from.zone == nullptr)
+    return true;
+  // Out of reach: the slots are emptied, the items say which object they came from.
+  uma::for_each_owned(
+      from.zone,
+      [](void* arg, void* item, std::atomic<std::uintptr_t>& owner) {
+        const std::uintptr_t word = owner.load();
+        if ((word & ~address_mask) != 0 || word == 0)
+          return;
+        auto& osd = *reinterpret_cast<khelp_osd*>(word);
+        lock_guard held(osd_stripe(osd));
+        if (owner.load() != word)
+          return;
+        osd_slots::exchange(osd, static_cast<helper*>(arg)->slot, nullptr);
+        owner.store(revoked_mark | word);
+        (void)item;
+      },
+      &from);
+  if (!heavy_barrier())
+    return false;
+
+  // Out of use: an item goes when no section of its object, open since before, remains.
+  struct pass {
+    helper& from;
+    std::array<const khelp_osd*, 256> busy{};
+    std::size_t busy_count = 0;
+    bool all_busy = false;
+    const khelp_osd* blocked_on = nullptr;
+    bool blocked = false;
+  };
+  while (true) {
+    pass p{.from = from};
+    p.busy_count = objects_in_sections(p.busy);
+    p.all_busy = p.busy_count > p.busy.size() || load_acquire(deep_total) != 0;
+    p.busy_count = std::min(p.busy_count, p.busy.size());
+    uma::for_each_owned(
+        from.zone,
+        [](void* arg, void* item, std::atomic<std::uintptr_t>& owner) {
+          pass& now = *static_cast<pass*>(arg);
+          const std::uintptr_t word = owner.load();
+          if ((word & revoked_mark) == 0) {
+            now.blocked = true;  // on a thread's deferred list
+            return;
+          }
+          const auto* osd = reinterpret_cast<const khelp_osd*>(word & address_mask);
+          const auto end = now.busy.begin() + static_cast<std::ptrdiff_t>(now.busy_count);
+          if (now.all_busy || std::find(now.busy.begin(), end, osd) != end) {
+            now.blocked = true;
+            now.blocked_on = osd;
+            return;
+          }
+          owner.store(0);
+          end_item(now.from, item);
+          attachment_reference::release(now.from);
+        },
+        &p);
+    if (!p.blocked && from.attached() == 0)
+      return true;
+    if (!may_wait)
+      return false;
+    const std::uint32_t ticket = from.changed.ticket();
+    if (p.blocked_on != nullptr) {
+      wait_for_sections_of(p.blocked_on);
+      wait_for_deep_readers(deep_total);
+    } else if (from.attached() != 0) {
+      from.changed.wait(ticket, look_again_ns);
+    }
+  }
+}
+
+}  // namespace khelp

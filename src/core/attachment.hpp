@@ -1,0 +1,36 @@
+// Helpers' data on objects: attached when the object is initialised, adopted at a hook call, taken
+// away when the object is destroyed or the helper revoked.
+//
+// Against the owner nothing is needed: it serialises init, run and destroy of one object. Against
+// each other and against revoke, a slot changes only under the object's stripe; each item's owner
+// word says which object holds it.
+#pragma once
+
+#include <cstdint>
+
+#include <khelp/osd.h>
+#include <khelp/result.hpp>
+
+#include "core/hook_set.hpp"
+#include "sync/thread_record.hpp"
+
+namespace khelp {
+
+class helper;
+
+// osd_state: khelp_init_osd() was here.
+inline constexpr std::uint16_t osd_initialised = 0x8000;
+
+result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd);
+void detach_helpers(khelp_osd& object);
+
+// The data for a hook of `set` that found its slot empty: adopted now if the helper and the object
+// allow it. nullptr: the hook is skipped, and the reason has been counted.
+void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
+                          khelp_osd* osd);
+
+// Destroy the helper's data on all objects. The helper accepts no more attachments and runs no more
+// hooks. may_wait: wait for sections of the objects; else false when some item is still in use.
+bool revoke_data(helper& from, bool may_wait);
+
+}  // namespace khelp

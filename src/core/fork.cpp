@@ -1,0 +1,53 @@
+// Around a fork: the registries, stripes and zones are whole in the child, which has one thread.
+//
+// Locks are taken in their order (registry, stripes, zones), never the loader's ticket. The child
+// keeps the caller's record; sections of threads that are not in the child are closed.
+#include <pthread.h>
+
+#include "core/helper_registry.hpp"
+#include "core/hook_registry.hpp"
+#include "core/osd.hpp"
+#include "core/uma.hpp"
+#include "sync/barrier.hpp"
+#include "sync/publication.hpp"
+#include "sync/section.hpp"
+#include "sync/thread_record.hpp"
+#include "sync/word.hpp"
+
+namespace khelp {
+namespace {
+
+void prepare() KHELP_NO_TSA {
+  registry_mutex.lock();
+  osd::fork_prepare();
+  uma::fork_prepare();
+}
+
+void parent() KHELP_NO_TSA {
+  uma::fork_parent();
+  osd::fork_parent();
+  registry_mutex.unlock();
+}
+
+void child() KHELP_NO_TSA {
+  barrier_after_fork();
+  records_after_fork();
+  deep_sections_after_fork();
+  if (deep_depth == 0) {
+    the_hooks().for_each_point(
+        [](const hook_point_record& point) { store_relaxed(point.head->hhh_deep, 0); });
+    the_helpers().no_deep_readers();
+  }
+  uma::fork_child();
+  osd::fork_child();
+  registry_mutex.unlock();
+}
+
+// Before any thread of ours can fork: when the library is loaded. Only notes functions; takes no
+// lock of ours.
+[[gnu::constructor]] void watch_forks() {
+  pthread_atfork(prepare, parent, child);
+}
+
+}  // namespace
+}  // namespace khelp

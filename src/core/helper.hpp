@@ -1,0 +1,81 @@
+// One helper, from the reservation of its name to the end of its last data.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <khelp/khelp.h>
+#include <khelp/stats.h>
+
+#include "core/subscription.hpp"
+#include "sync/counters.hpp"
+#include "sync/event_count.hpp"
+#include "sync/word.hpp"
+
+namespace khelp {
+
+// Beside the public states (stats.h): a refusing unload asks whether anybody holds data.
+// Attachments that begin meanwhile wait for the answer.
+inline constexpr std::uint32_t helper_checking = 100;
+
+// Cells of a helper's counter block. Objects attached now: attached - detached.
+enum helper_cell : unsigned {
+  cell_attached = 0,
+  cell_detached = 1,
+  cell_adopted = 2,
+  cell_attach_failures = 3,
+};
+
+class helper {
+ public:
+  helper() = default;
+  helper(const helper&) = delete;
+  helper& operator=(const helper&) = delete;
+
+  // Constant once published.
+  std::string name;
+  std::uint32_t version = 0;
+  std::uint32_t classes = 0;
+  std::uint32_t flags = 0;
+  const khelp_helper_x* native = nullptr;  // one of the two declared it
+  khelp_helper* bsd = nullptr;
+  std::size_t data_size = 0;
+  khelp_uma_zone_t zone = nullptr;  // of its data; nullptr: keeps none
+  bool owns_zone = false;
+  int (*mod_destroy)() = nullptr;  // to be called at the end
+  unsigned slot = 0;
+  std::int32_t id = 0;
+  std::uint64_t load_order = 0;
+  counter_block block = no_counter_block;
+  std::uintptr_t code_begin = 0;  // of the module it came from
+  std::uintptr_t code_end = 0;
+  std::function<void()> on_dead;  // called last, without locks
+  std::shared_ptr<call_totals> totals = std::make_shared<call_totals>();
+
+  // Hooks its init added: they go live with its table.
+  std::vector<std::shared_ptr<subscription>> early_wishes;
+
+  event_count changed;  // state, or (while draining) the number of objects
+
+  bool keeps_data() const { return (flags & KHELP_HELPER_NEEDS_OSD) != 0; }
+
+  std::uint32_t state() const noexcept { return load_acquire(state_); }
+  void set_state(std::uint32_t next) noexcept {
+    store_release(state_, next);
+    changed.notify();
+  }
+
+  // Detachments are summed first: the difference may count an object too many, never one too few.
+  std::uint64_t attached() const noexcept {
+    const std::uint64_t detached = counter_sum(block, cell_detached);
+    return counter_sum(block, cell_attached) - detached;
+  }
+
+ private:
+  std::uint32_t state_ = KHELP_HELPER_COMING;
+};
+
+}  // namespace khelp

@@ -1,0 +1,584 @@
+#include "core/helper_registry.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "base/log.hpp"
+#include "core/attachment.hpp"
+#include "core/khelp_slots.hpp"
+#include "core/reaper.hpp"
+#include "core/uma.hpp"
+
+namespace khelp {
+namespace {
+
+constexpr std::size_t longest_name = KHELP_HELPER_NAME_MAXLEN - 1;
+constexpr std::int64_t look_again_ns = 10'000'000;
+constexpr std::size_t default_item_alignment = 16;
+
+__thread module_scope* innermost_scope __attribute__((tls_model("initial-exec"))) = nullptr;
+
+std::string quoted(const std::string& name) {
+  return "helper '" + name + "'";
+}
+
+result<void> validate(const helper_spec& spec) {
+  if (spec.name.empty() || spec.name.size() > longest_name)
+    return failure(EINVAL, quoted(spec.name) + ": a name has 1 to 15 characters");
+  if ((spec.flags & KHELP_HELPER_NEEDS_OSD) != 0) {
+    if (spec.classes == 0)
+      return failure(EINVAL,
+                     quoted(spec.name) + ": needs per-object data but names no class of objects");
+    if (spec.zone == nullptr && spec.data_size == 0)
+      return failure(EINVAL, quoted(spec.name) + ": needs per-object data of no size");
+  }
+  for (const auto& wish : spec.wishes) {
+    if (wish->info.hook_func == nullptr)
+      return failure(EINVAL, quoted(spec.name) + ": a hook has no function");
+  }
+  return {};
+}
+
+// Words for EBUSY: who holds the data.
+struct holder_words {
+  std::string words;
+  unsigned shown = 0;
+};
+
+failure busy(const helper& h, std::uint64_t objects) {
+  holder_words holders{quoted(h.name) + ": " + std::to_string(objects) +
+                       (objects == 1 ? " object holds" : " objects hold") + " its data"};
+  if (h.zone != nullptr) {
+    uma::for_each_owned(
+        h.zone,
+        [](void* arg, void*, std::atomic<std::uintptr_t>& owner) {
+          auto& to = *static_cast<holder_words*>(arg);
+          constexpr unsigned most_shown = 4;
+          if (to.shown == most_shown)
+            to.words += ", …";
+          if (to.shown++ >= most_shown)
+            return;
+          char text[32];
+          std::snprintf(text, sizeof text, "%#lx", static_cast<unsigned long>(owner.load()));
+          to.words += (to.shown == 1 ? ": objects at " : ", ");
+          to.words += text;
+        },
+        &holders);
+  }
+  return {EBUSY, std::move(holders.words)};
+}
+
+failure barrier_refused(const helper& h) {
+  return {ENOSYS,
+          quoted(h.name) +
+              ": its hooks are off, but membarrier(2) is refused: whether a thread is still "
+              "inside cannot be known, so it stays (zombie)"};
+}
+
+std::chrono::steady_clock::time_point deadline_after(std::int64_t timeout_ns) {
+  if (timeout_ns < 0)
+    return std::chrono::steady_clock::time_point::max();
+  return std::chrono::steady_clock::now() + std::chrono::nanoseconds(timeout_ns);
+}
+
+unsigned finish_unloads_of_the_helpers() {
+  return the_helpers().finish_unloads();
+}
+
+}  // namespace
+
+// ---- module_scope ----
+
+module_scope::module_scope(std::uintptr_t code_begin, std::uintptr_t code_end,
+                           std::function<void()> on_dead)
+    : code_begin_(code_begin),
+      code_end_(code_end),
+      on_dead_(std::move(on_dead)),
+      outer_(innermost_scope) {
+  innermost_scope = this;
+}
+
+module_scope::~module_scope() {
+  innermost_scope = outer_;
+}
+
+// ---- helper_registry ----
+
+helper_registry& the_helpers() {
+  static auto* registry = new helper_registry;
+  return *registry;
+}
+
+helper_registry::helper_registry() : current_(new helper_list), place_(&place_, &current_, &deep_) {
+  add_reaper(finish_unloads_of_the_helpers);
+}
+
+std::shared_ptr<helper> helper_registry::find(std::int32_t id) {
+  lock_guard held(registry_mutex);
+  for (const auto& h : helpers_) {
+    if (h->id == id && h->state() != KHELP_HELPER_COMING)
+      return h;
+  }
+  return nullptr;
+}
+
+// By the record it names, else by where its code lies; nullptr: nobody's.
+helper* helper_registry::owner_of(const khelp_hookinfo& hook) {
+  const auto code = reinterpret_cast<std::uintptr_t>(hook.hook_func);
+  for (const auto& h : helpers_) {
+    if (hook.hook_helper != nullptr ? h->bsd == hook.hook_helper
+                                    : h->code_begin <= code && code < h->code_end)
+      return h.get();
+  }
+  return nullptr;
+}
+
+std::unique_ptr<helper_list> helper_registry::list_with(const helper* added,
+                                                        const helper* removed) {
+  auto list = std::make_unique<helper_list>();
+  list->helpers.reserve(helpers_.size());
+  for (const auto& h : helpers_) {
+    const std::uint32_t state = h->state();
+    const bool listed =
+        h.get() == added ||
+        (state != KHELP_HELPER_COMING && state != KHELP_HELPER_GOING && state != KHELP_HELPER_DEAD);
+    if (listed && h.get() != removed && h->keeps_data())
+      list->helpers.push_back(h.get());
+  }
+  std::sort(list->helpers.begin(), list->helpers.end(),
+            [](const helper* a, const helper* b) { return a->slot > b->slot; });
+  return list;
+}
+
+// ---- load ----
+
+result<std::shared_ptr<helper>> helper_registry::reserve(const helper_spec& spec) {
+  auto h = std::make_shared<helper>();
+  h->name = spec.name;
+  h->version = spec.version;
+  h->classes = spec.classes;
+  h->flags = spec.flags;
+  h->native = spec.native;
+  h->bsd = spec.bsd;
+  h->data_size = spec.data_size;
+  if (const module_scope* scope = innermost_scope) {
+    h->code_begin = scope->code_begin_;
+    h->code_end = scope->code_end_;
+    h->on_dead = scope->on_dead_;
+  }
+  lock_guard held(registry_mutex);
+  for (const auto& other : helpers_) {
+    if (spec.bsd != nullptr && other->bsd == spec.bsd)
+      return failure(EALREADY, quoted(spec.name) + ": this struct is registered already");
+    if (other->name == spec.name)
+      return failure(EEXIST, quoted(spec.name) + ": a helper of this name is loaded");
+  }
+  helpers_.reserve(helpers_.size() + 1);
+  h->block = take_counter_block();
+  if (h->block == no_counter_block)
+    return failure(ENOSPC, quoted(spec.name) + ": no counters left");
+  h->slot = take_khelp_slot();
+  if (h->slot == 0) {
+    give_counter_block(h->block);
+    return failure(ENOSPC, quoted(spec.name) + ": all slots are in use");
+  }
+  h->id = khelp_slot_id(h->slot);
+  h->load_order = next_order_++;
+  helpers_.push_back(h);
+  return h;
+}
+
+// Undo reserve(), for a helper that was never published.
+void helper_registry::discard(helper& h) {
+  if (h.owns_zone && h.zone != nullptr)
+    khelp_uma_zdestroy(h.zone);
+  lock_guard held(registry_mutex);
+  give_khelp_slot(h.slot);
+  give_counter_block(h.block);
+  std::erase_if(helpers_, [&](const auto& p) { return p.get() == &h; });
+}
+
+result<void> helper_registry::go_live(helper& h,
+                                      std::vector<std::shared_ptr<subscription>>& wishes) {
+  lock_guard held(registry_mutex);
+  wishes.insert(wishes.end(), h.early_wishes.begin(), h.early_wishes.end());
+  std::uint32_t index = 0;
+  for (const auto& wish : wishes) {
+    wish->owner = &h;
+    wish->owner_name = h.name;
+    wish->slot = h.keeps_data() ? h.slot : 0;
+    wish->load_order = h.load_order;
+    wish->index = index++;
+    wish->totals = h.totals;
+  }
+  point_changes changes;
+  for (const auto& wish : wishes) {
+    the_hooks().reserve_wishes(*wish);
+    if (auto done = the_hooks().plan(wish, changes); !done)
+      return done;
+  }
+  // plan() compares with what is there; a table may also collide with itself.
+  for (std::size_t i = 0; i < wishes.size(); ++i) {
+    for (std::size_t j = i + 1; j < wishes.size(); ++j) {
+      if (wishes[i]->info.hook_type == wishes[j]->info.hook_type &&
+          wishes[i]->info.hook_id == wishes[j]->info.hook_id &&
+          wishes[i]->same_hook(wishes[j]->info))
+        return failure(EEXIST, quoted(h.name) + ": its table names one hook twice");
+    }
+  }
+  auto list = list_with(&h, nullptr);
+  if (auto done = changes.prepare(nullptr); !done)
+    return done;
+
+  // Nothing fails from here on. Data before hooks: an object made once hooks run has data.
+  set_khelp_slot_owner(h.slot, &h);
+  h.set_state(KHELP_HELPER_LIVE);
+  place_.publish(list.release());
+  for (auto& wish : wishes)
+    the_hooks().keep(std::move(wish));
+  h.early_wishes.clear();
+  changes.commit(nullptr);
+  return {};
+}
+
+result<std::int32_t> helper_registry::load(helper_spec spec) {
+  if (auto valid = validate(spec); !valid)
+    return std::move(valid).error();
+  auto reserved = reserve(spec);
+  if (!reserved)
+    return std::move(reserved).error();
+  const std::shared_ptr<helper> kept = *reserved;
+  helper& h = *kept;
+
+  // Whatever ends the load early, a cancelled mod_init included, undoes it.
+  struct undo_unless_done {
+    helper_registry& registry;
+    helper& h;
+    bool initialised = false;
+    bool done = false;
+    ~undo_unless_done() {
+      if (done)
+        return;
+      if (h.zone != nullptr && h.owns_zone) {
+        khelp_uma_zdestroy(h.zone);
+        h.zone = nullptr;
+      }
+      if (initialised && h.mod_destroy != nullptr)
+        h.mod_destroy();
+      registry.discard(h);
+    }
+  } undo{*this, h};
+
+  if (h.keeps_data()) {
+    if (spec.zone != nullptr) {
+      if (!uma::add_owner_words(spec.zone))
+        return failure(EINVAL, quoted(spec.name) + ": its zone has been allocated from already");
+      h.zone = spec.zone;
+    } else {
+      const std::size_t align = std::max(spec.data_align, default_item_alignment);
+      h.zone = khelp_uma_zcreate(spec.name.c_str(), spec.data_size, spec.ctor, spec.dtor, nullptr,
+                                 nullptr, spec.ctor != nullptr ? 0 : static_cast<int>(align - 1),
+                                 KHELP_UMA_ZONE_OWNER);
+      if (h.zone == nullptr)
+        return failure(ENOMEM);
+      h.owns_zone = true;
+    }
+    uma::set_cookie(h.zone, &h);
+  }
+  if (spec.bsd != nullptr)
+    spec.bsd->h_zone = h.zone;
+  h.mod_destroy = spec.mod_destroy;
+  if (spec.mod_init != nullptr) {
+    if (int error = spec.mod_init())
+      return failure(error, quoted(spec.name) + ": its init answered " + std::to_string(error) +
+                                " (" + khelp_strerror(error) + ")");
+  }
+  undo.initialised = true;
+  if (auto done = go_live(h, spec.wishes); !done)
+    return std::move(done).error();
+  undo.done = true;
+  if (spec.bsd != nullptr) {
+    spec.bsd->h_id = h.id;
+    spec.bsd->h_refcount = 0;
+  }
+  if (innermost_scope != nullptr)
+    innermost_scope->helper = h.id;
+  const std::int32_t id = h.id;
+  reap();
+  return id;
+}
+
+// ---- unload ----
+
+result<void> helper_registry::wait_for_objects(helper& h, std::int64_t timeout_ns) {
+  const auto deadline = deadline_after(timeout_ns);
+  while (true) {
+    const std::uint32_t ticket = h.changed.ticket();
+    if (h.attached() == 0)
+      return {};
+    if (std::chrono::steady_clock::now() >= deadline) {
+      failure late = busy(h, h.attached());
+      late.code = ETIMEDOUT;
+      return late;
+    }
+    h.changed.wait(ticket, look_again_ns);
+  }
+}
+
+// Leaves the helper GOING (nobody attaches any more), or as it was.
+result<void> helper_registry::stop_attachments(helper& h, int how, std::int64_t timeout_ns) {
+  std::uint32_t before = 0;
+  {
+    lock_guard held(registry_mutex);
+    before = h.state();
+    if (before != KHELP_HELPER_LIVE && before != KHELP_HELPER_DRAINING)
+      return failure(EALREADY, quoted(h.name) + ": is being unloaded");
+    if (how == KHELP_UNLOAD_REVOKE) {
+      h.set_state(KHELP_HELPER_GOING);
+      return {};
+    }
+    if (how == KHELP_UNLOAD_REFUSE) {
+      const std::uint64_t objects = h.attached();
+      if (objects != 0)
+        return busy(h, objects);
+      h.set_state(helper_checking);
+    } else {
+      h.set_state(KHELP_HELPER_DRAINING);
+    }
+  }
+  // Pairs with attachment_reference: who attaches now sees the state, or is counted below.
+  full_barrier();
+  const auto counted = how == KHELP_UNLOAD_WAIT ? wait_for_objects(h, timeout_ns)
+                       : h.attached() == 0      ? result<void>()
+                                                : result<void>(busy(h, h.attached()));
+  lock_guard held(registry_mutex);
+  const std::uint32_t now = h.state();
+  if (now == KHELP_HELPER_GOING || now == KHELP_HELPER_DEAD)
+    return failure(EALREADY, quoted(h.name) + ": is being unloaded");
+  h.set_state(counted ? static_cast<std::uint32_t>(KHELP_HELPER_GOING) : before);
+  return counted;
+}
+
+// Take its hooks off everywhere and itself off the list.
+result<void> helper_registry::disable(helper& h, reader_wait& wait) {
+  lock_guard held(registry_mutex);
+  point_changes changes;
+  the_hooks().plan_removal(h, changes);
+  if (auto done = changes.prepare(&wait); !done)
+    return done;
+  auto list = list_with(nullptr, &h);
+  wait.prepare(place_);
+  changes.commit(&wait);
+  the_hooks().forget(h);
+  place_.publish(list.release());
+  wait.include(place_);
+  return {};
+}
+
+result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
+  const bool inside = inside_section();
+  const std::shared_ptr<helper> h = find(id);
+  if (h == nullptr)
+    return failure(ENOENT, "no helper has id " + std::to_string(id));
+  {
+    lock_guard held(registry_mutex);
+    endings_.reserve(endings_.size() + 1);
+  }
+  if (how != KHELP_UNLOAD_REFUSE && how != KHELP_UNLOAD_WAIT && how != KHELP_UNLOAD_REVOKE)
+    return failure(EINVAL, "unknown way to unload");
+  if (inside && how == KHELP_UNLOAD_WAIT)
+    return failure(EDEADLK, quoted(h->name) + ": waiting inside a hook would never end");
+  auto wait = std::make_unique<reader_wait>();
+  if (auto stopped = stop_attachments(*h, how, timeout_ns); !stopped)
+    return stopped;
+  // From here the helper is ours: GOING is entered once.
+  try {
+    if (auto done = disable(*h, *wait); !done) {
+      h->set_state(KHELP_HELPER_LIVE);
+      return done;
+    }
+  } catch (...) {
+    h->set_state(KHELP_HELPER_LIVE);
+    throw;
+  }
+  if (inside) {
+    lock_guard held(registry_mutex);
+    endings_.push_back({h, std::move(wait)});
+    return {};
+  }
+  if (!wait->finish())
+    return barrier_refused(*h);
+  if (!revoke_data(*h, true))
+    return barrier_refused(*h);
+  bury(*h);
+  reap();
+  return {};
+}
+
+unsigned helper_registry::finish_unloads() {
+  std::vector<ending> mine;
+  {
+    lock_guard held(registry_mutex);
+    mine.swap(endings_);
+    endings_.reserve(mine.size());
+  }
+  unsigned waiting = 0;
+  for (ending& e : mine) {
+    const bool left = e.wait == nullptr || e.wait->try_finish();
+    if (left)
+      e.wait.reset();
+    if (left && revoke_data(*e.h, false)) {
+      bury(*e.h);
+      continue;
+    }
+    ++waiting;
+    lock_guard held(registry_mutex);
+    endings_.push_back(std::move(e));
+  }
+  return waiting;
+}
+
+// No hook runs, no data is left: end the helper.
+void helper_registry::bury(helper& h) {
+  if (h.owns_zone && h.zone != nullptr)
+    khelp_uma_zdestroy(h.zone);
+  if (h.mod_destroy != nullptr) {
+    if (int answer = h.mod_destroy())
+      log(KHELP_LOG_WARNING, {quoted(h.name), ": its destroy answered ", std::to_string(answer)});
+  }
+  if (h.bsd != nullptr) {
+    h.bsd->h_refcount = 0;
+    h.bsd->h_id = 0;
+  }
+  {
+    lock_guard held(registry_mutex);
+    h.set_state(KHELP_HELPER_DEAD);
+    give_khelp_slot(h.slot);
+    give_counter_block(h.block);
+    std::erase_if(helpers_, [&](const auto& p) { return p.get() == &h; });
+  }
+  if (h.on_dead)
+    h.on_dead();
+}
+
+// ---- asking ----
+
+result<void> helper_registry::quiesce(std::int32_t id) {
+  const std::shared_ptr<helper> h = find(id);
+  if (h == nullptr)
+    return failure(ENOENT, "no such helper");
+  if (auto stopped = stop_attachments(*h, KHELP_UNLOAD_REFUSE, 0); !stopped)
+    return stopped;
+  h->set_state(KHELP_HELPER_DRAINING);
+  return {};
+}
+
+result<void> helper_registry::resume(std::int32_t id) {
+  const std::shared_ptr<helper> h = find(id);
+  lock_guard held(registry_mutex);
+  if (h != nullptr && h->state() == KHELP_HELPER_DRAINING)
+    h->set_state(KHELP_HELPER_LIVE);
+  return {};
+}
+
+result<void> helper_registry::drain(std::int32_t id, std::int64_t timeout_ns) {
+  const std::shared_ptr<helper> h = find(id);
+  if (h == nullptr)
+    return failure(ENOENT, "no such helper");
+  if (inside_section())
+    return failure(EDEADLK, quoted(h->name) + ": waiting inside a hook would never end");
+  {
+    lock_guard held(registry_mutex);
+    if (h->state() != KHELP_HELPER_LIVE)
+      return failure(EALREADY, quoted(h->name) + ": is being unloaded");
+    h->set_state(KHELP_HELPER_DRAINING);
+  }
+  full_barrier();
+  auto waited = wait_for_objects(*h, timeout_ns);
+  if (!waited)
+    (void)resume(id);
+  return waited;
+}
+
+// ---- dynamic hooks ----
+
+result<void> helper_registry::add_hook(std::shared_ptr<subscription> wish, bool strict) {
+  if (wish->info.hook_func == nullptr)
+    return failure(EINVAL, "a hook needs a function");
+  lock_guard held(registry_mutex);
+  helper* owner = owner_of(wish->info);
+  if (owner == nullptr && wish->info.hook_helper != nullptr)
+    return failure(ENOENT, "the hook's helper is not loaded");
+  if (owner != nullptr) {
+    const std::uint32_t state = owner->state();
+    if (state == KHELP_HELPER_GOING || state == KHELP_HELPER_DEAD)
+      return failure(EALREADY, quoted(owner->name) + ": is being unloaded");
+    wish->owner = owner;
+    wish->owner_name = owner->name;
+    wish->slot = owner->keeps_data() ? owner->slot : 0;
+    wish->load_order = owner->load_order;
+    wish->index = UINT32_MAX;  // behind its table
+    wish->totals = owner->totals;
+    if (state == KHELP_HELPER_COMING) {
+      owner->early_wishes.push_back(std::move(wish));
+      return {};
+    }
+  }
+  return the_hooks().subscribe(std::move(wish), strict);
+}
+
+// ---- looking ----
+
+std::int32_t helper_registry::id_of(const char* name) {
+  lock_guard held(registry_mutex);
+  for (const auto& h : helpers_) {
+    const std::uint32_t state = h->state();
+    const bool answers =
+        state == KHELP_HELPER_LIVE || state == KHELP_HELPER_DRAINING || state == helper_checking;
+    if (answers && std::strncmp(h->name.c_str(), name, KHELP_HELPER_NAME_MAXLEN) == 0)
+      return h->id;
+  }
+  return -1;
+}
+
+std::int32_t helper_registry::id_of(const khelp_helper* bsd) {
+  lock_guard held(registry_mutex);
+  for (const auto& h : helpers_) {
+    if (bsd != nullptr && h->bsd == bsd)
+      return h->id;
+  }
+  return -1;
+}
+
+result<void> helper_registry::describe(std::int32_t id, khelp_helper_description& into) {
+  const std::shared_ptr<helper> h = find(id);
+  if (h == nullptr)
+    return failure(ENOENT, "no helper has id " + std::to_string(id));
+  into.id = h->id;
+  into.name = h->name.c_str();
+  into.version = h->version;
+  into.classes = h->classes;
+  into.data_size = h->keeps_data() ? h->data_size : 0;
+  into.fields = h->native != nullptr ? h->native->fields : nullptr;
+  into.nfields = h->native != nullptr ? h->native->nfields : 0;
+  into.report = h->native != nullptr ? h->native->report : nullptr;
+  return {};
+}
+
+void helper_registry::for_each(const std::function<void(const helper&)>& fn) {
+  for (const auto& h : helpers_)
+    fn(*h);
+}
+
+void helper_registry::note_classes(std::uint32_t classes) noexcept {
+  if ((classes_seen_.load() & classes) != classes)
+    classes_seen_.fetch_or(classes);
+}
+
+bool helper_registry::knows_classes(std::uint32_t classes) const noexcept {
+  return (classes_seen_.load() & classes) != 0;
+}
+
+}  // namespace khelp

@@ -1,0 +1,142 @@
+// All helpers of the process: loading and unloading, all or nothing.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <khelp/khelp.h>
+#include <khelp/result.hpp>
+
+#include "core/helper.hpp"
+#include "core/hook_registry.hpp"
+#include "sync/publication.hpp"
+#include "sync/section.hpp"
+
+namespace khelp {
+
+// Helpers that keep data, by descending slot: the first attachment to an object sizes its slot
+// array.
+struct helper_list final : published_set {
+  std::vector<helper*> helpers;
+};
+
+// What a declaration of either style comes down to.
+struct helper_spec {
+  std::string name;
+  std::uint32_t version = 0;
+  std::uint32_t classes = 0;
+  std::uint32_t flags = 0;
+  const khelp_helper_x* native = nullptr;
+  khelp_helper* bsd = nullptr;
+  std::size_t data_size = 0;
+  std::size_t data_align = 0;
+  khelp_uma_zone_t zone = nullptr;  // the caller's; nullptr: one is made
+  khelp_uma_ctor ctor = nullptr;
+  khelp_uma_dtor dtor = nullptr;
+  int (*mod_init)() = nullptr;
+  int (*mod_destroy)() = nullptr;
+  std::vector<std::shared_ptr<subscription>> wishes;  // owner, order and slot are filled in here
+};
+
+// Where a helper that is registered on this thread comes from: the loader opens one around a
+// module's events.
+class module_scope {
+ public:
+  module_scope(std::uintptr_t code_begin, std::uintptr_t code_end, std::function<void()> on_dead);
+  ~module_scope();
+  module_scope(const module_scope&) = delete;
+  module_scope& operator=(const module_scope&) = delete;
+
+  std::int32_t helper = 0;  // the id of the helper that was registered inside
+
+ private:
+  friend class helper_registry;
+  const std::uintptr_t code_begin_;
+  const std::uintptr_t code_end_;
+  std::function<void()> on_dead_;
+  module_scope* outer_;
+};
+
+class helper_registry {
+ public:
+  helper_registry();
+
+  result<std::int32_t> load(helper_spec spec) KHELP_EXCLUDES(registry_mutex);
+  // Inside a section: REFUSE and REVOKE disable the hooks and leave the rest to reap().
+  result<void> unload(std::int32_t id, int how, std::int64_t timeout_ns)
+      KHELP_EXCLUDES(registry_mutex);
+
+  // Ask: EBUSY while objects hold data; else no more attachments until resume() or unload().
+  result<void> quiesce(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
+  result<void> resume(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
+  result<void> drain(std::int32_t id, std::int64_t timeout_ns) KHELP_EXCLUDES(registry_mutex);
+
+  // A hook on behalf of a helper (which may be nullptr: nobody, or found by the hook's address).
+  result<void> add_hook(std::shared_ptr<subscription> wish, bool strict)
+      KHELP_EXCLUDES(registry_mutex);
+
+  std::int32_t id_of(const char* name) KHELP_EXCLUDES(registry_mutex);
+  std::int32_t id_of(const khelp_helper* bsd) KHELP_EXCLUDES(registry_mutex);
+  result<void> describe(std::int32_t id, khelp_helper_description& into)
+      KHELP_EXCLUDES(registry_mutex);
+  void for_each(const std::function<void(const helper&)>& fn) KHELP_REQUIRES(registry_mutex);
+
+  void note_classes(std::uint32_t classes) noexcept;
+  bool knows_classes(std::uint32_t classes) const noexcept;
+
+  // The list of helpers that keep data, for the life of the object.
+  class reader {
+   public:
+    explicit reader(helper_registry& registry)
+        : section_(&registry.place_, &registry.current_, registry.deep_, nullptr) {}
+    const std::vector<helper*>& by_descending_slot() const {
+      return section_.set<helper_list>()->helpers;
+    }
+
+   private:
+    any_section section_;
+  };
+
+  // In the child of a fork, whose one thread has no deep section.
+  void no_deep_readers() noexcept { deep_ = 0; }
+
+  // Unloads that began inside hooks. Returns how many still wait.
+  unsigned finish_unloads();
+
+ private:
+  struct ending {
+    std::shared_ptr<helper> h;
+    std::unique_ptr<reader_wait> wait;  // nullptr: its readers are gone, data remains
+  };
+
+  std::shared_ptr<helper> find(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
+  helper* owner_of(const khelp_hookinfo& hook) KHELP_REQUIRES(registry_mutex);
+  result<std::shared_ptr<helper>> reserve(const helper_spec& spec) KHELP_EXCLUDES(registry_mutex);
+  result<void> go_live(helper& h, std::vector<std::shared_ptr<subscription>>& wishes)
+      KHELP_EXCLUDES(registry_mutex);
+  void discard(helper& h) KHELP_EXCLUDES(registry_mutex);
+  std::unique_ptr<helper_list> list_with(const helper* added, const helper* removed)
+      KHELP_REQUIRES(registry_mutex);
+  result<void> stop_attachments(helper& h, int how, std::int64_t timeout_ns)
+      KHELP_EXCLUDES(registry_mutex);
+  result<void> wait_for_objects(helper& h, std::int64_t timeout_ns) KHELP_EXCLUDES(registry_mutex);
+  result<void> disable(helper& h, reader_wait& wait) KHELP_EXCLUDES(registry_mutex);
+  void bury(helper& h) KHELP_EXCLUDES(registry_mutex);
+
+  std::vector<std::shared_ptr<helper>> helpers_ KHELP_GUARDED_BY(registry_mutex);  // load order
+  std::uint64_t next_order_ KHELP_GUARDED_BY(registry_mutex) = 1;
+  std::vector<ending> endings_ KHELP_GUARDED_BY(registry_mutex);
+  std::atomic<std::uint32_t> classes_seen_{0};
+
+  void* current_ = nullptr;
+  std::uint32_t deep_ = 0;
+  publication place_;
+};
+
+helper_registry& the_helpers();
+
+}  // namespace khelp

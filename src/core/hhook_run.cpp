@@ -1,0 +1,167 @@
+// Running a point. The straight line (membarrier mode, no run open on this thread, one hook, result
+// unwanted) is written out; everything else goes through run_any().
+//
+// Nothing on the straight line asks what is rare: suspended hooks hide behind the slot test, timed
+// hooks behind the function pointer, nested runs and fences behind `top`, exceptions behind the
+// unwinder's tables.
+#include <ctime>
+#include <cxxabi.h>
+
+#include <khelp/hhook.h>
+#include <khelp/stats.h>
+
+#include "core/attachment.hpp"
+#include "core/hook_registry.hpp"
+#include "core/hook_set.hpp"
+#include "sync/section.hpp"
+#include "sync/word.hpp"
+
+namespace khelp {
+namespace {
+
+inline void* slot_value(const khelp_osd* hosd, std::uint32_t slot) noexcept {
+  if (hosd == nullptr || slot > load_acquire(hosd->osd_nslots))
+    return nullptr;
+  return load_acquire(load_relaxed(hosd->osd_slots)[slot - 1]);
+}
+
+// A hook of the set threw. Called in the handler.
+[[gnu::cold]] void count_exception(const hook_set& set, std::size_t index, khelp_hhook_head& head) {
+  bump(set.entries()[index].block, cell_exceptions);
+  the_hooks().suspend(set, index, head);
+}
+
+[[gnu::cold]] void count_recursion(const hook_set& set) {
+  for (std::uint32_t i = 0; i < set.count; ++i)
+    bump(set.entries()[i].block, cell_skips + static_cast<unsigned>(KHELP_SKIP_RECURSION));
+}
+
+// Every hook of the set, in order. The caller's section protects the set; forced unwinding passes
+// through it.
+int run_set(const hook_set& set, khelp_hhook_head& head, void* ctx, khelp_osd* hosd) {
+  int combined = 0;
+  const hook_entry* entry = set.entries();
+  for (std::uint32_t i = 0; i < set.count; ++i, ++entry) {
+    void* hdata = nullptr;
+    const std::uint32_t slot = load_relaxed(entry->slot);
+    if (slot != 0) {
+      hdata = slot_value(hosd, slot);
+      if (KHELP_UNLIKELY(hdata == nullptr)) {
+        hdata = adopt_or_count_skip(set, i, slot, hosd);
+        if (hdata == nullptr)
+          continue;
+      }
+    }
+    bump(entry->block, cell_calls);
+    int outcome = 0;
+    try {
+      outcome = entry->fn(head.hhh_type, head.hhh_id, entry->udata, ctx, hdata, hosd);
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      count_exception(set, i, head);
+      continue;
+    }
+    if (set.rule == result_rule::ignore || outcome == 0)
+      continue;
+    if (set.rule == result_rule::first)
+      return outcome;
+    if (combined == 0 || outcome > combined)
+      combined = outcome;
+  }
+  return combined;
+}
+
+// Nested, fenced, deep, or the thread's first run.
+[[gnu::noinline]] int run_any(khelp_hhook_head& head, void* ctx, khelp_osd* hosd) {
+  const std::uint32_t depth = depth_of(&head);
+  const any_section section(&head, &head.hhh_hooks, head.hhh_deep, hosd);
+  const auto* set = section.set<hook_set>();
+  if (KHELP_UNLIKELY(set == nullptr))
+    return 0;
+  if (KHELP_UNLIKELY(depth >= set->recursion_limit)) {
+    count_recursion(*set);
+    return 0;
+  }
+  return run_set(*set, head, ctx, hosd);
+}
+
+// Closes the straight line's section when a thread is cancelled or ends inside a hook.
+struct first_section {
+  thread_record& record;
+  open_section& section;
+
+  ~first_section() {
+    close_record_section(record, 0, section);
+    if (KHELP_UNLIKELY(wants_attention(record)))
+      attend(record);
+  }
+};
+
+}  // namespace
+
+int run_timed_hook(std::int32_t type, std::int32_t id, void* udata, void* ctx, void* hdata,
+                   khelp_osd* hosd) {
+  // Counts also when the hook throws.
+  struct stopwatch {
+    explicit stopwatch(counter_block b) : block(b) { clock_gettime(CLOCK_MONOTONIC, &start); }
+    ~stopwatch() {
+      timespec end{};
+      clock_gettime(CLOCK_MONOTONIC, &end);
+      const std::int64_t ns =
+          (end.tv_sec - start.tv_sec) * 1'000'000'000 + end.tv_nsec - start.tv_nsec;
+      bump(block, cell_timed_calls);
+      bump(block, cell_timed_ns, static_cast<std::uint64_t>(ns));
+    }
+    counter_block block;
+    timespec start{};
+  };
+  const auto& hook = *static_cast<const hook_attachment*>(udata);
+  const stopwatch running(hook.block());
+  const khelp_hookinfo& info = hook.wish().info;
+  return info.hook_func(type, id, info.hook_udata, ctx, hdata, hosd);
+}
+
+}  // namespace khelp
+
+extern "C" void khelp_hhook_run_hooks(khelp_hhook_head* hhh, void* ctx, khelp_osd* hosd) {
+  using namespace khelp;
+  thread_record* record = this_record;
+  if (KHELP_UNLIKELY(record == nullptr || record->top.load(std::memory_order_relaxed) != 0)) {
+    run_any(*hhh, ctx, hosd);
+    return;
+  }
+  const first_section open{*record, open_record_section(*record, 0, hhh, hosd)};
+  light_barrier();
+  const auto* set = use_published<hook_set>(open.section, hhh->hhh_hooks);
+  if (KHELP_UNLIKELY(set == nullptr))
+    return;
+  if (KHELP_UNLIKELY(!set->single)) {
+    run_set(*set, *hhh, ctx, hosd);
+    return;
+  }
+  const hook_entry& entry = *set->entries();
+  const std::uint32_t slot = load_relaxed(entry.slot);
+  void* hdata = nullptr;
+  if (slot != 0) {
+    hdata = slot_value(hosd, slot);
+    if (KHELP_UNLIKELY(hdata == nullptr)) {
+      hdata = adopt_or_count_skip(*set, 0, slot, hosd);
+      if (hdata == nullptr)
+        return;
+    }
+  }
+  bump(*record, entry.block, cell_calls);
+  try {
+    entry.fn(hhh->hhh_type, hhh->hhh_id, entry.udata, ctx, hdata, hosd);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    count_exception(*static_cast<const hook_set*>(open.section.set.load(std::memory_order_relaxed)),
+                    0, *hhh);
+  }
+}
+
+extern "C" int khelp_hhook_run_hooks_result(khelp_hhook_head* hhh, void* ctx, khelp_osd* hosd) {
+  return khelp::run_any(*hhh, ctx, hosd);
+}

@@ -1,0 +1,625 @@
+#include "core/hook_registry.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <sched.h>
+
+#include "base/log.hpp"
+#include "sync/section.hpp"
+#include "sync/word.hpp"
+
+namespace khelp {
+namespace {
+
+constexpr std::uint32_t default_recursion_limit = 8;
+
+result_rule rule_of(std::uint32_t flags) {
+  if (flags & KHELP_HHOOK_RESULT_FIRST)
+    return result_rule::first;
+  if (flags & KHELP_HHOOK_RESULT_STRICTEST)
+    return result_rule::strictest;
+  return result_rule::ignore;
+}
+
+hook_point_record* record_of(khelp_hhook_head* head) {
+  return head == nullptr ? nullptr : static_cast<hook_point_record*>(load_acquire(head->hhh_point));
+}
+
+bool matches(const subscription& wish, const khelp_hookinfo& which) {
+  return wish.same_hook(which) &&
+         (which.hook_helper == nullptr || which.hook_helper == wish.info.hook_helper);
+}
+
+failure no_point(point_name name) {
+  return {ENOENT, "hook point " + to_string(name) + ": not registered"};
+}
+
+// What a set's entry says of a hook.
+void fill_entry(hook_entry& entry, const hook_attachment& hook, bool timed) {
+  entry.fn = timed ? run_timed_hook : hook.wish().info.hook_func;
+  entry.udata = timed ? const_cast<hook_attachment*>(&hook) : hook.wish().info.hook_udata;
+  entry.slot = hook.suspended() ? suspended_slot : hook.wish().slot;
+  entry.block = hook.block();
+}
+
+std::unique_ptr<hook_set> make_set(const hook_point_record& point, const attachment_list& hooks,
+                                   bool timed) {
+  auto set = hook_set::make(hooks.size());
+  for (std::size_t i = 0; i < hooks.size(); ++i) {
+    fill_entry(set->entries()[i], *hooks[i], timed);
+    set->owners.push_back(hooks[i]);
+  }
+  set->rule = point.rule;
+  set->single = hooks.size() == 1 && point.rule == result_rule::ignore;
+  set->recursion_limit = point.recursion_limit;
+  return set;
+}
+
+// A hook may have been suspended after its entry was written (suspend()).
+void repeat_suspensions(hook_set& set) {
+  for (std::uint32_t i = 0; i < set.count; ++i) {
+    if (set.owners[i]->suspended())
+      store_relaxed(set.entries()[i].slot, suspended_slot);
+  }
+}
+
+}  // namespace
+
+std::string to_string(const point_name& name) {
+  return std::to_string(name.type) + "/" + std::to_string(name.id);
+}
+
+hook_registry& the_hooks() {
+  static auto* registry = new hook_registry;
+  return *registry;
+}
+
+// ---- hook_point_record ----
+
+hook_point_record::hook_point_record(khelp_hhook_head* storage, bool own, point_name n,
+                                     std::uintptr_t instance)
+    : head(storage),
+      owns_head(own),
+      name(n),
+      vid(instance),
+      place(storage, &storage->hhh_hooks, &storage->hhh_deep) {}
+
+hook_point_record::~hook_point_record() {
+  delete static_cast<hook_set*>(static_cast<published_set*>(exchange(head->hhh_hooks, nullptr)));
+  if (owns_head)
+    ::operator delete(head, std::align_val_t(alignof(std::max_align_t)));
+}
+
+// ---- point_changes ----
+
+point_changes::next_state& point_changes::state_of(hook_point_record& point) {
+  auto [at, fresh] = next_.try_emplace(&point);
+  if (fresh)
+    at->second.hooks = point.hooks;
+  return at->second;
+}
+
+void point_changes::add(hook_point_record& point, std::shared_ptr<hook_attachment> hook) {
+  state_of(point).hooks.push_back(std::move(hook));
+}
+
+void point_changes::remove(hook_point_record& point, const hook_attachment& hook) {
+  std::erase_if(state_of(point).hooks, [&](const auto& h) { return h.get() == &hook; });
+}
+
+void point_changes::touch(hook_point_record& point) {
+  state_of(point);
+}
+
+result<void> point_changes::prepare(reader_wait* wait) {
+  for (auto& [point, next] : next_) {
+    if (auto ordered = put_in_order(next.hooks); !ordered)
+      return ordered;
+    next.set = make_set(*point, next.hooks, the_hooks().timing());
+    if (wait != nullptr)
+      wait->prepare(point->place);
+  }
+  return {};
+}
+
+void point_changes::commit(reader_wait* wait) {
+  for (auto& [point, next] : next_) {
+    point->hooks = std::move(next.hooks);
+    hook_set* set = next.set.release();
+    point->place.publish(set);
+    repeat_suspensions(*set);
+    store_relaxed(point->head->hhh_nhooks, set->count);
+    if (wait != nullptr)
+      wait->include(point->place);
+  }
+  next_.clear();
+}
+
+// ---- points ----
+
+hook_point_record* hook_registry::find(point_name name, std::uintptr_t vid) {
+  auto at = names_.find(name);
+  if (at == names_.end())
+    return nullptr;
+  // A name is either virtualised or not.
+  auto point = at->second.points.find(0);
+  if (point == at->second.points.end())
+    point = at->second.points.find(vid);
+  return point == at->second.points.end() ? nullptr : point->second;
+}
+
+bool hook_registry::fits(const subscription& wish, const hook_point_record& point) const {
+  return wish.wants(point.vid) &&
+         (wish.event.empty() || point.event.empty() ||
+          (wish.event == point.event && wish.fingerprint == point.fingerprint));
+}
+
+result<void> hook_registry::attach(const std::shared_ptr<subscription>& wish,
+                                   hook_point_record& point, point_changes& changes) {
+  const counter_block block = take_counter_block();
+  if (block == no_counter_block)
+    return failure(ENOSPC, "hook point " + to_string(point.name) + ": no counters left");
+  std::shared_ptr<hook_attachment> hook;
+  try {
+    hook = std::make_shared<hook_attachment>(wish, block);
+  } catch (...) {
+    give_counter_block(block);
+    throw;
+  }
+  changes.add(point, std::move(hook));
+  return {};
+}
+
+result<khelp_hhook_head*> hook_registry::add_point(point_name name, khelp_hhook_head* storage,
+                                                   bool keep_reference, std::uintptr_t vid,
+                                                   const head_options& options) {
+  decide_barrier_mode();
+  // Made before the lock, ended after it: a point that comes to nothing takes the lock when it
+  // ends.
+  std::unique_ptr<hook_point_record> point;
+  std::vector<std::string> misfits;
+  auto added = add_point_locked(name, storage, keep_reference, vid, options, point, misfits);
+  for (const std::string& helper_name : misfits)
+    log(KHELP_LOG_WARNING, {"hook point ", to_string(name), ": helper '", helper_name,
+                            "' was built for another event layout and stays off"});
+  return added;
+}
+
+result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
+                                                          khelp_hhook_head* storage,
+                                                          bool keep_reference, std::uintptr_t vid,
+                                                          const head_options& options,
+                                                          std::unique_ptr<hook_point_record>& point,
+                                                          std::vector<std::string>& misfits) {
+  lock_guard held(registry_mutex);
+  named& at = names_[name];
+  if (!at.points.empty() && (at.points.begin()->first == 0) != (vid == 0))
+    return failure(EEXIST, "hook point " + to_string(name) + ": registered " +
+                               (vid == 0 ? "per instance" : "for the whole process"));
+  if (at.points.contains(vid))
+    return failure(EEXIST, "hook point " + to_string(name) + ": registered already");
+  if (storage != nullptr && load_acquire(storage->hhh_point) != nullptr)
+    return failure(EBUSY, "hook point " + to_string(name) + ": its storage is a registered point");
+
+  const bool own = storage == nullptr;
+  if (own)
+    storage = static_cast<khelp_hhook_head*>(
+        ::operator new(sizeof(khelp_hhook_head), std::align_val_t(alignof(std::max_align_t))));
+  *storage = khelp_hhook_head{};
+  storage->hhh_type = name.type;
+  storage->hhh_id = name.id;
+  storage->hhh_flags = vid == 0 ? 0 : 1;
+  storage->hhh_vid = vid;
+
+  try {
+    point = std::make_unique<hook_point_record>(storage, own, name, vid);
+  } catch (...) {
+    if (own)
+      ::operator delete(storage, std::align_val_t(alignof(std::max_align_t)));
+    throw;
+  }
+  point->words = options.words;
+  point->event = options.event;
+  point->fingerprint = options.fingerprint;
+  point->rule = rule_of(options.flags);
+  point->recursion_limit =
+      options.recursion_limit == 0 ? default_recursion_limit : options.recursion_limit;
+  point->owner_reference = keep_reference;
+
+  // Helpers that came before the point.
+  point_changes changes;
+  changes.touch(*point);
+  for (const auto& wish : at.wishes) {
+    if (!wish->wants(vid))
+      continue;
+    if (!fits(*wish, *point)) {
+      misfits.push_back(wish->owner_name);
+      continue;
+    }
+    if (auto done = attach(wish, *point, changes); !done)
+      return std::move(done).error();
+  }
+  if (auto done = changes.prepare(nullptr); !done)
+    return std::move(done).error();
+
+  const std::uint64_t serial = next_serial_++;
+  point->serial = serial;
+  hook_point_record* record = point.get();
+  auto listed = points_.emplace(serial, std::move(point)).first;
+  try {
+    at.points.emplace(vid, record);
+  } catch (...) {
+    point = std::move(listed->second);
+    points_.erase(listed);
+    throw;
+  }
+  record->registered = true;
+  storage->hhh_refcount = keep_reference ? 1 : 0;
+  store_release(storage->hhh_point, static_cast<void*>(record));
+  changes.commit(nullptr);
+  return storage;
+}
+
+result<void> hook_registry::remove_point(khelp_hhook_head* head, bool force) {
+  std::vector<std::string> dropped;
+  {
+    lock_guard held(registry_mutex);
+    hook_point_record* point = record_of(head);
+    if (point == nullptr || !point->registered)
+      return failure(ENOENT, "hook point: not registered");
+    if (point->user_references > 0 && !force)
+      return failure(EBUSY, "hook point " + to_string(point->name) + ": " +
+                                std::to_string(point->user_references) + " references are held");
+    for (const auto& hook : point->hooks)
+      dropped.push_back(hook->wish().owner_name);
+    auto nothing = hook_set::make(0);
+    nothing->rule = point->rule;
+    nothing->recursion_limit = point->recursion_limit;
+    auto listed = points_.find(point->serial);
+    ended_.reserve(ended_.size() + 1);
+
+    // Nothing fails from here on.
+    named& at = names_[point->name];
+    at.points.erase(point->vid);
+    point->registered = false;
+    point->owner_reference = false;
+    point->place.publish(nothing.release());
+    store_relaxed(head->hhh_nhooks, 0);
+    point->hooks.clear();
+    ended_.push_back(std::move(listed->second));
+    points_.erase(listed);
+  }
+  for (const std::string& owner : dropped)
+    log(KHELP_LOG_INFO,
+        {"hook point deregistered: a hook of '", owner, "' waits for it to return"});
+  if (!inside_section()) {
+    if (!wait_for_open_sections(head))
+      return failure(ENOSYS,
+                     "hook point: deregistered, but membarrier(2) is refused: its memory stays");
+    wait_for_deep_readers(head->hhh_deep);
+    bury_points();
+  }
+  return {};
+}
+
+unsigned hook_registry::bury_points() {
+  std::vector<std::unique_ptr<hook_point_record>> candidates;
+  std::vector<std::unique_ptr<hook_point_record>> dead;
+  unsigned waiting = 0;
+  {
+    lock_guard held(registry_mutex);
+    if (ended_.empty())
+      return 0;
+    candidates.swap(ended_);
+    dead.reserve(candidates.size());
+    ended_.reserve(candidates.size());
+    for (auto& point : candidates) {
+      const bool referenced = point->user_references > 0;
+      if (referenced || load_acquire(point->head->hhh_deep) != 0 || section_is_open(point->head)) {
+        waiting += referenced ? 0 : 1;
+        ended_.push_back(std::move(point));
+        continue;
+      }
+      store_release(point->head->hhh_point, static_cast<void*>(nullptr));
+      dead.push_back(std::move(point));
+    }
+  }
+  return waiting;
+}
+
+khelp_hhook_head* hook_registry::get(point_name name, std::uintptr_t vid) {
+  lock_guard held(registry_mutex);
+  hook_point_record* point = find(name, vid);
+  if (point == nullptr)
+    return nullptr;
+  if (point->user_references < UINT32_MAX)
+    ++point->user_references;
+  point->head->hhh_refcount = point->user_references + (point->owner_reference ? 1 : 0);
+  return point->head;
+}
+
+void hook_registry::release(khelp_hhook_head* head) {
+  bool last_of_ended = false;
+  {
+    lock_guard held(registry_mutex);
+    hook_point_record* point = record_of(head);
+    if (point == nullptr)
+      return;
+    // Saturated counts stay.
+    if (point->user_references > 0 && point->user_references < UINT32_MAX)
+      --point->user_references;
+    else if (point->user_references == 0)
+      point->owner_reference = false;
+    head->hhh_refcount = point->user_references + (point->owner_reference ? 1 : 0);
+    last_of_ended = !point->registered && point->user_references == 0;
+  }
+  if (last_of_ended && !inside_section())
+    bury_points();
+}
+
+std::vector<khelp_hhook_head*> hook_registry::points_of_instance(std::uintptr_t vid) {
+  lock_guard held(registry_mutex);
+  std::vector<khelp_hhook_head*> heads;
+  for (const auto& [serial, point] : points_) {
+    if (point->vid == vid)
+      heads.push_back(point->head);
+  }
+  return heads;
+}
+
+// ---- subscriptions ----
+
+void hook_registry::reserve_wishes(const subscription& wish) {
+  auto& wishes = names_[{wish.info.hook_type, wish.info.hook_id}].wishes;
+  if (wishes.size() == wishes.capacity())
+    wishes.reserve(wishes.size() * 2 + 4);
+}
+
+result<void> hook_registry::plan(const std::shared_ptr<subscription>& wish,
+                                 point_changes& changes) {
+  const point_name name{wish->info.hook_type, wish->info.hook_id};
+  named& at = names_[name];
+  for (const auto& other : at.wishes) {
+    if (other->same_hook(wish->info) && other->everywhere && wish->everywhere &&
+        other->taken_off.empty())
+      return failure(EEXIST, "hook point " + to_string(name) + ": '" + other->owner_name +
+                                 "' has this function with this argument there already");
+  }
+  for (const auto& [vid, point] : at.points) {
+    if (!wish->wants(vid))
+      continue;
+    if (!fits(*wish, *point))
+      return failure(EINVAL, "hook point " + to_string(name) + ": its event is '" + point->event +
+                                 "', the hook was built for '" + wish->event +
+                                 "' of another name or layout");
+    for (const auto& hook : point->hooks) {
+      if (hook->wish().same_hook(wish->info))
+        return failure(EEXIST, "hook point " + to_string(name) + ": '" + hook->wish().owner_name +
+                                   "' has this function with this argument there already");
+    }
+    if (auto done = attach(wish, *point, changes); !done)
+      return done;
+  }
+  return {};
+}
+
+void hook_registry::keep(std::shared_ptr<subscription> wish) {
+  const point_name name{wish->info.hook_type, wish->info.hook_id};
+  names_[name].wishes.push_back(std::move(wish));
+}
+
+result<void> hook_registry::subscribe(std::shared_ptr<subscription> wish, bool strict) {
+  point_changes changes;
+  reserve_wishes(*wish);
+  if (auto done = plan(wish, changes); !done)
+    return done;
+  if (changes.empty() && strict)
+    return no_point({wish->info.hook_type, wish->info.hook_id});
+  if (auto done = changes.prepare(nullptr); !done)
+    return done;
+  keep(std::move(wish));
+  changes.commit(nullptr);
+  return {};
+}
+
+result<std::uint32_t> hook_registry::remove_hook(khelp_hhook_head* head,
+                                                 const khelp_hookinfo& which) {
+  reader_wait wait;
+  {
+    lock_guard held(registry_mutex);
+    hook_point_record* point = record_of(head);
+    if (point == nullptr || !point->registered)
+      return failure(ENOENT, "hook point: not registered");
+    auto hook = std::find_if(point->hooks.begin(), point->hooks.end(),
+                             [&](const auto& h) { return matches(h->wish(), which); });
+    if (hook == point->hooks.end())
+      return std::uint32_t{0};
+    const std::shared_ptr<subscription> wish = (*hook)->shared_wish();
+    point_changes changes;
+    changes.remove(*point, **hook);
+    if (auto done = changes.prepare(&wait); !done)
+      return std::move(done).error();
+    if (wish->everywhere)
+      wish->taken_off.push_back(point->vid);
+    else
+      std::erase(names_[point->name].wishes, wish);
+    changes.commit(&wait);
+  }
+  if (!inside_section() && !wait.finish())
+    return failure(ENOSYS,
+                   "hook removed from new runs, but membarrier(2) is refused: whether a run "
+                   "is still inside cannot be known");
+  return std::uint32_t{1};
+}
+
+result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which) {
+  reader_wait wait;
+  std::uint32_t removed = 0;
+  {
+    lock_guard held(registry_mutex);
+    auto at = names_.find({which.hook_type, which.hook_id});
+    if (at == names_.end())
+      return std::uint32_t{0};
+    point_changes changes;
+    for (const auto& [vid, point] : at->second.points) {
+      for (const auto& hook : point->hooks) {
+        if (matches(hook->wish(), which)) {
+          changes.remove(*point, *hook);
+          ++removed;
+        }
+      }
+    }
+    if (auto done = changes.prepare(&wait); !done)
+      return std::move(done).error();
+    const auto gone =
+        std::erase_if(at->second.wishes, [&](const auto& wish) { return matches(*wish, which); });
+    if (removed == 0)
+      removed = static_cast<std::uint32_t>(gone);
+    changes.commit(&wait);
+  }
+  if (!inside_section() && !wait.finish())
+    return failure(ENOSYS,
+                   "hook removed from new runs, but membarrier(2) is refused: whether a run "
+                   "is still inside cannot be known");
+  return removed;
+}
+
+void hook_registry::plan_removal(const helper& owner, point_changes& changes) {
+  for (const auto& [serial, point] : points_) {
+    for (const auto& hook : point->hooks) {
+      if (hook->wish().owner == &owner)
+        changes.remove(*point, *hook);
+    }
+  }
+}
+
+void hook_registry::forget(const helper& owner) {
+  for (auto& [name, at] : names_)
+    std::erase_if(at.wishes, [&](const auto& wish) { return wish->owner == &owner; });
+}
+
+// ---- hooks ----
+
+void hook_registry::suspend(const hook_set& set, std::size_t index,
+                            khelp_hhook_head& head) noexcept {
+  hook_attachment& hook = *set.owners[index];
+  hook.set_suspended(true);
+  store_relaxed(const_cast<hook_set&>(set).entries()[index].slot, suspended_slot);
+  // A newer set may be current. Whoever holds the mutex either publishes and repeats the
+  // suspensions afterwards, or publishes nothing; it holds it briefly. (A signal handler above a
+  // cold call must not wait for it for ever.)
+  for (int tries = 0; tries < 1000; ++tries) {
+    if (registry_mutex.try_lock()) {
+      if (auto* current =
+              static_cast<hook_set*>(static_cast<published_set*>(load_acquire(head.hhh_hooks))))
+        repeat_suspensions(*current);
+      registry_mutex.unlock();
+      break;
+    }
+    sched_yield();
+  }
+  log(KHELP_LOG_WARNING, {"helper '", hook.wish().owner_name, "': a hook at point ",
+                          to_string({head.hhh_type, head.hhh_id}), " threw and is suspended"});
+}
+
+result<void> hook_registry::resume(const khelp_hookinfo& which) {
+  lock_guard held(registry_mutex);
+  auto at = names_.find({which.hook_type, which.hook_id});
+  bool found = false;
+  bool resumed = false;
+  if (at != names_.end()) {
+    for (const auto& [vid, point] : at->second.points) {
+      for (std::size_t i = 0; i < point->hooks.size(); ++i) {
+        hook_attachment& hook = *point->hooks[i];
+        if (!matches(hook.wish(), which))
+          continue;
+        found = true;
+        if (!hook.set_suspended(false))
+          continue;
+        resumed = true;
+        auto* set = static_cast<hook_set*>(point->place.current());
+        store_relaxed(set->entries()[i].slot, hook.wish().slot);
+      }
+    }
+  }
+  if (!found)
+    return failure(ENOENT, "no such hook at point " + to_string({which.hook_type, which.hook_id}));
+  if (!resumed)
+    return failure(EALREADY, "the hook is not suspended");
+  return {};
+}
+
+result<void> hook_registry::set_timing(bool on) {
+  lock_guard held(registry_mutex);
+  if (timing_ == on)
+    return {};
+  point_changes changes;
+  for (const auto& [serial, point] : points_) {
+    if (!point->hooks.empty())
+      changes.touch(*point);
+  }
+  timing_ = on;
+  try {
+    if (auto done = changes.prepare(nullptr); !done) {
+      timing_ = !on;
+      return done;
+    }
+  } catch (...) {
+    timing_ = !on;
+    throw;
+  }
+  changes.commit(nullptr);
+  return {};
+}
+
+// ---- names ----
+
+result<point_name> hook_registry::pair_for(const std::string& words) {
+  lock_guard held(registry_mutex);
+  auto at = pairs_.find(words);
+  if (at == pairs_.end())
+    at = pairs_
+             .emplace(words,
+                      point_name{KHELP_HHOOK_TYPE_NAMED, static_cast<std::int32_t>(pairs_.size())})
+             .first;
+  return at->second;
+}
+
+std::string hook_registry::words_for(point_name name) {
+  if (name.type == KHELP_HHOOK_TYPE_NAMED) {
+    for (const auto& [words, pair] : pairs_) {
+      if (pair == name)
+        return words;
+    }
+  }
+  return to_string(name);
+}
+
+// ---- for statistics ----
+
+void hook_registry::for_each_point(const std::function<void(const hook_point_record&)>& fn) {
+  for (const auto& [serial, point] : points_)
+    fn(*point);
+}
+
+void hook_registry::for_each_wish(const std::function<void(const subscription&)>& fn) {
+  for (const auto& [name, at] : names_) {
+    for (const auto& wish : at.wishes)
+      fn(*wish);
+  }
+}
+
+bool hook_registry::is_attached(const subscription& wish) {
+  auto at = names_.find({wish.info.hook_type, wish.info.hook_id});
+  if (at == names_.end())
+    return false;
+  for (const auto& [vid, point] : at->second.points) {
+    for (const auto& hook : point->hooks) {
+      if (&hook->wish() == &wish)
+        return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace khelp

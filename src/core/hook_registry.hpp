@@ -1,0 +1,179 @@
+// All points and all subscriptions of the process, and the changes that bring one to the other.
+//
+// Every change is prepared completely (memory, order, constraints) before anything is published, so
+// that it happens at every point it concerns or at none.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <khelp/hhook.h>
+#include <khelp/result.hpp>
+
+#include "core/ordering.hpp"
+#include "core/subscription.hpp"
+#include "sync/publication.hpp"
+
+namespace khelp {
+
+struct point_name {
+  std::int32_t type;
+  std::int32_t id;
+  bool operator==(const point_name&) const = default;
+};
+struct point_name_hash {
+  std::size_t operator()(const point_name& n) const {
+    return std::hash<std::uint64_t>()((std::uint64_t{static_cast<std::uint32_t>(n.type)} << 32) ^
+                                      static_cast<std::uint32_t>(n.id));
+  }
+};
+std::string to_string(const point_name& name);
+
+// The registry's part of a hook point; the head is the part users see.
+class hook_point_record {
+ public:
+  hook_point_record(khelp_hhook_head* storage, bool own, point_name n, std::uintptr_t vid);
+  ~hook_point_record();
+
+  khelp_hhook_head* const head;
+  std::uint64_t serial = 0;  // order of registration
+  const bool owns_head;
+  const point_name name;
+  const std::uintptr_t vid;  // 0: not virtualised
+  std::string words;         // for people; "": type/id
+  std::string event;
+  std::uint64_t fingerprint = 0;
+  result_rule rule = result_rule::ignore;
+  std::uint32_t recursion_limit = 8;
+
+  std::uint32_t user_references = 0;  // of khelp_hhook_head_get()
+  bool owner_reference = false;       // the registrant kept its pointer
+  bool registered = false;
+  attachment_list hooks;  // in running order
+  publication place;
+};
+
+// New sets for some points, prepared together.
+class point_changes {
+ public:
+  void add(hook_point_record& point, std::shared_ptr<hook_attachment> hook);
+  void remove(hook_point_record& point, const hook_attachment& hook);
+  void touch(hook_point_record& point);  // same hooks, new set
+
+  // Order and allocate. After success commit() cannot fail.
+  result<void> prepare(reader_wait* wait) KHELP_REQUIRES(registry_mutex);
+  // Publish all; the readers of what was published before are included in `wait`.
+  void commit(reader_wait* wait) KHELP_REQUIRES(registry_mutex);
+
+  bool empty() const { return next_.empty(); }
+
+ private:
+  struct next_state {
+    attachment_list hooks;
+    std::unique_ptr<hook_set> set;
+  };
+  next_state& state_of(hook_point_record& point);
+
+  std::map<hook_point_record*, next_state> next_;
+};
+
+class hook_registry {
+ public:
+  struct head_options {
+    std::uint32_t flags = 0;
+    std::string words;
+    std::string event;
+    std::uint64_t fingerprint = 0;
+    std::uint32_t recursion_limit = 0;
+  };
+
+  // ---- points ----
+  result<khelp_hhook_head*> add_point(point_name name, khelp_hhook_head* storage,
+                                      bool keep_reference, std::uintptr_t vid,
+                                      const head_options& options) KHELP_EXCLUDES(registry_mutex);
+  // force: whatever references remain (the instance ends).
+  result<void> remove_point(khelp_hhook_head* head, bool force) KHELP_EXCLUDES(registry_mutex);
+  hook_point_record* find(point_name name, std::uintptr_t vid) KHELP_REQUIRES(registry_mutex);
+  khelp_hhook_head* get(point_name name, std::uintptr_t vid) KHELP_EXCLUDES(registry_mutex);
+  void release(khelp_hhook_head* head) KHELP_EXCLUDES(registry_mutex);
+  std::vector<khelp_hhook_head*> points_of_instance(std::uintptr_t vid)
+      KHELP_EXCLUDES(registry_mutex);
+
+  // ---- subscriptions ----
+  // Attach to all points it wants. strict: ENOENT when there is none.
+  result<void> subscribe(std::shared_ptr<subscription> wish, bool strict)
+      KHELP_REQUIRES(registry_mutex);
+  // The two halves for a helper's load: plan every wish, prepare once, then commit and keep.
+  result<void> plan(const std::shared_ptr<subscription>& wish, point_changes& changes)
+      KHELP_REQUIRES(registry_mutex);
+  void keep(std::shared_ptr<subscription> wish) KHELP_REQUIRES(registry_mutex);
+  void reserve_wishes(const subscription& wish) KHELP_REQUIRES(registry_mutex);
+
+  // Take off the first hook that matches, at one point.
+  result<std::uint32_t> remove_hook(khelp_hhook_head* head, const khelp_hookinfo& which)
+      KHELP_EXCLUDES(registry_mutex);
+  // Everywhere, and the wish itself.
+  result<std::uint32_t> unsubscribe(const khelp_hookinfo& which) KHELP_EXCLUDES(registry_mutex);
+  // All wishes of a helper: plan their removal; after commit, forget().
+  void plan_removal(const helper& owner, point_changes& changes) KHELP_REQUIRES(registry_mutex);
+  void forget(const helper& owner) KHELP_REQUIRES(registry_mutex);
+
+  // ---- hooks ----
+  // A hook threw: skip it from now on, at this point. On the thread that runs it.
+  void suspend(const hook_set& set, std::size_t index, khelp_hhook_head& head) noexcept;
+  result<void> resume(const khelp_hookinfo& which) KHELP_EXCLUDES(registry_mutex);
+  result<void> set_timing(bool on) KHELP_EXCLUDES(registry_mutex);
+  bool timing() const KHELP_REQUIRES(registry_mutex) { return timing_; }
+
+  // A stable pair for a name.
+  result<point_name> pair_for(const std::string& words) KHELP_EXCLUDES(registry_mutex);
+  std::string words_for(point_name name) KHELP_REQUIRES(registry_mutex);
+
+  // For statistics.
+  bool is_attached(const subscription& wish) KHELP_REQUIRES(registry_mutex);
+  void for_each_point(const std::function<void(const hook_point_record&)>& fn)
+      KHELP_REQUIRES(registry_mutex);
+  void for_each_wish(const std::function<void(const subscription&)>& fn)
+      KHELP_REQUIRES(registry_mutex);
+
+  // Points that ended inside a hook, or are still referenced: free those nobody needs any more.
+  unsigned bury_points() KHELP_EXCLUDES(registry_mutex);
+
+ private:
+  struct named {
+    std::map<std::uintptr_t, hook_point_record*> points;  // by instance
+    std::vector<std::shared_ptr<subscription>> wishes;
+  };
+
+  result<khelp_hhook_head*> add_point_locked(point_name name, khelp_hhook_head* storage,
+                                             bool keep_reference, std::uintptr_t vid,
+                                             const head_options& options,
+                                             std::unique_ptr<hook_point_record>& point,
+                                             std::vector<std::string>& misfits)
+      KHELP_EXCLUDES(registry_mutex);
+  bool fits(const subscription& wish, const hook_point_record& point) const;
+  result<void> attach(const std::shared_ptr<subscription>& wish, hook_point_record& point,
+                      point_changes& changes) KHELP_REQUIRES(registry_mutex);
+
+  std::unordered_map<point_name, named, point_name_hash> names_ KHELP_GUARDED_BY(registry_mutex);
+  std::map<std::uint64_t, std::unique_ptr<hook_point_record>> points_  // by serial
+      KHELP_GUARDED_BY(registry_mutex);
+  std::uint64_t next_serial_ KHELP_GUARDED_BY(registry_mutex) = 1;
+  std::vector<std::unique_ptr<hook_point_record>> ended_ KHELP_GUARDED_BY(registry_mutex);
+  std::unordered_map<std::string, point_name> pairs_ KHELP_GUARDED_BY(registry_mutex);
+  bool timing_ KHELP_GUARDED_BY(registry_mutex) = false;
+};
+
+// The process's registry; never destroyed (threads outlive static destructors).
+hook_registry& the_hooks();
+
+// The timed form of a hook call (hhook_run.cpp): its udata is the attachment.
+int run_timed_hook(std::int32_t type, std::int32_t id, void* udata, void* ctx, void* hdata,
+                   khelp_osd* hosd);
+
+}  // namespace khelp

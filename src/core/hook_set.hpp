@@ -1,0 +1,70 @@
+// What a point publishes: an immutable, packed array of hooks in running order, and beside it what
+// only cold code reads.
+//
+// entries()[i] and owners[i] belong together. An entry's `slot` is the one word that changes after
+// publish: suspending a hook stores a slot number no object has, so that the run that reaches it
+// takes the skip path. It costs runs nothing.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include <khelp/hhook.h>
+
+#include "sync/counters.hpp"
+#include "sync/publication.hpp"
+
+namespace khelp {
+
+class hook_attachment;
+
+struct hook_entry {
+  khelp_hhook_func_t fn;
+  void* udata;
+  std::uint32_t slot;  // of the data the hook needs; 0: none; suspended_slot: skip it
+  counter_block block;
+};
+
+// Above every slot there can be.
+inline constexpr std::uint32_t suspended_slot = 0xffffffff;
+
+// Cells of a hook's counter block.
+enum hook_cell : unsigned {
+  cell_calls = 0,
+  cell_exceptions = 1,
+  cell_timed_calls = 2,
+  cell_timed_ns = 3,
+  cell_skips = 4,  // + enum khelp_skip
+};
+
+enum class result_rule : std::uint32_t { ignore, first, strictest };
+
+class hook_set final : public published_set {
+ public:
+  // Room for `count` hooks; throws std::bad_alloc.
+  static std::unique_ptr<hook_set> make(std::size_t count) {
+    void* memory = ::operator new(sizeof(hook_set) + count * sizeof(hook_entry));
+    std::unique_ptr<hook_set> set(new (memory) hook_set(static_cast<std::uint32_t>(count)));
+    set->owners.reserve(count);
+    return set;
+  }
+  void operator delete(void* memory) { ::operator delete(memory); }
+
+  hook_entry* entries() { return reinterpret_cast<hook_entry*>(this + 1); }
+  const hook_entry* entries() const { return reinterpret_cast<const hook_entry*>(this + 1); }
+
+  // Exactly one hook, and nobody wants its result: the run has a path of its own for it.
+  bool single = false;
+  result_rule rule = result_rule::ignore;
+  std::uint32_t count;
+  std::uint32_t recursion_limit = 8;
+  std::vector<std::shared_ptr<hook_attachment>> owners;
+
+ private:
+  explicit hook_set(std::uint32_t n) : count(n) {}
+  void* operator new(std::size_t, void* memory) { return memory; }
+};
+
+}  // namespace khelp

@@ -1,0 +1,237 @@
+// khelp(9): the C face of helpers and per-object data.
+#include <algorithm>
+#include <cstring>
+
+#include <khelp/khelp.h>
+
+#include "base/log.hpp"
+#include "core/attachment.hpp"
+#include "core/cold_call.hpp"
+#include "core/helper_registry.hpp"
+#include "core/khelp_slots.hpp"
+#include "core/osd.hpp"
+#include "core/osd_slots.hpp"
+#include "core/reaper.hpp"
+#include "core/wishes.hpp"
+#include "sync/section.hpp"
+
+namespace khelp {
+namespace {
+
+// osd_exit() on an object of helpers must drop their references as well (O-9).
+[[gnu::constructor]] void end_objects_our_way() { osd::set_khelp_exit(khelp_destroy_osd); }
+
+// The key of object sections; what they count deep.
+char object_sections;
+std::uint32_t deep_object_sections = 0;
+
+std::string bounded_name(const char* name) {
+  return {name, strnlen(name, KHELP_HELPER_NAME_MAXLEN)};
+}
+
+result<helper_spec> spec_of(const khelp_helper_x& given) {
+  if (given.size < sizeof(khelp_helper_x) || given.name == nullptr)
+    return failure(EINVAL, "struct khelp_helper_x: its size or name is not set");
+  helper_spec spec;
+  spec.name = given.name;
+  spec.version = given.version;
+  spec.classes = given.classes;
+  spec.flags = given.flags;
+  spec.native = &given;
+  spec.data_size = given.data_size;
+  spec.data_align = given.data_align;
+  spec.mod_init = given.mod_init;
+  spec.mod_destroy = given.mod_destroy;
+  for (std::uint32_t i = 0; i < given.nhooks; ++i) {
+    auto wish = make_wish(given.hooks[i]);
+    if (!wish)
+      return std::move(wish).error();
+    (*wish)->info.hook_helper = nullptr;
+    spec.wishes.push_back(std::move(*wish));
+  }
+  return spec;
+}
+
+// The caller's hook table is copied, and marked with its helper as upstream does.
+helper_spec spec_of(khelp_helper& given) {
+  helper_spec spec;
+  spec.name = bounded_name(given.h_name);
+  spec.version = 1;
+  spec.classes = given.h_classes;
+  spec.flags = given.h_flags & KHELP_HELPER_NEEDS_OSD;
+  spec.bsd = &given;
+  for (std::uint32_t i = 0; i < given.h_nhooks; ++i) {
+    given.h_hooks[i].hook_helper = &given;
+    spec.wishes.push_back(make_wish(given.h_hooks[i]));
+  }
+  return spec;
+}
+
+result<void> load_module(khelp_khelp_modevent_data& data) {
+  khelp_helper& h = *data.helper;
+  const std::string name = bounded_name(data.name);
+  const bool needs_osd = (h.h_flags & KHELP_HELPER_NEEDS_OSD) != 0;
+  if (needs_osd && data.uma_zsize <= 0)
+    return failure(KHELP_EDOOFUS, "helper '" + name +
+                                      "': keeps per-object data, so it must be declared with "
+                                      "KHELP_DECLARE_MOD_UMA and a size");
+  if (the_helpers().id_of(&h) > 0)
+    return failure(EALREADY, "helper '" + name + "': this struct is registered already");
+  std::memset(h.h_name, 0, sizeof h.h_name);
+  name.copy(h.h_name, sizeof h.h_name - 1);
+  h.h_hooks = data.hooks;
+  h.h_nhooks = static_cast<std::uint32_t>(std::max(data.nhooks, 0));
+  helper_spec spec = spec_of(h);
+  spec.data_size = needs_osd ? static_cast<std::size_t>(data.uma_zsize) : 0;
+  spec.ctor = data.umactor;
+  spec.dtor = data.umadtor;
+  spec.mod_init = h.mod_init;
+  spec.mod_destroy = h.mod_destroy;
+  auto loaded = the_helpers().load(std::move(spec));
+  if (!loaded)
+    return std::move(loaded).error();
+  return {};
+}
+
+// ENOENT counts as done: the load may have failed half way, or a revoke came first.
+result<void> unload_module(const khelp_helper& h) {
+  const std::int32_t id = the_helpers().id_of(&h);
+  if (id < 0)
+    return {};
+  auto done = the_helpers().unload(id, KHELP_UNLOAD_REFUSE, 0);
+  if (!done && done.error().code == EBUSY)
+    log(KHELP_LOG_WARNING, {done.error().detail});
+  return done;
+}
+
+result<void> handle_event(int event, khelp_khelp_modevent_data& data) {
+  switch (event) {
+    case KHELP_MOD_LOAD:
+      return load_module(data);
+    case KHELP_MOD_QUIESCE: {
+      const std::int32_t id = the_helpers().id_of(data.helper);
+      return id < 0 ? result<void>() : the_helpers().quiesce(id);
+    }
+    case KHELP_MOD_RESUME:
+      return the_helpers().resume(the_helpers().id_of(data.helper));
+    case KHELP_MOD_UNLOAD:
+      return unload_module(*data.helper);
+    case KHELP_MOD_SHUTDOWN:
+      return {};
+    default:
+      return failure(EINVAL, "unknown module event");
+  }
+}
+
+}  // namespace
+}  // namespace khelp
+
+using namespace khelp;
+
+extern "C" {
+
+int khelp_helper_register(const khelp_helper_x* x, int32_t* id) {
+  return cold_call([&]() -> result<void> {
+    auto spec = spec_of(*x);
+    if (!spec)
+      return std::move(spec).error();
+    auto loaded = the_helpers().load(std::move(*spec));
+    if (!loaded)
+      return std::move(loaded).error();
+    if (id != nullptr)
+      *id = *loaded;
+    return {};
+  });
+}
+
+int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns) {
+  return cold_call([&] { return the_helpers().unload(id, how, timeout_ns); });
+}
+
+int khelp_helper_describe(int32_t id, khelp_helper_description* description) {
+  return cold_call([&]() -> result<void> {
+    if (description == nullptr || description->size < sizeof *description)
+      return failure(EINVAL, "struct khelp_helper_description: its size is not set");
+    return the_helpers().describe(id, *description);
+  });
+}
+
+int khelp_register_helper(khelp_helper* h) {
+  return cold_call([&]() -> result<void> {
+    helper_spec spec = spec_of(*h);
+    if ((h->h_flags & KHELP_HELPER_NEEDS_OSD) != 0 && h->h_zone == nullptr)
+      return failure(EINVAL, "helper '" + spec.name + "': needs per-object data but has no zone");
+    spec.zone = h->h_zone;
+    auto loaded = the_helpers().load(std::move(spec));
+    if (!loaded)
+      return std::move(loaded).error();
+    return {};
+  });
+}
+
+int khelp_deregister_helper(khelp_helper* h) {
+  return cold_call([&]() -> result<void> {
+    const std::int32_t id = the_helpers().id_of(h);
+    if (id < 0)
+      return failure(ENOENT, "this helper is not registered");
+    return the_helpers().unload(id, KHELP_UNLOAD_REFUSE, 0);
+  });
+}
+
+int khelp_drain(khelp_helper* h, int64_t timeout_ns) {
+  return cold_call([&] { return the_helpers().drain(the_helpers().id_of(h), timeout_ns); });
+}
+
+int khelp_modevent(void*, int event, void* data) {
+  return cold_call(
+      [&] { return handle_event(event, *static_cast<khelp_khelp_modevent_data*>(data)); });
+}
+
+int khelp_reap(void) {
+  clear_failure_text();
+  return static_cast<int>(reap());
+}
+
+int khelp_init_osd(uint32_t classes, khelp_osd* hosd) {
+  return cold_call([&] { return attach_helpers(classes, *hosd); });
+}
+
+int khelp_destroy_osd(khelp_osd* hosd) {
+  detach_helpers(*hosd);
+  return 0;
+}
+
+void* khelp_get_osd(khelp_osd* hosd, int32_t id) noexcept {
+  if (hosd == nullptr || id <= 0 || !khelp_id_is_current(id))
+    return nullptr;
+  return osd_slots::get(*hosd, khelp_id_slot(id));
+}
+
+int32_t khelp_get_id(const char* hname) {
+  return hname == nullptr ? -1 : the_helpers().id_of(hname);
+}
+
+int khelp_class_has_osd(uint32_t classes) {
+  return the_helpers().knows_classes(classes) ? 1 : 0;
+}
+
+int khelp_add_hhook(khelp_hookinfo* hki, uint32_t flags) {
+  return khelp_hhook_add_hook_lookup(hki, flags);
+}
+
+int khelp_remove_hhook(khelp_hookinfo* hki) {
+  return khelp_hhook_remove_hook_lookup(hki);
+}
+
+void khelp_osd_enter(khelp_osd* osd) noexcept {
+  const void* none = nullptr;
+  enter_section(&object_sections, nullptr, deep_object_sections, osd, none);
+}
+
+void khelp_osd_leave(khelp_osd*) noexcept {
+  // Once deep, everything further in is deep too: the innermost section is deep exactly when one
+  // is.
+  leave_section(deep_object_sections, deep_depth == 0);
+}
+
+}  // extern "C"

@@ -1,0 +1,34 @@
+// Helpers' slots of the khelp object type (osd.hpp has the table): who owns each, and which id stands for it now.
+//
+// An id is the slot in its low 12 bits and the slot's generation above: ids 1, 2, 3… for first
+// users, never the same id for two helpers (K-16). Readers look without a lock.
+#pragma once
+
+#include <cstdint>
+
+namespace khelp {
+
+class helper;
+
+inline constexpr unsigned khelp_slot_bits = 12;
+inline constexpr unsigned khelp_slot_count = 1u << khelp_slot_bits;
+
+// The lowest free slot, or 0: all taken, or no memory.
+unsigned take_khelp_slot() noexcept;
+// Free again, with the next generation. Nobody holds a value in it.
+void give_khelp_slot(unsigned slot) noexcept;
+
+// The id that a holder of the slot goes by.
+std::int32_t khelp_slot_id(unsigned slot) noexcept;
+// Make the slot's id answer for `owner` (or nobody).
+void set_khelp_slot_owner(unsigned slot, helper* owner) noexcept;
+
+// The owner by slot; nullptr: none.
+helper* khelp_slot_owner(unsigned slot) noexcept;
+// Whether the id is that of the slot's present owner.
+bool khelp_id_is_current(std::int32_t id) noexcept;
+inline unsigned khelp_id_slot(std::int32_t id) noexcept {
+  return static_cast<std::uint32_t>(id) & (khelp_slot_count - 1);
+}
+
+}  // namespace khelp

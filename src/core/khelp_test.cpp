@@ -1,0 +1,532 @@
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <gtest/gtest.h>
+#include <latch>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <khelp/error.h>
+#include <khelp/khelp.h>
+#include <khelp/stats.h>
+
+namespace {
+
+constexpr std::uint32_t test_class = KHELP_HELPER_CLASS_APP;
+
+std::int32_t fresh_type() {
+  static std::int32_t next = KHELP_HHOOK_TYPE_APP + 0x100000;
+  return ++next;
+}
+
+struct state {
+  std::uint64_t calls;
+};
+int count_on_object(std::int32_t, std::int32_t, void*, void*, void* hdata, khelp_osd*) {
+  ++static_cast<state*>(hdata)->calls;
+  return 0;
+}
+
+// A native helper with one hook that keeps a `state` per object.
+struct declared {
+  declared(const char* name, std::int32_t type, std::uint32_t flags = KHELP_HELPER_NEEDS_OSD) {
+    hook.size = sizeof hook;
+    hook.hook.hook_func = count_on_object;
+    hook.hook.hook_type = type;
+    x.size = sizeof x;
+    x.name = name;
+    x.version = 1;
+    x.classes = test_class;
+    x.flags = flags;
+    x.data_size = sizeof(state);
+    x.hooks = &hook;
+    x.nhooks = 1;
+  }
+  khelp_hookinfo_x hook{};
+  khelp_helper_x x{};
+};
+
+struct point {
+  explicit point(std::int32_t t) : type(t) {
+    EXPECT_EQ(khelp_hhook_head_register(type, 0, &head, 0), 0) << khelp_failure_text();
+  }
+  ~point() { khelp_hhook_head_deregister(head); }
+  void run(khelp_osd* osd) { khelp_hhooks_run_if(head, nullptr, osd); }
+  std::int32_t type;
+  khelp_hhook_head* head = nullptr;
+};
+
+khelp_helper_stat stat_of(const char* name) {
+  struct found {
+    const char* name;
+    khelp_helper_stat stat{};
+  } f{name};
+  EXPECT_EQ(khelp_stats_helpers(
+                [](void* arg, const khelp_helper_stat* stat) {
+                  auto* to = static_cast<found*>(arg);
+                  if (std::string(stat->name) == to->name)
+                    to->stat = *stat;
+                },
+                &f),
+            0);
+  return f.stat;
+}
+
+bool all_zero(const khelp_osd& osd) {
+  const khelp_osd zero = KHELP_OSD_INITIALIZER;
+  return std::memcmp(&osd, &zero, sizeof osd) == 0;
+}
+
+std::string log_of_calls;
+
+}  // namespace
+
+TEST(khelp, conformance_10_a_hook_that_needs_data_is_skipped_and_counted_without_it) {
+  const std::int32_t type = fresh_type();
+  point p(type);
+  declared d("skipped", type);
+  std::int32_t id = 0;
+  khelp_osd old = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &old), 0);
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0) << khelp_failure_text();
+  p.run(nullptr);
+  p.run(&old);
+  const khelp_helper_stat stat = stat_of("skipped");
+  EXPECT_EQ(stat.calls, 0u);
+  EXPECT_EQ(stat.skipped[KHELP_SKIP_NO_DATA], 2u) << "H-13, K-25";
+  khelp_destroy_osd(&old);
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
+TEST(khelp, conformance_17_loading_makes_zone_init_slot_hooks_and_unloading_takes_them_back) {
+  const std::int32_t type = fresh_type();
+  point p(type);
+  declared d("whole", type);
+  log_of_calls.clear();
+  d.x.mod_init = [] {
+    log_of_calls += "init ";
+    return 0;
+  };
+  d.x.mod_destroy = [] {
+    log_of_calls += "destroy ";
+    return 0;
+  };
+  d.x.data_init = [](void*, void*, int) {
+    log_of_calls += "data ";
+    return 0;
+  };
+  d.x.data_fini = [](void*, void*) { log_of_calls += "end "; };
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  EXPECT_EQ(khelp_get_id("whole"), id);
+  EXPECT_EQ(p.head->hhh_nhooks, 1u);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  p.run(&osd);
+  p.run(&osd);
+  EXPECT_EQ(static_cast<state*>(khelp_get_osd(&osd, id))->calls, 2u);
+  khelp_destroy_osd(&osd);
+  EXPECT_TRUE(all_zero(osd));
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+  EXPECT_EQ(khelp_get_id("whole"), -1);
+  EXPECT_EQ(p.head->hhh_nhooks, 0u);
+  EXPECT_EQ(log_of_calls, "init data end destroy ");
+}
+
+TEST(khelp, conformance_18_a_failing_init_is_returned_and_destroy_is_not_called) {
+  declared d("failing", fresh_type());
+  log_of_calls.clear();
+  d.x.mod_init = [] { return EPERM; };
+  d.x.mod_destroy = [] {
+    log_of_calls += "destroy";
+    return 0;
+  };
+  EXPECT_EQ(khelp_helper_register(&d.x, nullptr), EPERM);
+  EXPECT_NE(std::string(khelp_failure_text()).find("failing"), std::string::npos);
+  EXPECT_EQ(log_of_calls, "");
+  d.x.mod_init = nullptr;
+  std::int32_t id = 0;
+  EXPECT_EQ(khelp_helper_register(&d.x, &id), 0) << "the name is free again";
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
+TEST(khelp, conformance_19_a_failing_second_hook_undoes_the_first_and_spares_a_foreign_one) {
+  const std::int32_t type = fresh_type();
+  point p(type);
+  // Somebody else's hook of the same function and argument is at (type, 0).
+  khelp_hookinfo foreign{};
+  foreign.hook_func = count_on_object;
+  foreign.hook_type = type;
+  ASSERT_EQ(khelp_hhook_add_hook(p.head, &foreign, 0), 0);
+  khelp_hookinfo_x hooks[2] = {};
+  for (auto& h : hooks) {
+    h.size = sizeof h;
+    h.hook.hook_func = count_on_object;
+    h.hook.hook_type = type;
+  }
+  hooks[0].hook.hook_udata = hooks;
+  declared d("second", type);
+  d.x.hooks = hooks;
+  d.x.nhooks = 2;
+  log_of_calls.clear();
+  d.x.mod_init = [] { return 0; };
+  d.x.mod_destroy = [] {
+    log_of_calls += "destroy";
+    return 0;
+  };
+  EXPECT_EQ(khelp_helper_register(&d.x, nullptr), EEXIST);
+  EXPECT_EQ(p.head->hhh_nhooks, 1u) << "K-1: the foreign hook survives, the first is undone";
+  EXPECT_EQ(log_of_calls, "destroy") << "K-8";
+  EXPECT_EQ(khelp_get_id("second"), -1);
+  khelp_hhook_remove_hook(p.head, &foreign);
+}
+
+TEST(khelp, conformance_20_needs_osd_through_the_plain_macro_is_edoofus) {
+  khelp_helper h{};
+  h.h_flags = KHELP_HELPER_NEEDS_OSD;
+  h.h_classes = test_class;
+  khelp_khelp_modevent_data data{};
+  std::strcpy(data.name, "nosize");
+  data.helper = &h;
+  EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_LOAD, &data), KHELP_EDOOFUS);
+  EXPECT_NE(KHELP_EDOOFUS, ENOTSOCK);
+  EXPECT_STREQ(khelp_strerror(KHELP_EDOOFUS), "Programming error");
+}
+
+TEST(khelp, conformance_21_two_helpers_of_one_name_are_eexist) {
+  declared first("twice", fresh_type());
+  declared second("twice", fresh_type());
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&first.x, &id), 0);
+  EXPECT_EQ(khelp_helper_register(&second.x, nullptr), EEXIST) << "K-14";
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
+TEST(khelp, conformance_22_unload_is_ebusy_with_the_holders_while_an_object_is_attached) {
+  declared d("held", fresh_type());
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), EBUSY);
+  EXPECT_NE(std::string(khelp_failure_text()).find("1 object holds"), std::string::npos)
+      << khelp_failure_text();
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_WAIT, 0), ETIMEDOUT);
+  khelp_osd later = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &later), 0);
+  EXPECT_NE(khelp_get_osd(&later, id), nullptr) << "a refused unload changes nothing";
+  khelp_destroy_osd(&later);
+  khelp_destroy_osd(&osd);
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
+TEST(khelp, unload_waits_for_the_last_object) {
+  declared d("waited", fresh_type());
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  std::thread unloader([&] { EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_WAIT, -1), 0); });
+  while (stat_of("waited").state != KHELP_HELPER_DRAINING)
+    std::this_thread::yield();
+  khelp_osd late = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &late), 0);
+  EXPECT_EQ(khelp_get_osd(&late, id), nullptr) << "a draining helper attaches no more";
+  khelp_destroy_osd(&late);
+  khelp_destroy_osd(&osd);
+  unloader.join();
+}
+
+TEST(khelp, revoke_destroys_the_data_on_live_objects_and_unloads) {
+  const std::int32_t type = fresh_type();
+  point p(type);
+  declared d("revoked", type);
+  static std::atomic<int> ended;
+  ended = 0;
+  d.x.data_fini = [](void*, void*) { ++ended; };
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  constexpr int objects = 1000;
+  std::vector<khelp_osd> osds(objects);
+  for (auto& osd : osds)
+    ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  EXPECT_EQ(stat_of("revoked").attached, static_cast<std::uint64_t>(objects));
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REVOKE, 0), 0);
+  EXPECT_EQ(ended, objects);
+  EXPECT_EQ(khelp_get_osd(&osds[0], id), nullptr);
+  for (auto& osd : osds) {
+    khelp_destroy_osd(&osd);
+    EXPECT_TRUE(all_zero(osd));
+  }
+  EXPECT_EQ(ended, objects);
+}
+
+TEST(khelp, conformance_23_quiesce_then_veto_leaves_the_helper_working) {
+  khelp_helper h{};
+  const std::int32_t type = fresh_type();
+  point p(type);
+  khelp_hookinfo hook{};
+  hook.hook_func = count_on_object;
+  hook.hook_type = type;
+  h.h_flags = KHELP_HELPER_NEEDS_OSD;
+  h.h_classes = test_class;
+  khelp_khelp_modevent_data data{};
+  std::strcpy(data.name, "quiesced");
+  data.helper = &h;
+  data.hooks = &hook;
+  data.nhooks = 1;
+  data.uma_zsize = sizeof(state);
+  ASSERT_EQ(khelp_modevent(nullptr, KHELP_MOD_LOAD, &data), 0) << khelp_failure_text();
+  EXPECT_STREQ(h.h_name, "quiesced");
+  EXPECT_EQ(h.h_id, khelp_get_id("quiesced"));
+  EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_QUIESCE, &data), 0);
+  EXPECT_EQ(p.head->hhh_nhooks, 1u) << "K-10: quiesce only asks";
+  EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_RESUME, &data), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  p.run(&osd);
+  EXPECT_EQ(static_cast<state*>(khelp_get_osd(&osd, h.h_id))->calls, 1u);
+  EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_QUIESCE, &data), EBUSY);
+  EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_UNLOAD, &data), EBUSY);
+  EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_SHUTDOWN, &data), 0) << "K-11";
+  khelp_destroy_osd(&osd);
+  EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_UNLOAD, &data), 0);
+  EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_UNLOAD, &data), 0) << "ENOENT counts as done";
+  EXPECT_EQ(khelp_modevent(nullptr, 99, &data), EINVAL);
+}
+
+TEST(khelp, conformance_25_init_twice_and_destroy_twice_stay_balanced) {
+  declared d("balanced", fresh_type());
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  void* data = khelp_get_osd(&osd, id);
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  EXPECT_EQ(khelp_get_osd(&osd, id), data) << "K-18";
+  EXPECT_EQ(stat_of("balanced").attached, 1u);
+  khelp_destroy_osd(&osd);
+  khelp_destroy_osd(&osd);
+  EXPECT_EQ(stat_of("balanced").attached, 0u);
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
+TEST(khelp, conformance_27_a_stale_id_gives_null) {
+  declared d("stale", fresh_type());
+  std::int32_t first = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &first), 0);
+  ASSERT_EQ(khelp_helper_unregister(first, KHELP_UNLOAD_REFUSE, 0), 0);
+  std::int32_t second = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &second), 0);
+  EXPECT_NE(first, second) << "K-16";
+  EXPECT_GT(second, 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  EXPECT_EQ(khelp_get_osd(&osd, first), nullptr);
+  EXPECT_NE(khelp_get_osd(&osd, second), nullptr);
+  EXPECT_EQ(khelp_get_osd(&osd, 0), nullptr);
+  EXPECT_EQ(khelp_get_osd(&osd, -1), nullptr);
+  EXPECT_EQ(khelp_get_osd(nullptr, second), nullptr);
+  khelp_destroy_osd(&osd);
+  EXPECT_EQ(khelp_helper_unregister(second, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
+TEST(khelp, conformance_28_a_dynamic_hook_joins_late_points_and_goes_with_its_helper) {
+  const std::int32_t type = fresh_type();
+  khelp_helper h{};
+  std::strcpy(h.h_name, "dynamic");
+  ASSERT_EQ(khelp_register_helper(&h), 0) << khelp_failure_text();
+  EXPECT_EQ(khelp_register_helper(&h), EALREADY) << "K-15";
+  khelp_hookinfo hook{};
+  static int calls;
+  calls = 0;
+  hook.hook_func = [](std::int32_t, std::int32_t, void*, void*, void*, khelp_osd*) {
+    return ++calls, 0;
+  };
+  hook.hook_type = type;
+  hook.hook_helper = &h;
+  ASSERT_EQ(khelp_add_hhook(&hook, 0), 0);
+  point late(type);
+  late.run(nullptr);
+  EXPECT_EQ(calls, 1) << "K-29";
+  EXPECT_EQ(khelp_deregister_helper(&h), 0);
+  EXPECT_EQ(late.head->hhh_nhooks, 0u);
+  EXPECT_EQ(khelp_deregister_helper(&h), ENOENT);
+}
+
+TEST(khelp, conformance_29_an_adopting_helper_gives_older_objects_data_at_the_first_call) {
+  const std::int32_t type = fresh_type();
+  point p(type);
+  khelp_osd old = KHELP_OSD_INITIALIZER;
+  khelp_osd stranger = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &old), 0);
+  ASSERT_EQ(khelp_init_osd(test_class << 1, &stranger), 0);
+  declared d("adopter", type, KHELP_HELPER_NEEDS_OSD | KHELP_HELPER_ADOPT);
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd unmarked = KHELP_OSD_INITIALIZER;
+  p.run(&old);
+  p.run(&old);
+  p.run(&stranger);
+  p.run(&unmarked);
+  EXPECT_EQ(static_cast<state*>(khelp_get_osd(&old, id))->calls, 2u);
+  const khelp_helper_stat stat = stat_of("adopter");
+  EXPECT_EQ(stat.adopted, 1u);
+  EXPECT_EQ(stat.skipped[KHELP_SKIP_NO_DATA], 2u);
+  khelp_destroy_osd(&old);
+  khelp_destroy_osd(&stranger);
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
+namespace {
+int append_name(std::int32_t, std::int32_t, void* udata, void* ctx, void*, khelp_osd*) {
+  *static_cast<std::string*>(ctx) += static_cast<const char*>(udata);
+  return 0;
+}
+struct letters {
+  letters(const char* name, std::int32_t type, const char* before = nullptr,
+          const char* after = nullptr) {
+    hook.size = sizeof hook;
+    hook.before = before;
+    hook.after = after;
+    hook.hook.hook_func = append_name;
+    hook.hook.hook_udata = const_cast<char*>(name);
+    hook.hook.hook_type = type;
+    x.size = sizeof x;
+    x.name = name;
+    x.hooks = &hook;
+    x.nhooks = 1;
+    answer = khelp_helper_register(&x, &id);
+  }
+  ~letters() {
+    if (answer == 0)
+      khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0);
+  }
+  khelp_hookinfo_x hook{};
+  khelp_helper_x x{};
+  std::int32_t id = 0;
+  int answer = 0;
+};
+std::string order_at(point& p) {
+  std::string seen;
+  khelp_hhooks_run_if(p.head, &seen, nullptr);
+  return seen;
+}
+}  // namespace
+
+TEST(khelp, conformance_15_early_and_late_points_run_hooks_in_the_same_order) {
+  const std::int32_t type = fresh_type();
+  auto early = std::make_unique<point>(type);
+  letters a("a", type);
+  letters b("b", type);
+  letters c("c", type, "a");
+  EXPECT_EQ(order_at(*early), "bca");
+  early.reset();
+  point late(type);
+  EXPECT_EQ(order_at(late), "bca") << "H-17";
+}
+
+TEST(khelp, constraints_on_absent_helpers_are_ignored_and_a_cycle_refuses_the_newcomer) {
+  const std::int32_t type = fresh_type();
+  point p(type);
+  letters a("x", type, nullptr, "z,nobody");
+  EXPECT_EQ(order_at(p), "x");
+  letters z("z", type);
+  EXPECT_EQ(order_at(p), "zx");
+  letters y("y", type, "z", "x");
+  EXPECT_EQ(y.answer, ELOOP);
+  EXPECT_EQ(order_at(p), "zx");
+}
+
+TEST(khelp, waiting_inside_a_hook_is_edeadlk_and_a_revoke_there_is_finished_later) {
+  const std::int32_t type = fresh_type();
+  point p(type);
+  static std::int32_t id;
+  static int destroyed;
+  destroyed = 0;
+  declared d("suicidal", type);
+  khelp_hookinfo_x hook = d.hook;
+  hook.hook.hook_func = [](std::int32_t, std::int32_t, void*, void*, void* hdata, khelp_osd*) {
+    EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_WAIT, -1), EDEADLK);
+    EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REVOKE, 0), 0);
+    ++static_cast<state*>(hdata)->calls;  // still ours while we are inside
+    EXPECT_EQ(destroyed, 0);
+    return 0;
+  };
+  d.x.hooks = &hook;
+  d.x.mod_destroy = [] { return ++destroyed, 0; };
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  p.run(&osd);
+  EXPECT_EQ(p.head->hhh_nhooks, 0u);
+  EXPECT_EQ(khelp_reap(), 0);
+  EXPECT_EQ(destroyed, 1);
+  khelp_destroy_osd(&osd);
+}
+
+TEST(khelp, an_object_destroyed_from_its_own_hook_keeps_its_data_until_the_hook_has_left) {
+  const std::int32_t type = fresh_type();
+  point p(type);
+  static int ended;
+  ended = 0;
+  declared d("ownhook", type);
+  khelp_hookinfo_x hook = d.hook;
+  hook.hook.hook_func = [](std::int32_t, std::int32_t, void*, void*, void* hdata, khelp_osd* osd) {
+    khelp_destroy_osd(osd);
+    EXPECT_EQ(ended, 0);
+    ++static_cast<state*>(hdata)->calls;
+    return 0;
+  };
+  d.x.hooks = &hook;
+  d.x.data_fini = [](void*, void*) { ++ended; };
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  p.run(&osd);
+  EXPECT_EQ(ended, 1);
+  EXPECT_TRUE(all_zero(osd));
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
+TEST(khelp, revoke_waits_for_an_object_section_and_data_read_in_it_stays_valid) {
+  declared d("sectioned", fresh_type());
+  static std::atomic<bool> ended;
+  ended = false;
+  d.x.data_fini = [](void*, void*) { ended = true; };
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  khelp_osd_enter(&osd);
+  auto* data = static_cast<state*>(khelp_get_osd(&osd, id));
+  ASSERT_NE(data, nullptr);
+  std::thread revoker([&] { EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REVOKE, 0), 0); });
+  while (khelp_get_osd(&osd, id) != nullptr)
+    std::this_thread::yield();
+  ++data->calls;
+  EXPECT_FALSE(ended);
+  khelp_osd_leave(&osd);
+  revoker.join();
+  EXPECT_TRUE(ended);
+  khelp_destroy_osd(&osd);
+}
+
+TEST(khelp, class_has_osd_says_whether_objects_of_a_class_were_initialised) {
+  constexpr std::uint32_t rare = 0x40000000;
+  EXPECT_EQ(khelp_class_has_osd(rare), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(rare, &osd), 0);
+  EXPECT_EQ(khelp_class_has_osd(rare), 1) << "K-42";
+  khelp_destroy_osd(&osd);
+  EXPECT_TRUE(all_zero(osd));
+}
+
+TEST(khelp, needs_osd_without_classes_is_einval) {
+  declared d("classless", fresh_type());
+  d.x.classes = 0;
+  EXPECT_EQ(khelp_helper_register(&d.x, nullptr), EINVAL) << "K-36";
+}

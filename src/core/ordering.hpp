@@ -1,0 +1,24 @@
+// The one order of hooks: by (priority, load order, table index), then moved as little as the
+// before/after constraints demand.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <khelp/result.hpp>
+
+#include "core/subscription.hpp"
+
+namespace khelp {
+
+using attachment_list = std::vector<std::shared_ptr<hook_attachment>>;
+
+// Put the hooks of one point in running order. Constraints on helpers that are not at the point are
+// ignored; a cycle is ELOOP, with the helpers on it in words.
+result<void> put_in_order(attachment_list& hooks);
+
+// Why the hook at `position` stands there, in words.
+std::string explain_position(const attachment_list& ordered, std::size_t position);
+
+}  // namespace khelp

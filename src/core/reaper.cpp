@@ -1,0 +1,46 @@
+#include "core/reaper.hpp"
+
+#include <atomic>
+#include <new>
+
+#include "core/hook_registry.hpp"
+#include "sync/section.hpp"
+
+namespace khelp {
+namespace {
+
+std::atomic<unsigned (*)()> reapers[4];
+
+template <class Fn>
+unsigned without_memory_counts_as_waiting(Fn fn) {
+  try {
+    return fn();
+  } catch (const std::bad_alloc&) {
+    return 1;
+  }
+}
+
+}  // namespace
+
+unsigned reap() noexcept {
+  if (inside_section())
+    return 0;
+  unsigned waiting = 0;
+  for (auto& entry : reapers) {
+    if (auto* fn = entry.load(std::memory_order_acquire))
+      waiting += without_memory_counts_as_waiting(fn);
+  }
+  waiting += without_memory_counts_as_waiting(free_quiescent_sets);
+  waiting += without_memory_counts_as_waiting([] { return the_hooks().bury_points(); });
+  return waiting;
+}
+
+void add_reaper(unsigned (*fn)()) noexcept {
+  for (auto& entry : reapers) {
+    unsigned (*expected)() = nullptr;
+    if (entry.compare_exchange_strong(expected, fn, std::memory_order_acq_rel) || expected == fn)
+      return;
+  }
+}
+
+}  // namespace khelp

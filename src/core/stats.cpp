@@ -1,0 +1,186 @@
+// Statistics: copied under the registry's mutex, handed out without it.
+#include <string>
+#include <vector>
+
+#include <khelp/stats.h>
+
+#include "core/cold_call.hpp"
+#include "core/helper_registry.hpp"
+#include "core/hook_registry.hpp"
+#include "core/ordering.hpp"
+#include "core/reaper.hpp"
+
+namespace khelp {
+namespace {
+
+struct hook_row {
+  khelp_hook_stat stat{};
+  std::string helper;
+  std::string point;
+  std::string why;
+};
+
+std::uint32_t state_of(const hook_attachment& hook) {
+  return hook.suspended() ? KHELP_HOOK_SUSPENDED : KHELP_HOOK_ATTACHED;
+}
+
+void fill_counts(khelp_hook_stat& stat, counter_block block) {
+  stat.calls = counter_sum(block, cell_calls);
+  stat.exceptions = counter_sum(block, cell_exceptions);
+  stat.timed_calls = counter_sum(block, cell_timed_calls);
+  stat.timed_ns = counter_sum(block, cell_timed_ns);
+  for (unsigned reason = 0; reason < KHELP_SKIP_REASONS; ++reason)
+    stat.skipped[reason] = counter_sum(block, cell_skips + reason);
+}
+
+hook_row row_of(const hook_point_record& point, std::size_t position, hook_registry& hooks)
+    KHELP_REQUIRES(registry_mutex) {
+  const hook_attachment& hook = *point.hooks[position];
+  hook_row row;
+  row.stat.size = sizeof row.stat;
+  row.stat.type = point.name.type;
+  row.stat.id = point.name.id;
+  row.stat.state = state_of(hook);
+  row.stat.instance = point.vid;
+  row.stat.position = static_cast<std::uint32_t>(position);
+  row.stat.priority = hook.wish().priority;
+  fill_counts(row.stat, hook.block());
+  row.helper = hook.wish().owner_name;
+  row.point = point.words.empty() ? hooks.words_for(point.name) : point.words;
+  row.why = explain_position(point.hooks, position);
+  return row;
+}
+
+std::vector<hook_row> collect_hooks() {
+  std::vector<hook_row> rows;
+  hook_registry& hooks = the_hooks();
+  lock_guard held(registry_mutex);
+  hooks.for_each_point([&](const hook_point_record& point) KHELP_NO_TSA {
+    for (std::size_t i = 0; i < point.hooks.size(); ++i)
+      rows.push_back(row_of(point, i, hooks));
+  });
+  hooks.for_each_wish([&](const subscription& wish) KHELP_NO_TSA {
+    if (hooks.is_attached(wish))
+      return;
+    hook_row row;
+    row.stat.size = sizeof row.stat;
+    row.stat.type = wish.info.hook_type;
+    row.stat.id = wish.info.hook_id;
+    row.stat.state = KHELP_HOOK_PENDING;
+    row.stat.priority = wish.priority;
+    row.helper = wish.owner_name;
+    row.point = hooks.words_for({wish.info.hook_type, wish.info.hook_id});
+    row.why = "its point is not registered";
+    rows.push_back(std::move(row));
+  });
+  return rows;
+}
+
+struct helper_row {
+  khelp_helper_stat stat{};
+  std::string name;
+};
+
+std::uint32_t public_state(const helper& h) {
+  const std::uint32_t state = h.state();
+  return state == helper_checking ? static_cast<std::uint32_t>(KHELP_HELPER_LIVE) : state;
+}
+
+helper_row row_of(const helper& h) {
+  helper_row row;
+  row.name = h.name;
+  row.stat.size = sizeof row.stat;
+  row.stat.id = h.id;
+  row.stat.version = h.version;
+  row.stat.state = public_state(h);
+  row.stat.attached = h.attached();
+  row.stat.attached_total = counter_sum(h.block, cell_attached);
+  row.stat.adopted = counter_sum(h.block, cell_adopted);
+  row.stat.attach_failures = counter_sum(h.block, cell_attach_failures);
+  row.stat.calls = h.totals->calls;
+  row.stat.exceptions = h.totals->exceptions;
+  for (unsigned reason = 0; reason < KHELP_SKIP_REASONS; ++reason)
+    row.stat.skipped[reason] = h.totals->skipped[reason];
+  return row;
+}
+
+void add_counts(khelp_helper_stat& to, counter_block block) {
+  to.calls += counter_sum(block, cell_calls);
+  to.exceptions += counter_sum(block, cell_exceptions);
+  for (unsigned reason = 0; reason < KHELP_SKIP_REASONS; ++reason)
+    to.skipped[reason] += counter_sum(block, cell_skips + reason);
+}
+
+std::vector<helper_row> collect_helpers() {
+  std::vector<helper_row> rows;
+  lock_guard held(registry_mutex);
+  the_helpers().for_each([&](const helper& h) {
+    rows.push_back(row_of(h));
+    if (h.bsd != nullptr)
+      h.bsd->h_refcount = static_cast<std::uint32_t>(rows.back().stat.attached);
+  });
+  the_hooks().for_each_point([&](const hook_point_record& point) {
+    for (const auto& hook : point.hooks) {
+      const helper* owner = hook->wish().owner;
+      for (helper_row& row : rows) {
+        if (owner != nullptr && row.stat.id == owner->id)
+          add_counts(row.stat, hook->block());
+      }
+    }
+  });
+  return rows;
+}
+
+}  // namespace
+}  // namespace khelp
+
+using namespace khelp;
+
+extern "C" {
+
+const char* khelp_skip_name(int reason) noexcept {
+  switch (reason) {
+    case KHELP_SKIP_NO_DATA:
+      return "no-data";
+    case KHELP_SKIP_NO_MEMORY:
+      return "no-memory";
+    case KHELP_SKIP_SUSPENDED:
+      return "suspended";
+    case KHELP_SKIP_RECURSION:
+      return "recursion";
+    default:
+      return "unknown";
+  }
+}
+
+int khelp_stats_hooks(void (*fn)(void* arg, const khelp_hook_stat* stat), void* arg) {
+  return cold_call([&]() -> result<void> {
+    for (hook_row& row : collect_hooks()) {
+      row.stat.helper = row.helper.c_str();
+      row.stat.point = row.point.c_str();
+      row.stat.why = row.why.c_str();
+      fn(arg, &row.stat);
+    }
+    return {};
+  });
+}
+
+int khelp_stats_helpers(void (*fn)(void* arg, const khelp_helper_stat* stat), void* arg) {
+  return cold_call([&]() -> result<void> {
+    for (helper_row& row : collect_helpers()) {
+      row.stat.name = row.name.c_str();
+      fn(arg, &row.stat);
+    }
+    return {};
+  });
+}
+
+int khelp_stats_timing(int on) {
+  return cold_call([&] {
+    auto done = the_hooks().set_timing(on != 0);
+    reap();
+    return done;
+  });
+}
+
+}  // extern "C"

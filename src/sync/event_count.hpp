@@ -1,0 +1,29 @@
+// Wait until something changed, without a lock on the side that changes it.
+//
+//   waiter: t = ticket(); look; if not yet: wait(t, limit); again.     other side: change;
+//   notify().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "sync/futex.hpp"
+
+namespace khelp {
+
+class event_count {
+ public:
+  std::uint32_t ticket() const noexcept { return word_.load(std::memory_order_acquire); }
+  void wait(std::uint32_t ticket, std::int64_t nanoseconds) noexcept {
+    futex_wait(word_, ticket, nanoseconds);
+  }
+  void notify() noexcept {
+    word_.fetch_add(1, std::memory_order_release);
+    futex_wake_all(word_);
+  }
+
+ private:
+  std::atomic<std::uint32_t> word_{0};
+};
+
+}  // namespace khelp
