@@ -717,6 +717,15 @@ TEST(engine, a_reset_ends_a_connection) {
   EXPECT_EQ(talk.closed[0].why, ending::reset);
 }
 
+TEST(engine, what_was_on_its_way_at_a_reset_still_passes_the_points) {
+  conversation talk;
+  talk.handshake().client({.seq = 1001, .ack_number = 5001, .payload = 100});
+  talk.client({.flags = rst | ack, .seq = 1101, .ack_number = 5001});
+  talk.server({.seq = 5001, .ack_number = 1101});
+  EXPECT_EQ(talk.last_in().context.acked, 100u);
+  EXPECT_EQ(talk.last_in().context.tp, &talk.client_end().block);
+}
+
 TEST(engine, a_reset_that_does_not_fit_is_not_believed) {
   conversation talk;
   talk.handshake().server({.flags = rst, .seq = 5001 + 0x60000000u});
