@@ -158,8 +158,7 @@ void summarise_segments(image& elf) {
   if (elf.loads.empty())
     return;
   const Elf64_Phdr& last = elf.loads.back();
-  elf.report.summary.memory_size =
-      page_up(last.p_vaddr + last.p_memsz) - page_down(elf.loads.front().p_vaddr);
+  elf.report.summary.memory_size = page_up(last.p_vaddr + last.p_memsz);
 }
 
 /// A section with a place in the file, be it an empty one.

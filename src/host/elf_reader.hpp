@@ -51,7 +51,7 @@ struct elf_summary {
   std::string soname;
   std::string build_id;                // lower-case hexadecimal, empty when there is none
   std::vector<std::string> permanent;  // why the mapping can never be removed; empty: it can
-  std::uint64_t memory_size = 0;       // from the first mapped page to the end of the last
+  std::uint64_t memory_size = 0;       // from the base to the end of the last mapped page
 };
 
 struct elf_report {

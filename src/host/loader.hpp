@@ -1,0 +1,120 @@
+// The module files of this process, and the only way in and out.
+//
+// A file's state changes under the loader's mutex; whoever moved it to LOADING, DRAINING or GOING
+// works on it alone, without the mutex, because that work calls the module. Loads take turns (a
+// load by the thread whose turn it is, from a module's init, is a dependency load); unloads do not,
+// they are ordered by the state of their file.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <pthread.h>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <khelp/loader.h>
+#include <khelp/result.hpp>
+
+#include "host/file_copy.hpp"
+#include "host/load_plan.hpp"
+#include "host/mapping.hpp"
+#include "host/module_instance.hpp"
+#include "sync/mutex.hpp"
+
+namespace khelp {
+
+using load_parameters = std::vector<std::pair<std::string, std::string>>;
+
+struct load_request {
+  std::string name;
+  std::string path_first;
+  load_parameters parameters;
+  bool by_path = false;  // map the file itself, not a sealed copy
+};
+
+/// A module file. `state` and what is marked (m) belong to the loader's mutex; the rest to whoever
+/// brought the file into its state.
+struct loaded_file {
+  std::int32_t id = 0;
+  khelp_module_state state = KHELP_MODULE_LOADING;      // (m)
+  unsigned dependants = 0;                              // (m) files that stand on this one
+  std::vector<std::shared_ptr<loaded_file>> stands_on;  // (m) and keeps in place
+  std::string reason;                                   // (m) of a zombie, or of being permanent
+  bool started = false;   // (m) a LOADING one that its own turn may use
+  bool busy = true;       // (m) `worker` works on it
+  pthread_t worker = {};  // (m)
+
+  // Constant once it is listed.
+  std::string name;
+  std::string path;
+  std::uint32_t version = 0;
+  std::uint32_t personality = 0;
+  std::uint64_t bytes = 0;
+  bool permanent = false;
+  bool on_request = false;  // by khelp_load(), not as a dependency
+  std::vector<std::string> module_names;
+  std::vector<offered_interface> offers;
+
+  file_copy copy;  // open as long as the code is mapped: its number is the linker's name for it
+  mapping code;
+  std::vector<module_instance> modules;  // in the order of their start
+  int how = KHELP_UNLOAD_REFUSE;         // of the unload that began inside a hook
+};
+
+class loader {
+ public:
+  loader();
+
+  result<std::int32_t> load(const load_request& request) KHELP_EXCLUDES(mutex_);
+  result<void> unload(std::int32_t id, int how, std::int64_t timeout_ns) KHELP_EXCLUDES(mutex_);
+  /// -1: none.
+  std::int32_t find(std::string_view module) KHELP_EXCLUDES(mutex_);
+
+  /// One line of the listing. A DEAD file is listed once.
+  struct listing {
+    khelp_module_info info;
+    std::string name, path, reason;
+  };
+  std::vector<listing> list() KHELP_EXCLUDES(mutex_);
+
+  /// Finish what could not be finished at once. Returns how many files still wait.
+  unsigned reap() KHELP_EXCLUDES(mutex_);
+
+  void before_fork() KHELP_ACQUIRE(mutex_);
+  void after_fork_in_parent() KHELP_RELEASE(mutex_);
+  void after_fork_in_child() KHELP_RELEASE(mutex_);
+
+ private:
+  using file = std::shared_ptr<loaded_file>;
+  class turn;
+
+  std::vector<present_file> present() KHELP_EXCLUDES(mutex_);
+  result<file> enter(const planned_file& planned, const std::vector<file>& loaded_now)
+      KHELP_EXCLUDES(mutex_);
+  result<void> bring_in(loaded_file& f, const planned_file& planned, const load_request& request);
+  void mark_started(const file& f) KHELP_EXCLUDES(mutex_);
+  void enter_state(const file& f, khelp_module_state state) KHELP_EXCLUDES(mutex_);
+  void take_out(const file& f) KHELP_EXCLUDES(mutex_);
+
+  result<file> claim(std::int32_t id) KHELP_EXCLUDES(mutex_);
+  void settle(const file& f, khelp_module_state state, std::string reason = {})
+      KHELP_EXCLUDES(mutex_);
+  void let_go(const file& f) KHELP_EXCLUDES(mutex_);
+  void drop_dependencies(const file& f) KHELP_EXCLUDES(mutex_);
+  bool reap_one(const file& f) KHELP_EXCLUDES(mutex_);
+
+  mutex mutex_;
+  condition turn_free_;
+  bool turn_taken_ KHELP_GUARDED_BY(mutex_) = false;
+  pthread_t turn_owner_ KHELP_GUARDED_BY(mutex_) = {};
+  unsigned turn_depth_ KHELP_GUARDED_BY(mutex_) = 0;
+  std::int32_t next_id_ KHELP_GUARDED_BY(mutex_) = 1;
+  std::vector<file> files_ KHELP_GUARDED_BY(mutex_);  // in load order
+};
+
+/// The process's loader; never destroyed (threads outlive static destructors).
+loader& the_loader();
+
+}  // namespace khelp

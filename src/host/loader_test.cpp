@@ -1,0 +1,589 @@
+// The loader through the contract, as a program sees it.
+
+#include "test_modules/loader_test.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <iterator>
+#include <latch>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+std::mutex notes_mutex;
+std::vector<std::string> notes;
+std::string veto;
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) void loader_test_note(const char* words) {
+  std::lock_guard held(notes_mutex);
+  notes.emplace_back(words);
+}
+extern "C" __attribute__((visibility("default"))) const char* loader_test_veto() {
+  return veto.c_str();
+}
+
+namespace {
+
+struct shown {
+  std::int32_t id;
+  std::string name;
+  std::uint32_t state;
+  std::uint32_t version;
+  std::uint32_t references;
+  bool permanent;
+  std::uint64_t base;
+  std::uint64_t bytes;
+  std::string file;
+  std::string reason;
+  std::int32_t helper;
+};
+
+std::vector<shown> listed() {
+  std::vector<shown> all;
+  const auto add = [](void* to, const khelp_module_info* i) {
+    static_cast<std::vector<shown>*>(to)->push_back({i->id, i->name, i->state, i->version,
+                                                     i->references, i->permanent != 0, i->base,
+                                                     i->bytes, i->file, i->reason, i->helper});
+  };
+  EXPECT_EQ(khelp_modules(add, &all), 0);
+  return all;
+}
+
+std::optional<shown> listed(std::int32_t id) {
+  for (shown& line : listed()) {
+    if (line.id == id)
+      return line;
+  }
+  return std::nullopt;
+}
+
+/// What is there of files that are neither gone nor zombies.
+std::vector<std::string> present() {
+  std::vector<std::string> names;
+  for (const shown& line : listed()) {
+    if (line.state != KHELP_MODULE_DEAD && line.state != KHELP_MODULE_ZOMBIE)
+      names.push_back(line.name);
+  }
+  return names;
+}
+
+std::string maps() {
+  std::ifstream in("/proc/self/maps");
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// The point that the test modules hook.
+class test_point {
+ public:
+  test_point() { EXPECT_TRUE(point_.open()) << khelp_failure_text(); }
+
+  /// Run the hooks; `inside` is called by each of them. How much they counted.
+  int run(void (*inside)() = nullptr, khelp_osd* object = nullptr) {
+    loader_test::event e;
+    e.inside = inside;
+    point_(e, object);
+    return e.calls;
+  }
+
+ private:
+  khelp::hook_point<loader_test::event> point_{loader_test::point};
+};
+
+class loader : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { setenv("KHELP_MODULE_PATH", KHELP_TEST_MODULES, 1); }
+
+  void SetUp() override {
+    khelp_reap();
+    listed();  // DEAD files are listed once
+    notes.clear();
+    veto.clear();
+  }
+  void TearDown() override { EXPECT_THAT(present(), IsEmpty()) << "still loaded"; }
+
+  static std::int32_t load(const char* name) {
+    std::int32_t id = -1;
+    EXPECT_EQ(khelp_load(name, nullptr, &id), 0) << khelp_failure_text();
+    return id;
+  }
+
+  static int load_with(const char* name, std::vector<khelp_load_param> params, std::int32_t* id,
+                       std::uint32_t flags = 0) {
+    khelp_load_options options{};
+    options.size = sizeof options;
+    options.flags = flags;
+    options.params = params.data();
+    options.nparams = static_cast<std::uint32_t>(params.size());
+    return khelp_load(name, &options, id);
+  }
+
+  static void unload(std::int32_t id) {
+    EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+  }
+
+  static std::string refused(const char* name, int code) {
+    std::int32_t id = -1;
+    EXPECT_EQ(khelp_load(name, nullptr, &id), code) << khelp_failure_text();
+    const std::string words = khelp_failure_text();
+    EXPECT_EQ(id, -1);
+    return words;
+  }
+};
+
+// ---- finding and mapping
+
+TEST_F(loader, a_helper_is_found_by_its_name_and_leaves_nothing_mapped) {
+  const std::int32_t id = load("counter");
+  EXPECT_THAT(notes, ElementsAre("counter init"));
+  EXPECT_THAT(maps(), HasSubstr("khelp:counter@3"));
+  EXPECT_EQ(khelp_module_find("counter"), id);
+  test_point point;
+  EXPECT_EQ(point.run(), 1);
+  unload(id);
+  EXPECT_EQ(point.run(), 0);
+  EXPECT_THAT(notes, ElementsAre("counter init", "counter destroy"));
+  EXPECT_THAT(maps(), Not(HasSubstr("khelp:counter")));
+  EXPECT_EQ(khelp_module_find("counter"), -1);
+}
+
+TEST_F(loader, a_helper_is_given_by_its_file) {
+  unload(load(KHELP_TEST_MODULES "/counter.so"));
+}
+
+TEST_F(loader, an_unknown_name_is_answered_with_the_folders_that_were_searched) {
+  EXPECT_THAT(refused("nobody_at_all", ENOENT), HasSubstr(KHELP_TEST_MODULES));
+  EXPECT_THAT(refused("./nobody.so", ENOENT), HasSubstr("./nobody.so: No such file"));
+}
+
+TEST_F(loader, the_path_in_the_options_comes_first) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("khelp-" + std::to_string(getpid()));
+  std::filesystem::create_directory(folder);
+  std::filesystem::copy_file(KHELP_TEST_MODULES "/counter_again.so", folder / "counter.so");
+  khelp_load_options options{};
+  options.size = sizeof options;
+  options.module_path = folder.c_str();
+  std::int32_t id = -1;
+  ASSERT_EQ(khelp_load("counter", &options, &id), 0) << khelp_failure_text();
+  EXPECT_EQ(listed(id)->version, 4U);
+  EXPECT_EQ(listed(id)->file, folder / "counter.so");
+  unload(id);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(loader, debug_maps_the_file_itself) {
+  std::int32_t id = -1;
+  ASSERT_EQ(load_with("counter", {}, &id, KHELP_LOAD_DEBUG), 0) << khelp_failure_text();
+  EXPECT_THAT(maps(), HasSubstr("/test_modules/counter.so"));
+  unload(id);
+  EXPECT_THAT(maps(), Not(HasSubstr("/test_modules/counter.so")));
+}
+
+TEST_F(loader, a_file_replaced_on_disk_is_loaded_anew) {
+  const auto file = std::filesystem::temp_directory_path() /
+                    ("khelp-" + std::to_string(getpid()) + "-replaced.so");
+  for (int round = 0; round < 50; round++) {
+    const char* source = round % 2 == 0 ? "/counter.so" : "/counter_again.so";
+    std::filesystem::copy_file(std::string(KHELP_TEST_MODULES) + source, file,
+                               std::filesystem::copy_options::overwrite_existing);
+    const std::int32_t id = load(file.c_str());
+    EXPECT_EQ(listed(id)->version, round % 2 == 0 ? 3U : 4U);
+    unload(id);
+  }
+  std::filesystem::remove(file);
+}
+
+TEST_F(loader, a_file_overwritten_while_it_is_loaded_harms_nobody) {
+  const auto file = std::filesystem::temp_directory_path() /
+                    ("khelp-" + std::to_string(getpid()) + "-overwritten.so");
+  std::filesystem::copy_file(KHELP_TEST_MODULES "/counter.so", file);
+  const std::int32_t id = load(file.c_str());
+  std::filesystem::resize_file(file, 0);
+  unload(id);
+  EXPECT_THAT(notes, ElementsAre("counter init", "counter destroy"));
+  std::filesystem::remove(file);
+}
+
+// ---- what is refused
+
+TEST_F(loader, a_file_that_is_no_helper_is_refused_with_the_reason) {
+  EXPECT_THAT(refused("/proc/self/exe", ENOEXEC), HasSubstr("it is a program"));
+  EXPECT_THAT(refused(KHELP_SOURCE_DIR "/README.md", ENOEXEC), HasSubstr("not an ELF file"));
+  EXPECT_THAT(refused(KHELP_SOURCE_DIR "/", EINVAL), HasSubstr("not a regular file"));
+}
+
+TEST_F(loader, a_module_that_is_loaded_is_not_loaded_again) {
+  const std::int32_t id = load("counter");
+  EXPECT_THAT(refused("counter", EEXIST), HasSubstr("'counter' is loaded already"));
+  EXPECT_THAT(refused("counter_again", EEXIST), HasSubstr("'counter' is loaded already"));
+  unload(id);
+}
+
+TEST_F(loader, a_module_compiled_against_another_layout_is_refused) {
+  using traits = khelp::event_traits<loader_test::event>;
+  ASSERT_EQ(khelp_event_declare(traits::name, traits::fingerprint), 0);
+  EXPECT_THAT(refused("other_layout", ENOEXEC),
+              HasSubstr("another layout of 'loader_test::event'"));
+  unload(load("counter"));
+}
+
+TEST_F(loader, a_failed_init_leaves_nothing_behind_and_gives_its_own_error) {
+  refused("failing", EIO);
+  EXPECT_THAT(notes, ElementsAre("counter init", "failing init", "counter destroy"))
+      << "what was loaded for it goes too";
+  EXPECT_THAT(present(), IsEmpty());
+  EXPECT_THAT(maps(), Not(HasSubstr("khelp:failing")));
+  EXPECT_THAT(maps(), Not(HasSubstr("khelp:counter")));
+}
+
+TEST_F(loader, an_init_that_throws_refuses_the_load) {
+  EXPECT_THAT(refused("throwing", ECANCELED), HasSubstr("init is no good"));
+  EXPECT_THAT(present(), IsEmpty());
+}
+
+// ---- parameters
+
+TEST_F(loader, parameters_reach_the_helper) {
+  test_point point;
+  std::int32_t id = -1;
+  ASSERT_EQ(load_with("counter", {{"step", "5"}}, &id), 0) << khelp_failure_text();
+  EXPECT_EQ(point.run(), 5);
+  unload(id);
+  unload(load("counter"));
+  EXPECT_EQ(point.run(), 0);
+}
+
+TEST_F(loader, a_parameter_that_is_no_good_refuses_the_load) {
+  std::int32_t id = -1;
+  EXPECT_EQ(load_with("counter", {{"step", "-1"}}, &id), EINVAL);
+  EXPECT_THAT(khelp_failure_text(), HasSubstr("step=-1"));
+  EXPECT_EQ(load_with("counter", {{"stride", "1"}}, &id), EINVAL);
+  EXPECT_THAT(khelp_failure_text(), HasSubstr("no parameter 'stride'"));
+  EXPECT_EQ(load_with("counter", {{"step", "throw"}}, &id), ECANCELED);
+  EXPECT_THAT(khelp_failure_text(), HasSubstr("no such step"));
+  EXPECT_THAT(notes, IsEmpty());
+  EXPECT_THAT(present(), IsEmpty());
+}
+
+// ---- dependencies
+
+TEST_F(loader, dependencies_are_loaded_first_and_go_with_the_last_who_needs_them) {
+  const std::int32_t id = load("user_of_user");
+  EXPECT_THAT(notes, ElementsAre("counter init", "user init", "user_of_user init"));
+  EXPECT_EQ(listed(khelp_module_find("counter"))->references, 2U);
+  notes.clear();
+  unload(id);
+  EXPECT_THAT(notes, ElementsAre("user_of_user destroy", "user destroy", "counter destroy"));
+}
+
+TEST_F(loader, a_dependency_that_somebody_loaded_stays) {
+  const std::int32_t counter = load("counter");
+  const std::int32_t user = load("user");
+  EXPECT_EQ(khelp_unload(counter, KHELP_UNLOAD_REVOKE, 0), EBUSY);
+  EXPECT_THAT(khelp_failure_text(), HasSubstr("counter is needed by user"));
+  unload(user);
+  EXPECT_EQ(khelp_module_find("counter"), counter);
+  unload(counter);
+}
+
+TEST_F(loader, a_dependency_in_no_fitting_version_refuses_the_load) {
+  const std::int32_t counter = load("counter");
+  EXPECT_THAT(refused("too_new", ENOENT), HasSubstr("version 8 to 9; version 3 is loaded"));
+  unload(counter);
+  EXPECT_THAT(refused("too_new", ENOENT), HasSubstr("counter.so does not offer that"));
+  EXPECT_THAT(refused("orphan", ENOENT), HasSubstr("it needs 'nobody' version 1"));
+  EXPECT_THAT(refused("ring_a", ENOENT), HasSubstr("which needs it in turn"));
+}
+
+TEST_F(loader, an_init_may_load_what_it_needs) {
+  const std::int32_t id = load("nesting");
+  EXPECT_THAT(notes, ElementsAre("nesting init", "counter init"));
+  unload(khelp_module_find("counter"));
+  unload(id);
+}
+
+// ---- what cannot be unmapped
+
+TEST_F(loader, what_the_linker_keeps_is_a_zombie_and_says_why) {
+  const std::int32_t id = load("permanent");
+  EXPECT_TRUE(listed(id)->permanent);
+  unload(id);
+  ASSERT_TRUE(listed(id).has_value());
+  EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_ZOMBIE));
+  EXPECT_THAT(listed(id)->reason, HasSubstr("DF_1_NODELETE"));
+  EXPECT_THAT(maps(), HasSubstr("khelp:permanent@1"));
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), EALREADY);
+  unload(load("permanent"));  // its name is free
+}
+
+TEST_F(loader, a_dead_file_is_listed_once) {
+  const std::int32_t id = load("counter");
+  unload(id);
+  ASSERT_TRUE(listed(id).has_value());
+  EXPECT_FALSE(listed(id).has_value());
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), ENOENT);
+}
+
+TEST_F(loader, the_listing_tells_base_size_and_file) {
+  const std::int32_t id = load("counter");
+  const shown line = *listed(id);
+  EXPECT_EQ(line.name, "counter");
+  EXPECT_EQ(line.version, 3U);
+  EXPECT_EQ(line.file, KHELP_TEST_MODULES "/counter.so");
+  EXPECT_EQ(line.state, static_cast<std::uint32_t>(KHELP_MODULE_LIVE));
+  EXPECT_EQ(line.references, 1U);
+  EXPECT_GT(line.helper, 0);
+  char range[64];
+  std::snprintf(range, sizeof range, "%lx-", static_cast<unsigned long>(line.base));
+  EXPECT_THAT(maps(), HasSubstr(range));
+  EXPECT_GE(line.bytes, 4096U);
+  unload(id);
+}
+
+// ---- hooks and objects
+
+TEST_F(loader, nothing_is_loaded_and_nothing_waited_for_inside_a_hook) {
+  test_point point;
+  static std::int32_t id;
+  id = load("counter");
+  point.run([] {
+    EXPECT_EQ(khelp_load("stateful", nullptr, nullptr), EDEADLK);
+    EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_WAIT, -1), EDEADLK);
+  });
+  EXPECT_EQ(point.run(), 1) << "the refused unload changed nothing";
+  unload(id);
+}
+
+TEST_F(loader, a_helper_that_unloads_itself_is_gone_when_its_hook_has_left) {
+  test_point point;
+  static std::int32_t id;
+  id = load("counter");
+  point.run([] {
+    EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+    EXPECT_EQ(khelp_reap(), 0) << "does nothing inside a hook";
+    EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_GOING));
+  });
+  EXPECT_EQ(point.run(), 0);
+  EXPECT_EQ(khelp_reap(), 0);
+  EXPECT_THAT(notes, ElementsAre("counter init", "counter destroy"));
+  EXPECT_THAT(maps(), Not(HasSubstr("khelp:counter")));
+}
+
+TEST_F(loader, an_unload_waits_until_its_hook_has_left) {
+  test_point point;
+  const std::int32_t id = load("counter");
+  static std::latch* inside;
+  static std::latch* leave;
+  std::latch entered(1);
+  std::latch left(1);
+  inside = &entered;
+  leave = &left;
+  std::thread runner([&] {
+    point.run([] {
+      inside->count_down();
+      leave->wait();
+    });
+  });
+  entered.wait();
+  std::atomic<bool> unloaded = false;
+  std::thread unloader([&] {
+    unload(id);
+    unloaded = true;
+  });
+  while (khelp_module_find("counter") == id && !unloaded)
+    std::this_thread::yield();
+  EXPECT_FALSE(unloaded);
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), EALREADY);
+  left.count_down();
+  runner.join();
+  unloader.join();
+  EXPECT_THAT(notes, ElementsAre("counter init", "counter destroy"));
+}
+
+TEST_F(loader, objects_that_hold_its_data_refuse_the_unload_or_lose_it) {
+  test_point point;
+  const std::int32_t id = load("stateful");
+  khelp::object_slots object;
+  ASSERT_TRUE(object.open(KHELP_HELPER_CLASS_APP));
+  EXPECT_EQ(point.run(nullptr, object), 1);
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), EBUSY);
+  EXPECT_THAT(khelp_failure_text(), HasSubstr("stateful"));
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_WAIT, 1'000'000), ETIMEDOUT);
+  EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_LIVE));
+  EXPECT_EQ(point.run(nullptr, object), 1) << "it runs on as before";
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0) << khelp_failure_text();
+  EXPECT_EQ(point.run(nullptr, object), 0);
+  EXPECT_THAT(maps(), Not(HasSubstr("khelp:stateful")));
+}
+
+TEST_F(loader, a_zombie_goes_when_the_threads_that_kept_it_have_ended) {
+  test_point point;
+  const std::int32_t id = load("thread_exit");
+  EXPECT_TRUE(listed(id)->permanent);
+  std::latch ran(1);
+  std::latch end(1);
+  std::thread thread([&] {
+    EXPECT_EQ(point.run(), 1);
+    ran.count_down();
+    end.wait();
+  });
+  ran.wait();
+  unload(id);
+  EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_ZOMBIE));
+  EXPECT_THAT(listed(id)->reason, HasSubstr("__cxa_thread_atexit"));
+  end.count_down();
+  thread.join();
+  EXPECT_THAT(notes, ElementsAre("thread_exit init", "thread_exit destroy", "thread_exit thread"));
+  khelp_reap();
+  EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD));
+  EXPECT_THAT(maps(), Not(HasSubstr("khelp:thread_exit")));
+}
+
+// ---- FreeBSD modules
+
+TEST_F(loader, freebsd_modules_of_a_file_start_in_order_and_stop_in_reverse) {
+  const std::int32_t id = load("pair");
+  EXPECT_THAT(notes, ElementsAre("first load", "second load"));
+  EXPECT_EQ(khelp_module_find("second"), id);
+  notes.clear();
+  unload(id);
+  EXPECT_THAT(notes,
+              ElementsAre("second quiesce", "first quiesce", "second unload", "first unload"));
+}
+
+TEST_F(loader, a_failed_mod_load_is_told_mod_unload_and_gives_its_error) {
+  veto = "load";
+  refused("pair", ENXIO);
+  EXPECT_THAT(notes, ElementsAre("first load", "second load", "second unload", "first unload"));
+  EXPECT_THAT(present(), IsEmpty());
+}
+
+TEST_F(loader, a_quiesce_that_is_vetoed_changes_nothing) {
+  const std::int32_t id = load("pair");
+  veto = "quiesce";
+  notes.clear();
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), EBUSY);
+  EXPECT_THAT(notes, ElementsAre("second quiesce"));
+  EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_LIVE));
+  notes.clear();
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0) << "force ignores quiesce only";
+  EXPECT_THAT(notes,
+              ElementsAre("second quiesce", "first quiesce", "second unload", "first unload"));
+}
+
+TEST_F(loader, a_mod_unload_that_is_vetoed_is_not_forced) {
+  const std::int32_t id = load("pair");
+  veto = "unload";
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), EBUSY);
+  EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_LIVE));
+  veto.clear();
+  unload(id);
+}
+
+// ---- checking
+
+TEST_F(loader, check_describes_a_file_without_running_it) {
+  std::vector<std::pair<int, std::string>> lines;
+  const auto add = [](void* to, int severity, const char* line) {
+    static_cast<decltype(lines)*>(to)->emplace_back(severity, line);
+  };
+  EXPECT_EQ(khelp_check_file(KHELP_TEST_MODULES "/user.so", add, &lines), 0);
+  using testing::Contains;
+  EXPECT_THAT(lines, Contains(std::pair(0, std::string("module user version 1, native helper"))));
+  EXPECT_THAT(lines, Contains(std::pair(0, std::string("needs counter version 1 to 3, best 2"))));
+  lines.clear();
+  EXPECT_EQ(khelp_check_file(KHELP_TEST_MODULES "/permanent.so", add, &lines), 0);
+  EXPECT_THAT(lines, Contains(testing::Pair(1, HasSubstr("DF_1_NODELETE"))));
+  lines.clear();
+  EXPECT_EQ(khelp_check_file("/proc/self/exe", add, &lines), ENOEXEC);
+  EXPECT_THAT(lines, Contains(testing::Pair(2, HasSubstr("it is a program"))));
+  EXPECT_EQ(khelp_check_file("/nowhere.so", add, &lines), ENOENT);
+  EXPECT_THAT(notes, IsEmpty());
+}
+
+// ---- threads and processes
+
+TEST_F(loader, threads_load_and_unload_at_once) {
+  test_point point;
+  std::atomic<bool> stop = false;
+  std::thread runner([&] {
+    while (!stop)
+      point.run();
+  });
+  std::vector<std::thread> threads;
+  for (const char* name : {"counter", "counter", "permanent", "user"}) {
+    threads.emplace_back([name] {
+      for (int round = 0; round < 50; round++) {
+        std::int32_t id = -1;
+        const int loaded = khelp_load(name, nullptr, &id);
+        // Another thread has it, or is just taking away what it needs.
+        EXPECT_TRUE(loaded == 0 || loaded == EEXIST || loaded == ENOENT) << khelp_failure_text();
+        listed();
+        if (loaded != 0)
+          continue;
+        const int unloaded = khelp_unload(id, KHELP_UNLOAD_REFUSE, 0);
+        EXPECT_TRUE(unloaded == 0 || unloaded == EBUSY) << khelp_failure_text();
+        if (unloaded == EBUSY) {
+          while (khelp_unload(id, KHELP_UNLOAD_REFUSE, 0) == EBUSY)
+            std::this_thread::yield();
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  stop = true;
+  runner.join();
+}
+
+TEST_F(loader, a_forked_child_unloads_what_it_has_and_loads_anew) {
+  test_point point;
+  const std::int32_t id = load("counter");
+  const pid_t child = fork();
+  if (child == 0) {
+    bool well = point.run() == 1 && khelp_unload(id, KHELP_UNLOAD_REFUSE, 0) == 0;
+    std::int32_t again = -1;
+    well = well && khelp_load("counter", nullptr, &again) == 0 && point.run() == 1;
+    well = well && khelp_unload(again, KHELP_UNLOAD_REFUSE, 0) == 0 && point.run() == 0;
+    _exit(well ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(point.run(), 1) << "the parent's is untouched";
+  unload(id);
+}
+
+// ---- descriptors
+
+TEST_F(loader, a_descriptor_closed_behind_its_back_does_not_bring_the_old_code_back) {
+  const std::int32_t id = load("counter");
+  for (int fd = 3; fd < 64; fd++)
+    close(fd);
+  const std::int32_t other = load("stateful");
+  EXPECT_EQ(listed(other)->name, "stateful");
+  EXPECT_THAT(maps(), HasSubstr("khelp:stateful@1"));
+  unload(other);
+  unload(id);
+}
+
+}  // namespace

@@ -1,0 +1,107 @@
+#include "host/mapping.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+
+#include "host/sentence.hpp"
+
+namespace khelp {
+namespace {
+
+/// dlerror() without the name that it begins with: a descriptor's number tells nobody anything.
+std::string linker_words(const std::string& link_name) {
+  const char* words = dlerror();
+  const std::string_view told = words != nullptr ? words : "the dynamic linker refuses it";
+  const std::string prefix = link_name + ": ";
+  return std::string(told.starts_with(prefix) ? told.substr(prefix.size()) : told);
+}
+
+/// Headers and notes (with the build id) of what is mapped must be those of the checked bytes: the
+/// linker compares names first, and may answer with something it has had all along.
+bool is_what_was_checked(std::uint64_t base, std::span<const std::byte> checked,
+                         const elf_summary& elf) {
+  const auto same = [&](const elf_segment& segment, std::uint64_t size) {
+    return std::memcmp(reinterpret_cast<const void*>(base + segment.address),
+                       checked.data() + segment.offset, size) == 0;
+  };
+  for (const elf_segment& segment : elf.segments) {
+    if (segment.type == PT_NOTE && !same(segment, segment.file_size))
+      return false;
+    const bool plain_data = (segment.flags & (PF_W | PF_X)) == 0;
+    if (segment.type != PT_LOAD)
+      continue;
+    if (plain_data && !same(segment, segment.file_size))
+      return false;
+    if (segment.offset == 0 &&
+        !same(segment, std::min<std::uint64_t>(segment.file_size, sizeof(ElfW(Ehdr)))))
+      return false;
+  }
+  return true;
+}
+
+struct search {
+  std::uint64_t base;
+  const char* name;
+};
+
+int compare(dl_phdr_info* info, std::size_t, void* arg) {
+  const search& wanted = *static_cast<search*>(arg);
+  return info->dlpi_addr == wanted.base && std::strcmp(info->dlpi_name, wanted.name) == 0;
+}
+
+}  // namespace
+
+bool mapping::is_taken(const std::string& link_name) noexcept {
+  void* old = dlopen(link_name.c_str(), RTLD_NOW | RTLD_NOLOAD);
+  if (old != nullptr)
+    dlclose(old);
+  return old != nullptr;
+}
+
+result<mapping> mapping::open(const std::string& link_name, std::span<const std::byte> checked,
+                              const elf_summary& elf) {
+  if (is_taken(link_name))
+    return failure(EEXIST, "the process has this file mapped already");
+  mapping made;
+  made.link_name_ = link_name;
+  made.size_ = elf.memory_size;
+  made.handle_ = dlopen(link_name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (made.handle_ == nullptr)
+    return failure(ENOEXEC, linker_words(link_name));
+  link_map* map = nullptr;
+  const bool known = dlinfo(made.handle_, RTLD_DI_LINKMAP, &map) == 0;
+  if (known)
+    made.base_ = map->l_addr;
+  if (!known || !is_what_was_checked(made.base_, checked, elf)) {
+    made.close();
+    return failure(ENOEXEC, "the dynamic linker mapped another file than the one that was checked");
+  }
+  return made;
+}
+
+void mapping::close() noexcept {
+  if (handle_ != nullptr)
+    dlclose(handle_);
+  handle_ = nullptr;
+}
+
+bool mapping::is_there() const noexcept {
+  search wanted{base_, link_name_.c_str()};
+  return dl_iterate_phdr(compare, &wanted) != 0;
+}
+
+void mapping::let_go_again() noexcept {
+  if (void* handle = dlopen(link_name_.c_str(), RTLD_NOW | RTLD_NOLOAD))
+    dlclose(handle);
+}
+
+bool mapping::contains(const void* address, std::size_t size) const noexcept {
+  const auto at = reinterpret_cast<std::uint64_t>(address);
+  return at >= base_ && at - base_ <= size_ && size <= size_ - (at - base_);
+}
+
+}  // namespace khelp

@@ -1,0 +1,52 @@
+// A helper's code in the process: brought in by the dynamic linker, and out again as far as the
+// linker lets it go.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <khelp/result.hpp>
+
+#include "host/elf_reader.hpp"
+
+namespace khelp {
+
+class mapping {
+ public:
+  mapping() = default;
+
+  /// Whether the linker has something under this name: it would answer with that.
+  static bool is_taken(const std::string& link_name) noexcept;
+
+  /// Map the file that the linker finds under `link_name`, which must be the checked bytes. Its
+  /// constructors run.
+  ///
+  /// Errors   EEXIST the name is taken · ENOEXEC the linker refuses, or has mapped something else.
+  static result<mapping> open(const std::string& link_name, std::span<const std::byte> checked,
+                              const elf_summary& elf);
+
+  /// Give it back. Its destructors run if the linker lets it go; is_there() tells. Once.
+  void close() noexcept;
+
+  /// Whether the code is still mapped.
+  bool is_there() const noexcept;
+
+  /// After close(): take it up and give it back again, which makes the linker look anew at whether
+  /// somebody still holds it (thread-local destructors that have run by now).
+  void let_go_again() noexcept;
+
+  std::uint64_t base() const noexcept { return base_; }
+  std::uint64_t size() const noexcept { return size_; }
+
+  bool contains(const void* address, std::size_t size) const noexcept;
+
+ private:
+  std::string link_name_;
+  void* handle_ = nullptr;
+  std::uint64_t base_ = 0;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace khelp

@@ -1,0 +1,69 @@
+#include "host/module_path.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include <vector>
+
+#include "host/sentence.hpp"
+
+namespace khelp {
+namespace {
+
+bool names_a_file(std::string_view name) {
+  return name.find('/') != std::string_view::npos || name.ends_with(".so");
+}
+
+void add_folders(std::vector<std::string>& folders, std::string_view path) {
+  while (!path.empty()) {
+    const std::size_t end = path.find(':');
+    if (const std::string_view folder = path.substr(0, end); !folder.empty())
+      folders.emplace_back(folder);
+    path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
+  }
+}
+
+void add_folder_beside_library(std::vector<std::string>& folders) {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<void*>(&find_module_file), &self) == 0 || self.dli_fname == nullptr)
+    return;
+  const std::string_view library(self.dli_fname);
+  if (const std::size_t slash = library.rfind('/'); slash != std::string_view::npos)
+    folders.push_back(std::string(library.substr(0, slash)) + "/khelp");
+}
+
+bool is_file(const std::string& path) {
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+}  // namespace
+
+result<std::string> find_module_by_name(std::string_view name, std::string_view first) {
+  if (name.empty() || names_a_file(name))
+    return failure(EINVAL, sentence("no module can have the name ", quoted(name)));
+
+  std::vector<std::string> folders;
+  add_folders(folders, first);
+  if (const char* path = secure_getenv("KHELP_MODULE_PATH"))
+    add_folders(folders, path);
+  add_folder_beside_library(folders);
+
+  std::string searched;
+  for (const std::string& folder : folders) {
+    std::string path = folder + "/" + std::string(name) + ".so";
+    if (is_file(path))
+      return path;
+    searched += (searched.empty() ? "" : ", ") + folder;
+  }
+  return failure(ENOENT, sentence("no module ", quoted(name), " in ", searched));
+}
+
+result<std::string> find_module_file(std::string_view name, std::string_view first) {
+  if (names_a_file(name))
+    return std::string(name);
+  return find_module_by_name(name, first);
+}
+
+}  // namespace khelp
