@@ -184,9 +184,13 @@ void khelp_uma_zone_set_maxcache(khelp_uma_zone_t zone, int items) {
 }
 
 void khelp_uma_zone_set_warning(khelp_uma_zone_t zone, const char* warning) {
-  std::string words(warning == nullptr ? "" : warning);
-  lock_guard held(zone->lock);
-  zone->warning.swap(words);
+  try {
+    std::string words(warning == nullptr ? "" : warning);
+    lock_guard held(zone->lock);
+    zone->warning.swap(words);
+  } catch (const std::bad_alloc&) {
+    set_failure_text("zone: no memory for the warning; it stays as it was");
+  }
 }
 
 void khelp_uma_set_warnings(int on) {

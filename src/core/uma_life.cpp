@@ -62,7 +62,7 @@ bool hides_free_items([[maybe_unused]] const khelp_uma_zone& zone) noexcept {
 void hide([[maybe_unused]] const khelp_uma_zone& zone, [[maybe_unused]] void* item) noexcept {
 #if KHELP_UNDER_ASAN
   if (hides_free_items(zone))
-    __asan_poison_memory_region(item, static_cast<std::size_t>(zone.item_size));
+    __asan_poison_memory_region(item, zone.layout.stride);
 #endif
 }
 
@@ -92,16 +92,10 @@ void check_pattern(const khelp_uma_zone& zone, const void* item) noexcept {
     std::memcpy(&found, bytes + at, std::min<std::size_t>(4, size - at));
     if (found == free_pattern)
       continue;
-    char words[128];
-    char* end = words;
-    for (std::string_view part :
-         {std::string_view("memory modified after free: "), std::string_view(number_text(item)),
-          std::string_view("("),
-          std::string_view(number_text(static_cast<std::uint64_t>(zone.item_size))),
-          std::string_view(") val="), std::string_view(number_text(found, 16)),
-          std::string_view(" @ "), std::string_view(number_text(bytes + at))})
-      end = std::copy(part.begin(), part.end(), end);
-    panic(zone, item, {words, static_cast<std::size_t>(end - words)});
+    panic(zone, item,
+          {"memory modified after free: ", number_text(item), "(",
+           number_text(static_cast<std::uint64_t>(zone.item_size)),
+           ") val=", number_text(found, 16), " @ ", number_text(bytes + at)});
   }
 }
 
@@ -123,7 +117,7 @@ void mark_live(khelp_uma_zone& zone, void* item, const void* site) noexcept {
     return;
   const debug_bit live = debug_bit_of(zone, item);
   if ((set_bits(live.word, live.bit) & live.bit) != 0)
-    panic(zone, item, "allocated twice");
+    panic(zone, item, {"allocated twice"});
   if (zone.debug >= KHELP_UMA_DEBUG_POISON) {
     slab& s = slab_of(item);
     store_relaxed(zone.layout.sites(s)[zone.layout.index(s, item)], site);
@@ -134,15 +128,15 @@ void mark_free(khelp_uma_zone& zone, void* item) noexcept {
   if (zone.debug < KHELP_UMA_DEBUG_BITMAP)
     return;
   if (!is_in_slab(item))
-    panic(zone, item, "freed, but no zone's item");
+    panic(zone, item, {"freed, but no zone's item"});
   slab& s = slab_of(item);
   if (s.zone != &zone)
-    panic(zone, item, "freed to the wrong zone");
+    panic(zone, item, {"freed to the wrong zone"});
   if (!zone.layout.is_item(s, item))
-    panic(zone, item, "freed, but not where an item starts");
+    panic(zone, item, {"freed, but not where an item starts"});
   const debug_bit live = debug_bit_of(zone, item);
   if ((clear_bits(live.word, live.bit) & live.bit) == 0)
-    panic(zone, item, "freed twice");
+    panic(zone, item, {"freed twice"});
 }
 
 void report_leak(const khelp_uma_zone& zone, slab& s, unsigned index) noexcept {
@@ -162,15 +156,25 @@ void report_leak(const khelp_uma_zone& zone, slab& s, unsigned index) noexcept {
 
 }  // namespace
 
-void panic(const khelp_uma_zone& zone, const void* item, std::string_view words) noexcept {
-  const number_text address(item);
-  const std::initializer_list<std::string_view> parts = {"uma: zone ", zone.name, ": item ",
-                                                         address,      ": ",      words};
-  log(KHELP_LOG_ERROR, parts);
+void panic(const khelp_uma_zone& zone, const void* item,
+           std::initializer_list<std::string_view> words) noexcept {
+  char line[256];
+  char* end = line;
+  const auto append = [&](std::string_view part) {
+    const auto room = static_cast<std::size_t>(line + sizeof line - 1 - end);
+    end = std::copy_n(part.data(), std::min(part.size(), room), end);
+  };
+  for (std::string_view part :
+       {std::string_view("uma: zone "), std::string_view(zone.name), std::string_view(": item ")})
+    append(part);
+  append(number_text(item));
+  append(": ");
+  for (std::string_view part : words)
+    append(part);
+  log(KHELP_LOG_ERROR, {{line, static_cast<std::size_t>(end - line)}});
   // The log may go nowhere; this process ends here, so its standard error may be used.
-  for (std::string_view part : parts)
-    (void)!write(STDERR_FILENO, part.data(), part.size());
-  (void)!write(STDERR_FILENO, "\n", 1);
+  *end++ = '\n';
+  (void)!write(STDERR_FILENO, line, static_cast<std::size_t>(end - line));
   std::abort();
 }
 
@@ -239,6 +243,12 @@ void prepare_free_items(khelp_uma_zone& zone, slab& s) noexcept {
 void check_free_item(khelp_uma_zone& zone, void* item) noexcept {
   show(zone, item);
   check_pattern(zone, item);
+}
+
+void forget_items([[maybe_unused]] khelp_uma_zone& zone, [[maybe_unused]] slab& s) noexcept {
+#if KHELP_UNDER_ASAN
+  __asan_unpoison_memory_region(zone.layout.item(s, 0), zone.layout.items * zone.layout.stride);
+#endif
 }
 
 void report_leaks(khelp_uma_zone& zone) noexcept {

@@ -2,6 +2,7 @@
 // constructor and destructor, zeroing, and what the debug levels look at.
 #pragma once
 
+#include <initializer_list>
 #include <string_view>
 
 #include "core/uma_zone.hpp"
@@ -27,15 +28,18 @@ void* begin_life(khelp_uma_zone& zone, void* item, void* arg, int request, const
 // End a live item and give it back to the zone, also when its destructor does not return normally.
 void end_life(khelp_uma_zone& zone, void* item, void* arg);
 
-// A slab's items are about to be free for the first time, or to go.
+// A slab's items are about to be free for the first time.
 void prepare_free_items(khelp_uma_zone& zone, slab& s) noexcept;
+// A free item is about to go: it is looked at, and may be touched again.
 void check_free_item(khelp_uma_zone& zone, void* item) noexcept;
+// A slab is about to be unmapped.
+void forget_items(khelp_uma_zone& zone, slab& s) noexcept;
 
 // The zone ends while items are out: say so.
 void report_leaks(khelp_uma_zone& zone) noexcept;
 
 // A caller broke memory: words to the log and to standard error, then abort.
 [[noreturn]] void panic(const khelp_uma_zone& zone, const void* item,
-                        std::string_view words) noexcept;
+                        std::initializer_list<std::string_view> words) noexcept;
 
 }  // namespace khelp::uma

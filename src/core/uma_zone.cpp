@@ -424,7 +424,7 @@ khelp_uma_zone::growth khelp_uma_zone::add_slab(int request) {
     slab* s;
     ~mapped_slab() {
       if (s != nullptr)
-        unmap_slab(*s, zone.layout);
+        unmap_slab(*s, zone.layout);  // its items were never hidden
     }
   } made{*this, map_slab(this, layout, (flags & KHELP_UMA_ZONE_NODUMP) == 0)};
   if (made.s == nullptr)
@@ -487,7 +487,10 @@ void khelp_uma_zone::release_slabs(bool for_good) {
     struct unmapping {
       khelp_uma_zone& zone;
       slab& s;
-      ~unmapping() { unmap_slab(s, zone.layout); }
+      ~unmapping() {
+        forget_items(zone, s);
+        unmap_slab(s, zone.layout);
+      }
     } unmap{*this, *s};
     for (unsigned i = 0; i < layout.items; ++i)
       check_free_item(*this, layout.item(*s, i));

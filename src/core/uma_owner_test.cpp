@@ -1,0 +1,136 @@
+// Owner words, and the walk over the items that have an owner.
+#include <algorithm>
+#include <atomic>
+#include <gtest/gtest.h>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "core/uma.hpp"
+
+namespace {
+
+using namespace khelp;
+
+khelp_uma_zone_t owner_zone(std::size_t size = 100) {
+  return khelp_uma_zcreate("owned", size, nullptr, nullptr, nullptr, nullptr, 0,
+                           KHELP_UMA_ZONE_OWNER);
+}
+
+std::set<void*> owned_items(khelp_uma_zone_t zone) {
+  std::set<void*> items;
+  uma::for_each_owned(
+      zone,
+      [](void* arg, void* item, std::atomic<std::uintptr_t>&) {
+        static_cast<std::set<void*>*>(arg)->insert(item);
+      },
+      &items);
+  return items;
+}
+
+TEST(uma_owner, words_are_0_until_set_and_belong_to_one_item_each) {
+  khelp_uma_zone_t zone = owner_zone();
+  std::vector<void*> items;
+  for (std::uintptr_t i = 0; i < 3000; ++i) {
+    items.push_back(khelp_uma_zalloc(zone, KHELP_M_WAITOK));
+    EXPECT_EQ(uma::owner_word(zone, items.back()), 0u);
+    uma::owner_word(zone, items.back()) = i + 1;
+    std::fill_n(static_cast<char*>(items.back()), 100, 'x');
+  }
+  for (std::uintptr_t i = 0; i < 3000; ++i) {
+    EXPECT_EQ(uma::owner_word(zone, items[i]), i + 1);
+    uma::owner_word(zone, items[i]) = 0;
+    khelp_uma_zfree(zone, items[i]);
+  }
+  khelp_uma_zdestroy(zone);
+}
+
+TEST(uma_owner, the_walk_shows_the_items_with_an_owner_and_no_others) {
+  khelp_uma_zone_t zone = owner_zone();
+  std::vector<void*> items;
+  std::set<void*> owned;
+  for (int i = 0; i < 2000; ++i) {
+    items.push_back(khelp_uma_zalloc(zone, KHELP_M_WAITOK));
+    if (i % 7 == 0) {
+      uma::owner_word(zone, items.back()) = 1;
+      owned.insert(items.back());
+    }
+  }
+  EXPECT_EQ(owned_items(zone), owned);
+  for (void* item : items) {
+    uma::owner_word(zone, item) = 0;
+    khelp_uma_zfree(zone, item);
+  }
+  EXPECT_TRUE(owned_items(zone).empty());
+  khelp_uma_zdestroy(zone);
+}
+
+TEST(uma_owner, the_walk_may_free_what_it_is_shown_and_may_be_left_by_an_exception) {
+  khelp_uma_zone_t zone = owner_zone(5000);
+  for (int i = 0; i < 100; ++i)
+    uma::owner_word(zone, khelp_uma_zalloc(zone, KHELP_M_WAITOK)) = 1;
+  struct state {
+    khelp_uma_zone_t zone;
+    int freed = 0;
+  } s{zone};
+  const auto free_it = [](void* arg, void* item, std::atomic<std::uintptr_t>& owner) {
+    auto& now = *static_cast<state*>(arg);
+    if (++now.freed == 50)
+      throw std::runtime_error("enough");
+    owner = 0;
+    khelp_uma_zfree(now.zone, item);
+    khelp_uma_zone_reclaim(now.zone, KHELP_UMA_RECLAIM_DRAIN_CPU);  // slabs stay meanwhile
+  };
+  EXPECT_THROW(uma::for_each_owned(zone, free_it, &s), std::runtime_error);
+  EXPECT_EQ(owned_items(zone).size(), 51u);
+  uma::for_each_owned(zone, free_it, &s);
+  EXPECT_EQ(s.freed, 101);
+  EXPECT_EQ(khelp_uma_zdestroy_checked(zone), 0);
+}
+
+TEST(uma_owner, words_can_be_added_before_the_first_slab_and_not_after) {
+  khelp_uma_zone_t zone = khelp_uma_zcreate("late", 64, nullptr, nullptr, nullptr, nullptr, 0, 0);
+  EXPECT_TRUE(uma::add_owner_words(zone));
+  void* item = khelp_uma_zalloc(zone, KHELP_M_WAITOK);
+  uma::owner_word(zone, item) = 5;
+  EXPECT_EQ(owned_items(zone), std::set<void*>{item});
+  uma::owner_word(zone, item) = 0;
+  khelp_uma_zfree(zone, item);
+  khelp_uma_zdestroy(zone);
+
+  zone = khelp_uma_zcreate("too_late", 64, nullptr, nullptr, nullptr, nullptr, 0, 0);
+  khelp_uma_zfree(zone, khelp_uma_zalloc(zone, KHELP_M_WAITOK));
+  EXPECT_FALSE(uma::add_owner_words(zone));
+  khelp_uma_zdestroy(zone);
+}
+
+TEST(uma_owner, the_walk_goes_on_while_items_come_and_go) {
+  khelp_uma_zone_t zone = owner_zone();
+  void* stays = khelp_uma_zalloc(zone, KHELP_M_WAITOK);
+  uma::owner_word(zone, stays) = 1;
+  std::atomic<bool> stop{false};
+  std::thread churn([&] {
+    std::vector<void*> items(1500);
+    while (!stop) {
+      for (void*& item : items) {
+        item = khelp_uma_zalloc(zone, KHELP_M_WAITOK);
+        uma::owner_word(zone, item) = 2;
+      }
+      for (void* item : items) {
+        uma::owner_word(zone, item) = 0;
+        khelp_uma_zfree(zone, item);
+      }
+      khelp_uma_zone_reclaim(zone, KHELP_UMA_RECLAIM_DRAIN_CPU);
+    }
+  });
+  for (int i = 0; i < 300; ++i)
+    ASSERT_TRUE(owned_items(zone).contains(stays));
+  stop = true;
+  churn.join();
+  uma::owner_word(zone, stays) = 0;
+  khelp_uma_zfree(zone, stays);
+  EXPECT_EQ(khelp_uma_zdestroy_checked(zone), 0);
+}
+
+}  // namespace
