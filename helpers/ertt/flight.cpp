@@ -14,13 +14,13 @@ flight::~flight() {
     remove(nullptr);
 }
 
-bool flight::add(const segment& sent) noexcept {
+bool flight::add(segment sent) noexcept {
+  bool in_order = last_ == nullptr || !before(sent.seq, last_->end);
+  segment* previous = in_order ? last_ : place_of(sent);
   void* memory = size_ < KHELP_ERTT_MAX_SEGMENTS ? take_record() : nullptr;
   if (memory == nullptr)
     return false;
   auto* added = new (memory) segment(sent);
-  bool in_order = last_ == nullptr || !before(added->seq, last_->end);
-  segment* previous = in_order ? last_ : place_of(*added);
   added->next = previous != nullptr ? previous->next : first_;
   (previous != nullptr ? previous->next : first_) = added;
   if (previous == last_)
@@ -29,15 +29,16 @@ bool flight::add(const segment& sent) noexcept {
   return true;
 }
 
-/// The segment that `added` must follow. Most retransmissions repeat what is near the front.
-segment* flight::place_of(segment& added) noexcept {
+/// The segment that `sent` must follow; copies become `resent`. Most retransmissions repeat what is
+/// near the front.
+segment* flight::place_of(segment& sent) noexcept {
   segment* previous = nullptr;
-  for (segment* s = first_; s != nullptr && before(s->seq, added.end); s = s->next) {
-    if (after(s->end, added.seq)) {
+  for (segment* s = first_; s != nullptr && before(s->seq, sent.end); s = s->next) {
+    if (after(s->end, sent.seq)) {
       s->resent = true;
-      added.resent = true;
+      sent.resent = true;
     }
-    if (!after(s->seq, added.seq))
+    if (!after(s->seq, sent.seq))
       previous = s;
   }
   return previous;

@@ -36,8 +36,9 @@ class flight {
   flight& operator=(const flight&) = delete;
   ~flight();
 
-  /// Copies with a common byte become `resent`, the new one as well. False: full, or no memory.
-  bool add(const segment& sent) noexcept;
+  /// Copies with a common byte become `resent`, the new one as well. False: full, or no memory; the
+  /// others are `resent` all the same.
+  bool add(segment sent) noexcept;
 
   /// Remove the segment behind `previous` (nullptr: the first one); returns the one then there.
   segment* remove(segment* previous) noexcept;
@@ -47,7 +48,7 @@ class flight {
   std::uint32_t size() const noexcept { return size_; }
 
  private:
-  segment* place_of(segment& added) noexcept;
+  segment* place_of(segment& sent) noexcept;
 
   segment* first_ = nullptr;
   segment* last_ = nullptr;  // nullptr when empty

@@ -64,6 +64,15 @@ TEST(flight, one_common_byte_makes_segments_resent) {
     EXPECT_TRUE(s->resent) << s->seq;
 }
 
+TEST(flight, a_retransmission_without_room_makes_its_original_resent) {
+  khelp::ertt::flight queue;
+  queue.add(bytes(100, 200));
+  record_heap::left = 0;
+  EXPECT_FALSE(queue.add(bytes(100, 200)));
+  record_heap::left = INT64_MAX;
+  EXPECT_TRUE(queue.first()->resent);
+}
+
 TEST(flight, removes_the_first_the_middle_and_the_last) {
   khelp::ertt::flight queue;
   for (std::uint32_t seq : {100u, 200u, 300u, 400u})
