@@ -86,17 +86,31 @@ int run_set(const hook_set& set, khelp_hhook_head& head, void* ctx, khelp_osd* h
   return run_set(*set, head, ctx, hosd);
 }
 
-// Closes the straight line's section when a thread is cancelled or ends inside a hook.
-struct first_section {
-  thread_record& record;
-  open_section& section;
+// Closes the straight line's section.
+inline void close_first(thread_record& record) {
+  close_record_section(record, 0, record.sections[0]);
+  if (KHELP_UNLIKELY(wants_attention(record)))
+    attend(record);
+}
 
-  ~first_section() {
-    close_record_section(record, 0, section);
-    if (KHELP_UNLIKELY(wants_attention(record)))
-      attend(record);
-  }
-};
+// The straight line's section is open, but what is published asks for more. Out of line, and in a
+// tail call, so that the straight line keeps nothing for it in registers.
+[[gnu::noinline]] void run_opened(thread_record& record, khelp_hhook_head& head, void* ctx,
+                                  khelp_osd* hosd) {
+  struct closing {
+    thread_record& record;
+    ~closing() { close_first(record); }
+  } const at_end{record};
+  if (const auto* set = set_in_use<hook_set>(record.sections[0]))
+    run_set(*set, head, ctx, hosd);
+}
+
+// The one hook of the straight line threw; called in the handler.
+[[gnu::cold, gnu::noinline]] void count_first_exception(thread_record& record) {
+  open_section& section = record.sections[0];
+  auto* head = static_cast<const khelp_hhook_head*>(point_of(section));
+  count_exception(*set_in_use<hook_set>(section), 0, *const_cast<khelp_hhook_head*>(head));
+}
 
 }  // namespace
 
@@ -127,39 +141,34 @@ int run_timed_hook(std::int32_t type, std::int32_t id, void* udata, void* ctx, v
 extern "C" void khelp_hhook_run_hooks(khelp_hhook_head* hhh, void* ctx, khelp_osd* hosd) {
   using namespace khelp;
   thread_record* record = this_record;
-  if (KHELP_UNLIKELY(record == nullptr || record->top.load(std::memory_order_relaxed) != 0)) {
+  if (KHELP_UNLIKELY(!may_open_first(record))) {
     run_any(*hhh, ctx, hosd);
     return;
   }
-  const first_section open{*record, open_record_section(*record, 0, hhh, hosd)};
+  open_section& section = open_record_section(*record, 0, hhh, hosd);
   light_barrier();
-  const auto* set = use_published<hook_set>(open.section, hhh->hhh_hooks);
-  if (KHELP_UNLIKELY(set == nullptr))
-    return;
-  if (KHELP_UNLIKELY(!set->single)) {
-    run_set(*set, *hhh, ctx, hosd);
-    return;
-  }
+  const auto* set = use_published<hook_set>(section, hhh->hhh_hooks);
+  if (KHELP_UNLIKELY(set == nullptr || !set->single))
+    return run_opened(*record, *hhh, ctx, hosd);
   const hook_entry& entry = *set->entries();
   const std::uint32_t slot = load_relaxed(entry.slot);
   void* hdata = nullptr;
   if (slot != 0) {
     hdata = slot_value(hosd, slot);
-    if (KHELP_UNLIKELY(hdata == nullptr)) {
-      hdata = adopt_or_count_skip(*set, 0, slot, hosd);
-      if (hdata == nullptr)
-        return;
-    }
+    if (KHELP_UNLIKELY(hdata == nullptr))
+      return run_opened(*record, *hhh, ctx, hosd);
   }
   bump(*record, entry.block, cell_calls);
   try {
     entry.fn(hhh->hhh_type, hhh->hhh_id, entry.udata, ctx, hdata, hosd);
   } catch (const abi::__forced_unwind&) {
+    // The thread is cancelled, or ends, inside the hook.
+    close_first(*record);
     throw;
   } catch (...) {
-    count_exception(*static_cast<const hook_set*>(open.section.set.load(std::memory_order_relaxed)),
-                    0, *hhh);
+    count_first_exception(*record);
   }
+  close_first(*record);
 }
 
 extern "C" int khelp_hhook_run_hooks_result(khelp_hhook_head* hhh, void* ctx, khelp_osd* hosd) {

@@ -27,7 +27,7 @@ unsigned reap() noexcept {
     return 0;
   unsigned waiting = 0;
   for (auto& entry : reapers) {
-    if (auto* fn = entry.load(std::memory_order_acquire))
+    if (auto* fn = entry.load())
       waiting += without_memory_counts_as_waiting(fn);
   }
   waiting += without_memory_counts_as_waiting(free_quiescent_sets);
@@ -38,7 +38,7 @@ unsigned reap() noexcept {
 void add_reaper(unsigned (*fn)()) noexcept {
   for (auto& entry : reapers) {
     unsigned (*expected)() = nullptr;
-    if (entry.compare_exchange_strong(expected, fn, std::memory_order_acq_rel) || expected == fn)
+    if (entry.compare_exchange_strong(expected, fn) || expected == fn)
       return;
   }
 }

@@ -15,7 +15,7 @@ std::atomic<std::uint64_t> orphan_cells[static_cast<std::size_t>(counter_blocks)
 
 template <class Fn>
 void for_each_cell(counter_block block, unsigned cell, Fn fn) {
-  const std::size_t index = static_cast<std::size_t>(block) * counter_cells + cell;
+  const std::size_t index = std::size_t{block} + cell;
   fn(orphan_cells[index]);
   for (thread_record* r = first_record(); r != nullptr; r = r->next)
     fn(r->cells[index]);
@@ -33,7 +33,7 @@ counter_block take_counter_block() noexcept {
     const int bit = __builtin_ctzll(~taken[w]);
     taken[w] |= std::uint64_t{1} << bit;
     search_from = w;
-    return w * 64 + static_cast<std::uint32_t>(bit);
+    return (w * 64 + static_cast<std::uint32_t>(bit)) * counter_cells;
   }
   return no_counter_block;
 }
@@ -48,10 +48,11 @@ void give_counter_block(counter_block block) noexcept {
         counter.store(0, std::memory_order_relaxed);
     });
   }
+  const std::uint32_t number = block / counter_cells;
   lock_guard held(blocks_mutex);
-  taken[block / 64] &= ~(std::uint64_t{1} << (block % 64));
-  if (block / 64 < search_from)
-    search_from = block / 64;
+  taken[number / 64] &= ~(std::uint64_t{1} << (number % 64));
+  if (number / 64 < search_from)
+    search_from = number / 64;
 }
 
 std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {
@@ -63,8 +64,7 @@ std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {
 }
 
 void detail::bump_without_record(counter_block block, unsigned cell, std::uint64_t by) noexcept {
-  orphan_cells[static_cast<std::size_t>(block) * counter_cells + cell].fetch_add(
-      by, std::memory_order_relaxed);
+  orphan_cells[std::size_t{block} + cell].fetch_add(by, std::memory_order_relaxed);
 }
 
 }  // namespace khelp

@@ -19,7 +19,7 @@
 
 namespace khelp {
 
-using counter_block = std::uint32_t;  // index; 0 is never handed out
+using counter_block = std::uint32_t;  // index of its first cell; 0 is never handed out
 inline constexpr counter_block no_counter_block = 0;
 
 // A block with all cells zero; no_counter_block when all are taken.
@@ -37,7 +37,7 @@ void bump_without_record(counter_block block, unsigned cell, std::uint64_t by) n
 
 inline void bump(thread_record& record, counter_block block, unsigned cell,
                  std::uint64_t by = 1) noexcept {
-  auto& counter = record.cells[block * counter_cells + cell];
+  auto& counter = record.cells[std::size_t{block} + cell];
 #if defined(__x86_64__) && !KHELP_UNDER_TSAN
   // One instruction, so that a signal handler that bumps the same cell in between is not lost.
   asm volatile("addq %1, %0" : "+m"(counter) : "er"(by));

@@ -40,6 +40,11 @@ extern std::uint32_t deep_total;
 // In the child of a fork: only this thread's deep sections remain in the total.
 void deep_sections_after_fork() noexcept;
 
+// The thread's straight line serves a record with no section open.
+inline bool may_open_first(const thread_record* record) noexcept {
+  return record != nullptr && record->top.load(std::memory_order_relaxed) == 0;
+}
+
 inline open_section& open_record_section(thread_record& record, std::uint32_t top, const void* key,
                                          const khelp_osd* object) noexcept {
   record.top.store(top + 1, std::memory_order_relaxed);
@@ -56,6 +61,17 @@ const Set* use_published(open_section& section, void*& current) noexcept {
   const void* set = std::atomic_ref<void*>(current).load(std::memory_order_acquire);
   section.set.store(set, std::memory_order_relaxed);
   return static_cast<const Set*>(set);
+}
+
+// The key of an open section of this thread.
+inline const void* point_of(const open_section& section) noexcept {
+  return section.point.load(std::memory_order_relaxed);
+}
+
+// The set an open section of this thread uses.
+template <class Set>
+const Set* set_in_use(const open_section& section) noexcept {
+  return static_cast<const Set*>(section.set.load(std::memory_order_relaxed));
 }
 
 inline void close_record_section(thread_record& record, std::uint32_t top,
