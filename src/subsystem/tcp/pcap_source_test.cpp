@@ -150,6 +150,18 @@ TEST_F(pcap_files, a_fraction_of_a_second_or_more_does_not_move_a_packet_out_of_
             name + ": packet 1, at byte 100: the fraction of its time stamp is not below a second");
 }
 
+TEST_F(pcap_files, a_dash_is_standard_input) {
+  const pcap_format format;
+  const std::string name = write(file_header(format) + record(format, 1, 0, bytes(60, 0)));
+  ASSERT_NE(std::freopen(name.c_str(), "rb", stdin), nullptr);
+  auto source = pcap_source::open("-");
+  ASSERT_TRUE(source) << source.error().detail;
+  struct frame packet;
+  EXPECT_TRUE(*(*source)->next(packet));
+  EXPECT_FALSE(*(*source)->next(packet));
+  EXPECT_EQ((*source)->name(), "-");
+}
+
 TEST_F(pcap_files, seconds_count_on_after_2038) {
   const pcap_format format;
   auto source =
