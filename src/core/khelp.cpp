@@ -19,7 +19,9 @@ namespace khelp {
 namespace {
 
 // osd_exit() on an object of helpers must drop their references as well (O-9).
-[[gnu::constructor]] void end_objects_our_way() { osd::set_khelp_exit(khelp_destroy_osd); }
+[[gnu::constructor]] void end_objects_our_way() {
+  osd::set_khelp_exit(khelp_destroy_osd);
+}
 
 // The key of object sections; what they count deep.
 char object_sections;

@@ -20,7 +20,9 @@ constexpr std::uint32_t generation_mask = (1u << (31 - khelp_slot_bits)) - 1;
 
 }  // namespace
 
-unsigned take_khelp_slot() noexcept { return osd::take_khelp_slot(); }
+unsigned take_khelp_slot() noexcept {
+  return osd::take_khelp_slot();
+}
 
 void give_khelp_slot(unsigned slot) noexcept {
   {

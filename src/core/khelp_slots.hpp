@@ -1,4 +1,5 @@
-// Helpers' slots of the khelp object type (osd.hpp has the table): who owns each, and which id stands for it now.
+// Helpers' slots of the khelp object type (osd.hpp has the table): who owns each, and which id
+// stands for it now.
 //
 // An id is the slot in its low 12 bits and the slot's generation above: ids 1, 2, 3… for first
 // users, never the same id for two helpers (K-16). Readers look without a lock.
