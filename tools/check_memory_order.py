@@ -7,7 +7,7 @@ import pathlib
 import re
 import sys
 
-ORDER = re.compile(r"memory_order|__ATOMIC_[A-Z]|atomic_(thread|signal)_fence|__sync_|asm\s+volatile\s*\(\s*\"\"")
+ORDER = re.compile(r"memory_order|__ATOMIC_[A-Z]|atomic_(thread|signal)_fence|__sync_|asm\s+volatile\s*\(\s*\"\"\s*(:\s*){3}\"memory\"")
 
 
 def main():
