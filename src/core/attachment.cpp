@@ -5,6 +5,7 @@
 #include <bitset>
 #include <cerrno>
 
+#include "base/log.hpp"
 #include "core/helper.hpp"
 #include "core/helper_registry.hpp"
 #include "core/khelp_slots.hpp"
@@ -12,6 +13,7 @@
 #include "core/osd_slots.hpp"
 #include "core/osd_stripe.hpp"
 #include "core/uma.hpp"
+#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {
@@ -25,6 +27,24 @@ constexpr std::uintptr_t deferred_mark = std::uintptr_t{1}
 constexpr std::uintptr_t address_mask = ~(revoked_mark | deferred_mark);
 
 constexpr std::int64_t look_again_ns = 10'000'000;
+
+// The objects that sections are open for, as of now.
+class sections_now {
+ public:
+  sections_now()
+      : found_(objects_in_sections(objects_)), deep_(load_acquire(deep_total) != 0) {}
+  bool may_be_of(const khelp_osd* object) const {
+    if (deep_ || found_ > objects_.size())
+      return true;
+    const auto end = objects_.begin() + static_cast<std::ptrdiff_t>(found_);
+    return std::find(objects_.begin(), end, object) != end;
+  }
+
+ private:
+  std::array<const khelp_osd*, 256> objects_{};
+  std::size_t found_;
+  bool deep_;
+};
 
 // Items of objects that this thread destroyed inside their own hooks. Linked through the owner
 // words.
@@ -47,11 +67,11 @@ class attachment_reference {
   }
   void keep() { kept_ = true; }
 
+  // Was it the last one, the helper may be gone when it has been counted.
   static void release(helper& h) {
+    event_count& changes = h.changes();
     bump(h.block, cell_detached);
-    light_barrier();
-    if (h.state() != KHELP_HELPER_LIVE)
-      h.changed.notify();
+    changes.notify_those_asleep();
   }
 
  private:
@@ -59,10 +79,40 @@ class attachment_reference {
   bool kept_ = false;
 };
 
+// Freed also when the helper's function does not return normally.
 void end_item(helper& h, void* item) {
-  if (h.native != nullptr && h.native->data_fini != nullptr)
+  if (h.native != nullptr && h.native->data_fini != nullptr) {
+    struct freeing {
+      helper& h;
+      void* item;
+      ~freeing() {
+        if (item != nullptr)
+          khelp_uma_zfree_arg(h.zone, item, nullptr);
+      }
+    } unwinding{h, item};
     h.native->data_fini(item, nullptr);
+    unwinding.item = nullptr;
+  }
   khelp_uma_zfree_arg(h.zone, item, nullptr);
+}
+
+// The item that an object held, and its reference.
+void end_held_item(helper& h, void* item) {
+  struct reference {
+    helper& h;
+    ~reference() { attachment_reference::release(h); }
+  } const held{h};
+  end_item(h, item);
+}
+
+// The same where nothing may unwind: a cancellation waits, an exception is told.
+void end_held_item_quietly(helper& h, void* item) noexcept {
+  const no_cancellation later;
+  try {
+    end_held_item(h, item);
+  } catch (...) {
+    log(KHELP_LOG_WARNING, {"a helper's destructor of per-object data threw"});
+  }
 }
 
 // An item being made: freed unless handed over, also when its constructor is cancelled.
@@ -134,20 +184,28 @@ attach_outcome attach_one(helper& h, khelp_osd& osd) {
   return {.data = data};
 }
 
-// Take the data out of a slot. nullptr: the slot is empty. The item is ended by the caller, or left
-// to the thread's deferred list.
-void* take_out(khelp_osd& osd, unsigned slot, helper& h, bool defer) {
+struct taken_item {
+  helper* from = nullptr;  // stays until the item has been ended
+  void* item = nullptr;    // nullptr: there was none
+};
+
+// Take the data out of a slot, for the caller to end, or onto the thread's deferred list.
+taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
   lock_guard held(osd_stripe(osd));
   if (osd_slots::get(osd, slot) == nullptr)
-    return nullptr;
-  void* item = osd_slots::exchange(osd, slot, nullptr);
+    return {};
+  // As long as its data is there, which nobody else can take now, a helper stays.
+  helper* h = khelp_slot_owner(slot);
+  if (h == nullptr)
+    return {};
+  const taken_item taken{h, osd_slots::exchange(osd, slot, nullptr)};
   std::uintptr_t word = 0;
   if (defer) {
     word = deferred_mark | reinterpret_cast<std::uintptr_t>(deferred_items);
-    deferred_items = item;
+    deferred_items = taken.item;
   }
-  uma::owner_word(h.zone, item).store(word);
-  return item;
+  uma::owner_word(h->zone, taken.item).store(word);
+  return taken;
 }
 
 void end_deferred_items() noexcept {
@@ -156,21 +214,14 @@ void end_deferred_items() noexcept {
     auto& owner = uma::owner_word(zone, item);
     deferred_items = reinterpret_cast<void*>(owner.load() & address_mask);
     owner.store(0);
-    auto& h = *static_cast<helper*>(uma::cookie(zone));
-    end_item(h, item);
-    attachment_reference::release(h);
+    end_held_item_quietly(*static_cast<helper*>(uma::cookie(zone)), item);
   }
 }
 
 void detach_one(khelp_osd& osd, unsigned slot, bool defer) {
-  helper* h = khelp_slot_owner(slot);
-  if (h == nullptr || !h->keeps_data())
-    return;
-  void* item = take_out(osd, slot, *h, defer);
-  if (item == nullptr || defer)
-    return;
-  end_item(*h, item);
-  attachment_reference::release(*h);
+  const taken_item taken = take_out(osd, slot, defer);
+  if (taken.item != nullptr && !defer)
+    end_held_item(*taken.from, taken.item);
 }
 
 }  // namespace
@@ -191,7 +242,7 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
         if ((h->classes & classes) == 0 || !h->keeps_data() ||
             osd_slots::get(osd, h->slot) != nullptr)
           continue;
-        ticket = h->changed.ticket();
+        ticket = h->changes().ticket();
         const attach_outcome outcome = attach_one(*h, osd);
         if (outcome.checking) {
           checking = h;
@@ -205,7 +256,7 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
       }
       // The helper stays while the list is read.
       if (checking != nullptr && checking->state() == helper_checking)
-        checking->changed.wait(ticket, look_again_ns);
+        checking->changes().wait(ticket, look_again_ns);
     }
     again = checking != nullptr;
   }
@@ -214,15 +265,15 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
       if (fresh.test(slot))
         detach_one(osd, slot, false);
     }
-    if (fresh.any() || osd.osd_state == 0) {
-      lock_guard held(osd_stripe(osd));
-      if ((osd.osd_state & osd_initialised) == 0) {
-        osd_slots::free_arrays(osd);
-        osd = khelp_osd{};
-      }
+    // Values of others stay.
+    lock_guard held(osd_stripe(osd));
+    if (osd.osd_state == 0) {
+      osd_slots::free_arrays(osd);
+      osd = khelp_osd{};
     }
     return failure(error);
   }
+  lock_guard held(osd_stripe(osd));
   osd.osd_classes |= classes;
   osd.osd_state |= osd_initialised;
   return {};
@@ -293,17 +344,13 @@ bool revoke_data(helper& from, bool may_wait) {
   // Out of use: an item goes when no section of its object, open since before, remains.
   struct pass {
     helper& from;
-    std::array<const khelp_osd*, 256> busy{};
-    std::size_t busy_count = 0;
-    bool all_busy = false;
-    const khelp_osd* blocked_on = nullptr;
+    const bool may_wait;
+    sections_now sections;
     bool blocked = false;
   };
   while (true) {
-    pass p{.from = from};
-    p.busy_count = objects_in_sections(p.busy);
-    p.all_busy = p.busy_count > p.busy.size() || load_acquire(deep_total) != 0;
-    p.busy_count = std::min(p.busy_count, p.busy.size());
+    const std::uint32_t ticket = from.changes().ticket();
+    pass p{from, may_wait, {}};
     uma::for_each_owned(
         from.zone,
         [](void* arg, void* item, std::atomic<std::uintptr_t>& owner) {
@@ -314,28 +361,24 @@ bool revoke_data(helper& from, bool may_wait) {
             return;
           }
           const auto* osd = reinterpret_cast<const khelp_osd*>(word & address_mask);
-          const auto end = now.busy.begin() + static_cast<std::ptrdiff_t>(now.busy_count);
-          if (now.all_busy || std::find(now.busy.begin(), end, osd) != end) {
-            now.blocked = true;
-            now.blocked_on = osd;
-            return;
+          if (now.sections.may_be_of(osd)) {
+            if (!now.may_wait) {
+              now.blocked = true;
+              return;
+            }
+            wait_for_sections_of(osd);
+            wait_for_deep_readers(deep_total);
           }
           owner.store(0);
-          end_item(now.from, item);
-          attachment_reference::release(now.from);
+          end_held_item_quietly(now.from, item);
         },
         &p);
     if (!p.blocked && from.attached() == 0)
       return true;
     if (!may_wait)
       return false;
-    const std::uint32_t ticket = from.changed.ticket();
-    if (p.blocked_on != nullptr) {
-      wait_for_sections_of(p.blocked_on);
-      wait_for_deep_readers(deep_total);
-    } else if (from.attached() != 0) {
-      from.changed.wait(ticket, look_again_ns);
-    }
+    // Somebody is about to let go of the rest.
+    from.changes().wait(ticket, look_again_ns);
   }
 }
 

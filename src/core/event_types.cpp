@@ -6,12 +6,10 @@
 #include <khelp/module.h>
 
 #include "core/cold_call.hpp"
-#include "sync/mutex.hpp"
+#include "sync/publication.hpp"
 
 namespace khelp {
 namespace {
-
-mutex types_mutex;
 
 std::unordered_map<std::string, std::uint64_t>& types() {
   static auto* known = new std::unordered_map<std::string, std::uint64_t>;
@@ -21,7 +19,7 @@ std::unordered_map<std::string, std::uint64_t>& types() {
 }  // namespace
 
 result<void> declare_event(const std::string& name, std::uint64_t fingerprint) {
-  lock_guard held(types_mutex);
+  lock_guard held(registry_mutex);
   const auto [known, fresh] = types().emplace(name, fingerprint);
   if (!fresh && known->second != fingerprint)
     return failure(EEXIST, "event '" + name + "': declared with another layout");
@@ -29,7 +27,7 @@ result<void> declare_event(const std::string& name, std::uint64_t fingerprint) {
 }
 
 std::uint64_t event_fingerprint(const std::string& name) {
-  lock_guard held(types_mutex);
+  lock_guard held(registry_mutex);
   const auto known = types().find(name);
   return known == types().end() ? 0 : known->second;
 }

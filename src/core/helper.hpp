@@ -10,6 +10,7 @@
 #include <khelp/khelp.h>
 #include <khelp/stats.h>
 
+#include "core/khelp_slots.hpp"
 #include "core/subscription.hpp"
 #include "sync/counters.hpp"
 #include "sync/event_count.hpp"
@@ -17,8 +18,9 @@
 
 namespace khelp {
 
-// Beside the public states (stats.h): a refusing unload asks whether anybody holds data.
-// Attachments that begin meanwhile wait for the answer.
+// Beside the public states (stats.h): somebody decides whether the helper goes: by whether anybody
+// holds data, by whether there is memory for it. Attachments that begin meanwhile wait for the
+// answer.
 inline constexpr std::uint32_t helper_checking = 100;
 
 // Cells of a helper's counter block. Objects attached now: attached - detached.
@@ -34,6 +36,8 @@ class helper {
   helper() = default;
   helper(const helper&) = delete;
   helper& operator=(const helper&) = delete;
+  // Not earlier than that: who holds the helper may still ask how many objects it has.
+  ~helper() { give_counter_block(block); }
 
   // Constant once published.
   std::string name;
@@ -58,14 +62,15 @@ class helper {
   // Hooks its init added: they go live with its table.
   std::vector<std::shared_ptr<subscription>> early_wishes;
 
-  event_count changed;  // state, or (while draining) the number of objects
-
   bool keeps_data() const { return (flags & KHELP_HELPER_NEEDS_OSD) != 0; }
+
+  // State, or the number of objects.
+  event_count& changes() const noexcept { return khelp_slot_changes(slot); }
 
   std::uint32_t state() const noexcept { return load_acquire(state_); }
   void set_state(std::uint32_t next) noexcept {
     store_release(state_, next);
-    changed.notify();
+    changes().notify();
   }
 
   // Detachments are summed first: the difference may count an object too many, never one too few.

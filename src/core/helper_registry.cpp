@@ -4,12 +4,14 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "base/log.hpp"
 #include "core/attachment.hpp"
 #include "core/khelp_slots.hpp"
 #include "core/reaper.hpp"
 #include "core/uma.hpp"
+#include "sync/cancellation.hpp"
 
 namespace khelp {
 namespace {
@@ -81,6 +83,30 @@ std::chrono::steady_clock::time_point deadline_after(std::int64_t timeout_ns) {
   if (timeout_ns < 0)
     return std::chrono::steady_clock::time_point::max();
   return std::chrono::steady_clock::now() + std::chrono::nanoseconds(timeout_ns);
+}
+
+// A zone of our own making, and its address in the helper's declaration.
+void end_zone(helper& h) {
+  if (!h.owns_zone)
+    return;
+  khelp_uma_zdestroy(std::exchange(h.zone, nullptr));
+  if (h.bsd != nullptr)
+    h.bsd->h_zone = nullptr;
+}
+
+// The end goes on whatever it answers.
+void call_mod_destroy(const helper& h) noexcept {
+  if (h.mod_destroy == nullptr)
+    return;
+  const no_cancellation later;
+  const char* words = ": its destroy answered that it failed";
+  try {
+    if (h.mod_destroy() == 0)
+      return;
+  } catch (...) {
+    words = ": its destroy threw";
+  }
+  log(KHELP_LOG_WARNING, {"helper '", h.name, "'", words});
 }
 
 unsigned finish_unloads_of_the_helpers() {
@@ -180,10 +206,8 @@ result<std::shared_ptr<helper>> helper_registry::reserve(const helper_spec& spec
   if (h->block == no_counter_block)
     return failure(ENOSPC, quoted(spec.name) + ": no counters left");
   h->slot = take_khelp_slot();
-  if (h->slot == 0) {
-    give_counter_block(h->block);
-    return failure(ENOSPC, quoted(spec.name) + ": all slots are in use");
-  }
+  if (h->slot == 0)
+    return failure(ENOSPC, quoted(spec.name) + ": all slots are in use, or no memory");
   h->id = khelp_slot_id(h->slot);
   h->load_order = next_order_++;
   helpers_.push_back(h);
@@ -192,11 +216,8 @@ result<std::shared_ptr<helper>> helper_registry::reserve(const helper_spec& spec
 
 // Undo reserve(), for a helper that was never published.
 void helper_registry::discard(helper& h) {
-  if (h.owns_zone && h.zone != nullptr)
-    khelp_uma_zdestroy(h.zone);
   lock_guard held(registry_mutex);
   give_khelp_slot(h.slot);
-  give_counter_block(h.block);
   std::erase_if(helpers_, [&](const auto& p) { return p.get() == &h; });
 }
 
@@ -215,7 +236,7 @@ result<void> helper_registry::go_live(helper& h,
   }
   point_changes changes;
   for (const auto& wish : wishes) {
-    the_hooks().reserve_wishes(*wish);
+    the_hooks().reserve_wishes(*wish, wishes.size());
     if (auto done = the_hooks().plan(wish, changes); !done)
       return done;
   }
@@ -261,12 +282,9 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
     ~undo_unless_done() {
       if (done)
         return;
-      if (h.zone != nullptr && h.owns_zone) {
-        khelp_uma_zdestroy(h.zone);
-        h.zone = nullptr;
-      }
-      if (initialised && h.mod_destroy != nullptr)
-        h.mod_destroy();
+      end_zone(h);
+      if (initialised)
+        call_mod_destroy(h);
       registry.discard(h);
     }
   } undo{*this, h};
@@ -315,50 +333,64 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
 result<void> helper_registry::wait_for_objects(helper& h, std::int64_t timeout_ns) {
   const auto deadline = deadline_after(timeout_ns);
   while (true) {
-    const std::uint32_t ticket = h.changed.ticket();
+    const std::uint32_t ticket = h.changes().ticket();
     if (h.attached() == 0)
       return {};
+    if (h.state() != KHELP_HELPER_DRAINING)
+      return failure(EALREADY, quoted(h.name) + ": somebody else unloads or resumes it");
     if (std::chrono::steady_clock::now() >= deadline) {
       failure late = busy(h, h.attached());
       late.code = ETIMEDOUT;
       return late;
     }
-    h.changed.wait(ticket, look_again_ns);
+    h.changes().wait(ticket, look_again_ns);
   }
 }
 
-// Leaves the helper GOING (nobody attaches any more), or as it was.
-result<void> helper_registry::stop_attachments(helper& h, int how, std::int64_t timeout_ns) {
-  std::uint32_t before = 0;
+result<void> helper_registry::claim(helper& h, int how, std::int64_t timeout_ns,
+                                    std::uint32_t& before) {
   {
     lock_guard held(registry_mutex);
     before = h.state();
     if (before != KHELP_HELPER_LIVE && before != KHELP_HELPER_DRAINING)
       return failure(EALREADY, quoted(h.name) + ": is being unloaded");
-    if (how == KHELP_UNLOAD_REVOKE) {
-      h.set_state(KHELP_HELPER_GOING);
-      return {};
-    }
     if (how == KHELP_UNLOAD_REFUSE) {
-      const std::uint64_t objects = h.attached();
-      if (objects != 0)
+      if (const std::uint64_t objects = h.attached())
         return busy(h, objects);
-      h.set_state(helper_checking);
-    } else {
-      h.set_state(KHELP_HELPER_DRAINING);
     }
+    h.set_state(how == KHELP_UNLOAD_WAIT ? static_cast<std::uint32_t>(KHELP_HELPER_DRAINING)
+                                         : helper_checking);
   }
+  if (how == KHELP_UNLOAD_REVOKE)
+    return {};
+  // Whatever the answer, and also when there is no memory for its words.
+  struct undo_unless_done {
+    helper& h;
+    const std::uint32_t mine;
+    const std::uint32_t before;
+    bool done = false;
+    ~undo_unless_done() {
+      lock_guard held(registry_mutex);
+      if (!done && h.state() == mine)
+        h.set_state(before);
+    }
+  } undo{h, h.state(), before};
   // Pairs with attachment_reference: who attaches now sees the state, or is counted below.
   full_barrier();
-  const auto counted = how == KHELP_UNLOAD_WAIT ? wait_for_objects(h, timeout_ns)
-                       : h.attached() == 0      ? result<void>()
-                                                : result<void>(busy(h, h.attached()));
+  if (how == KHELP_UNLOAD_REFUSE) {
+    if (const std::uint64_t objects = h.attached())
+      return busy(h, objects);
+    undo.done = true;
+    return {};
+  }
+  if (auto waited = wait_for_objects(h, timeout_ns); !waited)
+    return waited;
   lock_guard held(registry_mutex);
-  const std::uint32_t now = h.state();
-  if (now == KHELP_HELPER_GOING || now == KHELP_HELPER_DEAD)
-    return failure(EALREADY, quoted(h.name) + ": is being unloaded");
-  h.set_state(counted ? static_cast<std::uint32_t>(KHELP_HELPER_GOING) : before);
-  return counted;
+  if (h.state() != KHELP_HELPER_DRAINING)
+    return failure(EALREADY, quoted(h.name) + ": somebody else unloads or resumes it");
+  h.set_state(helper_checking);
+  undo.done = true;
+  return {};
 }
 
 // Take its hooks off everywhere and itself off the list.
@@ -370,6 +402,9 @@ result<void> helper_registry::disable(helper& h, reader_wait& wait) {
     return done;
   auto list = list_with(nullptr, &h);
   wait.prepare(place_);
+
+  // Nothing fails from here on.
+  h.set_state(KHELP_HELPER_GOING);
   changes.commit(&wait);
   the_hooks().forget(h);
   place_.publish(list.release());
@@ -382,72 +417,63 @@ result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t time
   const std::shared_ptr<helper> h = find(id);
   if (h == nullptr)
     return failure(ENOENT, "no helper has id " + std::to_string(id));
-  {
-    lock_guard held(registry_mutex);
-    endings_.reserve(endings_.size() + 1);
-  }
   if (how != KHELP_UNLOAD_REFUSE && how != KHELP_UNLOAD_WAIT && how != KHELP_UNLOAD_REVOKE)
     return failure(EINVAL, "unknown way to unload");
   if (inside && how == KHELP_UNLOAD_WAIT)
     return failure(EDEADLK, quoted(h->name) + ": waiting inside a hook would never end");
-  auto wait = std::make_unique<reader_wait>();
-  if (auto stopped = stop_attachments(*h, how, timeout_ns); !stopped)
-    return stopped;
-  // From here the helper is ours: GOING is entered once.
+  std::list<ending> mine;
+  mine.push_back({h, std::make_unique<reader_wait>()});
+  reader_wait& wait = *mine.front().wait;
+  std::uint32_t before = 0;
+  if (auto claimed = claim(*h, how, timeout_ns, before); !claimed)
+    return claimed;
+  // From here the helper is ours.
   try {
-    if (auto done = disable(*h, *wait); !done) {
-      h->set_state(KHELP_HELPER_LIVE);
+    if (auto done = disable(*h, wait); !done) {
+      h->set_state(before);
       return done;
     }
   } catch (...) {
-    h->set_state(KHELP_HELPER_LIVE);
+    h->set_state(before);
     throw;
   }
   if (inside) {
     lock_guard held(registry_mutex);
-    endings_.push_back({h, std::move(wait)});
+    endings_.splice(endings_.end(), mine);
     return {};
   }
-  if (!wait->finish())
-    return barrier_refused(*h);
-  if (!revoke_data(*h, true))
+  if (!wait.finish() || !revoke_data(*h, true))
     return barrier_refused(*h);
   bury(*h);
   reap();
   return {};
 }
 
-unsigned helper_registry::finish_unloads() {
-  std::vector<ending> mine;
+unsigned helper_registry::finish_unloads() noexcept {
+  std::list<ending> mine;
   {
     lock_guard held(registry_mutex);
     mine.swap(endings_);
-    endings_.reserve(mine.size());
   }
-  unsigned waiting = 0;
-  for (ending& e : mine) {
-    const bool left = e.wait == nullptr || e.wait->try_finish();
-    if (left)
-      e.wait.reset();
-    if (left && revoke_data(*e.h, false)) {
-      bury(*e.h);
+  for (auto next = mine.begin(); next != mine.end();) {
+    const auto e = next++;
+    if (e->wait != nullptr && e->wait->try_finish())
+      e->wait.reset();
+    if (e->wait != nullptr || !revoke_data(*e->h, false))
       continue;
-    }
-    ++waiting;
-    lock_guard held(registry_mutex);
-    endings_.push_back(std::move(e));
+    bury(*e->h);
+    mine.erase(e);
   }
+  const auto waiting = static_cast<unsigned>(mine.size());
+  lock_guard held(registry_mutex);
+  endings_.splice(endings_.end(), mine);
   return waiting;
 }
 
 // No hook runs, no data is left: end the helper.
 void helper_registry::bury(helper& h) {
-  if (h.owns_zone && h.zone != nullptr)
-    khelp_uma_zdestroy(h.zone);
-  if (h.mod_destroy != nullptr) {
-    if (int answer = h.mod_destroy())
-      log(KHELP_LOG_WARNING, {quoted(h.name), ": its destroy answered ", std::to_string(answer)});
-  }
+  end_zone(h);
+  call_mod_destroy(h);
   if (h.bsd != nullptr) {
     h.bsd->h_refcount = 0;
     h.bsd->h_id = 0;
@@ -456,7 +482,6 @@ void helper_registry::bury(helper& h) {
     lock_guard held(registry_mutex);
     h.set_state(KHELP_HELPER_DEAD);
     give_khelp_slot(h.slot);
-    give_counter_block(h.block);
     std::erase_if(helpers_, [&](const auto& p) { return p.get() == &h; });
   }
   if (h.on_dead)
@@ -469,8 +494,9 @@ result<void> helper_registry::quiesce(std::int32_t id) {
   const std::shared_ptr<helper> h = find(id);
   if (h == nullptr)
     return failure(ENOENT, "no such helper");
-  if (auto stopped = stop_attachments(*h, KHELP_UNLOAD_REFUSE, 0); !stopped)
-    return stopped;
+  std::uint32_t before = 0;
+  if (auto claimed = claim(*h, KHELP_UNLOAD_REFUSE, 0, before); !claimed)
+    return claimed;
   h->set_state(KHELP_HELPER_DRAINING);
   return {};
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -105,7 +106,7 @@ class helper_registry {
   void no_deep_readers() noexcept { deep_ = 0; }
 
   // Unloads that began inside hooks. Returns how many still wait.
-  unsigned finish_unloads();
+  unsigned finish_unloads() noexcept;
 
  private:
   struct ending {
@@ -121,7 +122,9 @@ class helper_registry {
   void discard(helper& h) KHELP_EXCLUDES(registry_mutex);
   std::unique_ptr<helper_list> list_with(const helper* added, const helper* removed)
       KHELP_REQUIRES(registry_mutex);
-  result<void> stop_attachments(helper& h, int how, std::int64_t timeout_ns)
+  // Decide that a helper goes: helper_checking, which is entered by one only, or as it was
+  // (`before`).
+  result<void> claim(helper& h, int how, std::int64_t timeout_ns, std::uint32_t& before)
       KHELP_EXCLUDES(registry_mutex);
   result<void> wait_for_objects(helper& h, std::int64_t timeout_ns) KHELP_EXCLUDES(registry_mutex);
   result<void> disable(helper& h, reader_wait& wait) KHELP_EXCLUDES(registry_mutex);
@@ -129,7 +132,8 @@ class helper_registry {
 
   std::vector<std::shared_ptr<helper>> helpers_ KHELP_GUARDED_BY(registry_mutex);  // load order
   std::uint64_t next_order_ KHELP_GUARDED_BY(registry_mutex) = 1;
-  std::vector<ending> endings_ KHELP_GUARDED_BY(registry_mutex);
+  // A list, so that none is lost for want of memory.
+  std::list<ending> endings_ KHELP_GUARDED_BY(registry_mutex);
   std::atomic<std::uint32_t> classes_seen_{0};
 
   void* current_ = nullptr;

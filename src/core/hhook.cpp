@@ -116,15 +116,10 @@ int khelp_hhook_head_deregister(khelp_hhook_head* hhh) {
 
 int khelp_hhook_head_deregister_lookup(int32_t type, int32_t id) {
   return cold_call([&]() -> result<void> {
-    khelp_hhook_head* head = nullptr;
-    {
-      lock_guard held(registry_mutex);
-      if (hook_point_record* point = the_hooks().find({type, id}, current_instance()))
-        head = point->head;
-    }
-    if (head == nullptr)
-      return failure(ENOENT, "hook point " + to_string({type, id}) + ": not registered");
-    return the_hooks().remove_point(head, false);
+    auto removed = the_hooks().remove_point({type, id}, current_instance());
+    if (removed)
+      reap();
+    return removed;
   });
 }
 

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <sched.h>
+#include <charconv>
+#include <string_view>
 
 #include "base/log.hpp"
 #include "sync/section.hpp"
@@ -63,7 +64,39 @@ void repeat_suspensions(hook_set& set) {
   }
 }
 
+// Have the runs of a set skip a hook, unless somebody resumes it meanwhile: resume() clears the mark
+// on the hook first and the entry then, this one goes the other way.
+void mark_suspended(hook_set& set, const hook_attachment& hook) {
+  for (std::uint32_t i = 0; i < set.count; ++i) {
+    if (set.owners[i].get() != &hook)
+      continue;
+    store_relaxed(set.entries()[i].slot, suspended_slot);
+    full_barrier();
+    if (!hook.suspended())
+      store_relaxed(set.entries()[i].slot, hook.wish().slot);
+  }
+}
+
+std::string_view digits(char (&into)[12], std::int32_t n) {
+  const auto end = std::to_chars(into, into + sizeof into, n).ptr;
+  return {into, static_cast<std::size_t>(end - into)};
+}
+
 }  // namespace
+
+// A name that is looked up to be filled: if nothing comes of it, it goes again.
+class hook_registry::name_in_use {
+ public:
+  name_in_use(hook_registry& registry, point_name n) : name(n), registry_(registry) {}
+  name_in_use(const name_in_use&) = delete;
+  name_in_use& operator=(const name_in_use&) = delete;
+  ~name_in_use() KHELP_NO_TSA { registry_.forget_name_if_unused(name); }
+
+  const point_name name;
+
+ private:
+  hook_registry& registry_;
+};
 
 std::string to_string(const point_name& name) {
   return std::to_string(name.type) + "/" + std::to_string(name.id);
@@ -84,8 +117,12 @@ hook_point_record::hook_point_record(khelp_hhook_head* storage, bool own, point_
       vid(instance),
       place(storage, &storage->hhh_hooks, &storage->hhh_deep) {}
 
+void hook_point_record::end() {
+  place.end();
+  store_release(head->hhh_point, static_cast<void*>(nullptr));
+}
+
 hook_point_record::~hook_point_record() {
-  delete static_cast<hook_set*>(static_cast<published_set*>(exchange(head->hhh_hooks, nullptr)));
   if (owns_head)
     ::operator delete(head, std::align_val_t(alignof(std::max_align_t)));
 }
@@ -127,6 +164,7 @@ void point_changes::commit(reader_wait* wait) {
     point->hooks = std::move(next.hooks);
     hook_set* set = next.set.release();
     point->place.publish(set);
+    full_barrier();
     repeat_suspensions(*set);
     store_relaxed(point->head->hhh_nhooks, set->count);
     if (wait != nullptr)
@@ -192,6 +230,7 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
                                                           std::unique_ptr<hook_point_record>& point,
                                                           std::vector<std::string>& misfits) {
   lock_guard held(registry_mutex);
+  const name_in_use in_use(*this, name);
   named& at = names_[name];
   if (!at.points.empty() && (at.points.begin()->first == 0) != (vid == 0))
     return failure(EEXIST, "hook point " + to_string(name) + ": registered " +
@@ -260,68 +299,97 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
   return storage;
 }
 
-result<void> hook_registry::remove_point(khelp_hhook_head* head, bool force) {
-  std::vector<std::string> dropped;
-  {
-    lock_guard held(registry_mutex);
-    hook_point_record* point = record_of(head);
-    if (point == nullptr || !point->registered)
-      return failure(ENOENT, "hook point: not registered");
-    if (point->user_references > 0 && !force)
-      return failure(EBUSY, "hook point " + to_string(point->name) + ": " +
-                                std::to_string(point->user_references) + " references are held");
-    for (const auto& hook : point->hooks)
-      dropped.push_back(hook->wish().owner_name);
-    auto nothing = hook_set::make(0);
-    nothing->rule = point->rule;
-    nothing->recursion_limit = point->recursion_limit;
-    auto listed = points_.find(point->serial);
-    ended_.reserve(ended_.size() + 1);
+result<void> hook_registry::begin_removal(hook_point_record* point, bool force, removal& into) {
+  if (point == nullptr || !point->registered)
+    return failure(ENOENT, "hook point: not registered");
+  if (point->user_references > 0 && !force)
+    return failure(EBUSY, "hook point " + to_string(point->name) + ": " +
+                              std::to_string(point->user_references) + " references are held");
+  for (const auto& hook : point->hooks)
+    into.owners.push_back(hook->wish().owner_name);
+  auto nothing = hook_set::make(0);
+  nothing->rule = point->rule;
+  nothing->recursion_limit = point->recursion_limit;
+  into.point.emplace_back();
 
-    // Nothing fails from here on.
-    named& at = names_[point->name];
-    at.points.erase(point->vid);
-    point->registered = false;
-    point->owner_reference = false;
-    point->place.publish(nothing.release());
-    store_relaxed(head->hhh_nhooks, 0);
-    point->hooks.clear();
-    ended_.push_back(std::move(listed->second));
-    points_.erase(listed);
-  }
-  for (const std::string& owner : dropped)
-    log(KHELP_LOG_INFO,
-        {"hook point deregistered: a hook of '", owner, "' waits for it to return"});
-  if (!inside_section()) {
-    if (!wait_for_open_sections(head))
-      return failure(ENOSYS,
-                     "hook point: deregistered, but membarrier(2) is refused: its memory stays");
-    wait_for_deep_readers(head->hhh_deep);
-    bury_points();
-  }
+  // Nothing fails from here on.
+  auto listed = points_.find(point->serial);
+  into.point.front() = std::move(listed->second);
+  points_.erase(listed);
+  names_[point->name].points.erase(point->vid);
+  forget_name_if_unused(point->name);
+  point->registered = false;
+  point->owner_reference = false;
+  point->place.publish(nothing.release());
+  store_relaxed(point->head->hhh_nhooks, 0);
+  point->hooks.clear();
   return {};
 }
 
-unsigned hook_registry::bury_points() {
-  std::vector<std::unique_ptr<hook_point_record>> candidates;
-  std::vector<std::unique_ptr<hook_point_record>> dead;
+result<void> hook_registry::finish_removal(removal& r) {
+  for (const std::string& owner : r.owners)
+    log(KHELP_LOG_INFO,
+        {"hook point deregistered: a hook of '", owner, "' waits for it to return"});
+  khelp_hhook_head* const head = r.point.front()->head;
+  const bool inside = inside_section();
+  const bool known = !inside && wait_for_open_sections(head);
+  if (known)
+    wait_for_deep_readers(head->hhh_deep);
+  {
+    lock_guard held(registry_mutex);
+    if (known && r.point.front()->user_references == 0)
+      r.point.front()->end();
+    else
+      ended_.splice(ended_.end(), r.point);
+  }
+  if (!inside && !known)
+    return failure(ENOSYS,
+                   "hook point: deregistered, but membarrier(2) is refused: its memory stays");
+  return {};
+}
+
+result<void> hook_registry::remove_point(khelp_hhook_head* head, bool force) {
+  removal r;
+  {
+    lock_guard held(registry_mutex);
+    if (auto begun = begin_removal(record_of(head), force, r); !begun)
+      return begun;
+  }
+  return finish_removal(r);
+}
+
+result<void> hook_registry::remove_point(point_name name, std::uintptr_t vid) {
+  removal r;
+  {
+    lock_guard held(registry_mutex);
+    if (auto begun = begin_removal(find(name, vid), false, r); !begun)
+      return begun;
+  }
+  return finish_removal(r);
+}
+
+void hook_registry::forget_name_if_unused(point_name name) {
+  auto at = names_.find(name);
+  if (at != names_.end() && at->second.points.empty() && at->second.wishes.empty())
+    names_.erase(at);
+}
+
+unsigned hook_registry::bury_points() noexcept {
+  point_list dead;
   unsigned waiting = 0;
   {
     lock_guard held(registry_mutex);
-    if (ended_.empty())
-      return 0;
-    candidates.swap(ended_);
-    dead.reserve(candidates.size());
-    ended_.reserve(candidates.size());
-    for (auto& point : candidates) {
-      const bool referenced = point->user_references > 0;
-      if (referenced || load_acquire(point->head->hhh_deep) != 0 || section_is_open(point->head)) {
-        waiting += referenced ? 0 : 1;
-        ended_.push_back(std::move(point));
+    for (auto next = ended_.begin(); next != ended_.end();) {
+      const auto at = next++;
+      hook_point_record& point = **at;
+      if (point.user_references > 0)
+        continue;
+      if (load_acquire(point.head->hhh_deep) != 0 || section_is_open(point.head)) {
+        ++waiting;
         continue;
       }
-      store_release(point->head->hhh_point, static_cast<void*>(nullptr));
-      dead.push_back(std::move(point));
+      point.end();
+      dead.splice(dead.end(), ended_, at);
     }
   }
   return waiting;
@@ -369,10 +437,10 @@ std::vector<khelp_hhook_head*> hook_registry::points_of_instance(std::uintptr_t 
 
 // ---- subscriptions ----
 
-void hook_registry::reserve_wishes(const subscription& wish) {
+void hook_registry::reserve_wishes(const subscription& wish, std::size_t more) {
   auto& wishes = names_[{wish.info.hook_type, wish.info.hook_id}].wishes;
-  if (wishes.size() == wishes.capacity())
-    wishes.reserve(wishes.size() * 2 + 4);
+  if (wishes.capacity() - wishes.size() < more)
+    wishes.reserve(wishes.size() * 2 + more);
 }
 
 result<void> hook_registry::plan(const std::shared_ptr<subscription>& wish,
@@ -409,12 +477,13 @@ void hook_registry::keep(std::shared_ptr<subscription> wish) {
 }
 
 result<void> hook_registry::subscribe(std::shared_ptr<subscription> wish, bool strict) {
+  const name_in_use name(*this, {wish->info.hook_type, wish->info.hook_id});
   point_changes changes;
-  reserve_wishes(*wish);
+  reserve_wishes(*wish, 1);
   if (auto done = plan(wish, changes); !done)
     return done;
   if (changes.empty() && strict)
-    return no_point({wish->info.hook_type, wish->info.hook_id});
+    return no_point(name.name);
   if (auto done = changes.prepare(nullptr); !done)
     return done;
   keep(std::move(wish));
@@ -439,7 +508,8 @@ result<std::uint32_t> hook_registry::remove_hook(khelp_hhook_head* head,
     changes.remove(*point, **hook);
     if (auto done = changes.prepare(&wait); !done)
       return std::move(done).error();
-    if (wish->everywhere)
+    // Without instances there is no other point that it could still be wished for.
+    if (wish->everywhere && point->vid != 0)
       wish->taken_off.push_back(point->vid);
     else
       std::erase(names_[point->name].wishes, wish);
@@ -475,6 +545,7 @@ result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which) {
         std::erase_if(at->second.wishes, [&](const auto& wish) { return matches(*wish, which); });
     if (removed == 0)
       removed = static_cast<std::uint32_t>(gone);
+    forget_name_if_unused(at->first);
     changes.commit(&wait);
   }
   if (!inside_section() && !wait.finish())
@@ -494,8 +565,11 @@ void hook_registry::plan_removal(const helper& owner, point_changes& changes) {
 }
 
 void hook_registry::forget(const helper& owner) {
-  for (auto& [name, at] : names_)
-    std::erase_if(at.wishes, [&](const auto& wish) { return wish->owner == &owner; });
+  for (auto next = names_.begin(); next != names_.end();) {
+    const auto at = next++;
+    std::erase_if(at->second.wishes, [&](const auto& wish) { return wish->owner == &owner; });
+    forget_name_if_unused(at->first);
+  }
 }
 
 // ---- hooks ----
@@ -504,22 +578,20 @@ void hook_registry::suspend(const hook_set& set, std::size_t index,
                             khelp_hhook_head& head) noexcept {
   hook_attachment& hook = *set.owners[index];
   hook.set_suspended(true);
-  store_relaxed(const_cast<hook_set&>(set).entries()[index].slot, suspended_slot);
-  // A newer set may be current. Whoever holds the mutex either publishes and repeats the
-  // suspensions afterwards, or publishes nothing; it holds it briefly. (A signal handler above a
-  // cold call must not wait for it for ever.)
-  for (int tries = 0; tries < 1000; ++tries) {
-    if (registry_mutex.try_lock()) {
-      if (auto* current =
-              static_cast<hook_set*>(static_cast<published_set*>(load_acquire(head.hhh_hooks))))
-        repeat_suspensions(*current);
-      registry_mutex.unlock();
-      break;
-    }
-    sched_yield();
+  mark_suspended(const_cast<hook_set&>(set), hook);
+  {
+    // A newer set may be current; a section of our own keeps it. Pairs with commit(): either it is
+    // seen here, or its publisher sees that the hook is suspended.
+    full_barrier();
+    const any_section section(&head, &head.hhh_hooks, head.hhh_deep, nullptr);
+    if (const auto* current = section.set<hook_set>())
+      mark_suspended(const_cast<hook_set&>(*current), hook);
   }
-  log(KHELP_LOG_WARNING, {"helper '", hook.wish().owner_name, "': a hook at point ",
-                          to_string({head.hhh_type, head.hhh_id}), " threw and is suspended"});
+  char type[12];
+  char id[12];
+  log(KHELP_LOG_WARNING,
+      {"helper '", hook.wish().owner_name, "': a hook at point ", digits(type, head.hhh_type), "/",
+       digits(id, head.hhh_id), " threw and is suspended"});
 }
 
 result<void> hook_registry::resume(const khelp_hookinfo& which) {
@@ -537,6 +609,7 @@ result<void> hook_registry::resume(const khelp_hookinfo& which) {
         if (!hook.set_suspended(false))
           continue;
         resumed = true;
+        full_barrier();
         auto* set = static_cast<hook_set*>(point->place.current());
         store_relaxed(set->entries()[i].slot, hook.wish().slot);
       }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,6 +40,8 @@ class hook_point_record {
  public:
   hook_point_record(khelp_hhook_head* storage, bool own, point_name n, std::uintptr_t vid);
   ~hook_point_record();
+  // No run is inside: the last time that the head is touched, unless we own it.
+  void end() KHELP_REQUIRES(registry_mutex);
 
   khelp_hhook_head* const head;
   std::uint64_t serial = 0;  // order of registration
@@ -98,6 +101,7 @@ class hook_registry {
                                       const head_options& options) KHELP_EXCLUDES(registry_mutex);
   // force: whatever references remain (the instance ends).
   result<void> remove_point(khelp_hhook_head* head, bool force) KHELP_EXCLUDES(registry_mutex);
+  result<void> remove_point(point_name name, std::uintptr_t vid) KHELP_EXCLUDES(registry_mutex);
   hook_point_record* find(point_name name, std::uintptr_t vid) KHELP_REQUIRES(registry_mutex);
   khelp_hhook_head* get(point_name name, std::uintptr_t vid) KHELP_EXCLUDES(registry_mutex);
   void release(khelp_hhook_head* head) KHELP_EXCLUDES(registry_mutex);
@@ -112,7 +116,8 @@ class hook_registry {
   result<void> plan(const std::shared_ptr<subscription>& wish, point_changes& changes)
       KHELP_REQUIRES(registry_mutex);
   void keep(std::shared_ptr<subscription> wish) KHELP_REQUIRES(registry_mutex);
-  void reserve_wishes(const subscription& wish) KHELP_REQUIRES(registry_mutex);
+  // Room for `more` wishes at this one's point, so that keep() cannot fail.
+  void reserve_wishes(const subscription& wish, std::size_t more) KHELP_REQUIRES(registry_mutex);
 
   // Take off the first hook that matches, at one point.
   result<std::uint32_t> remove_hook(khelp_hhook_head* head, const khelp_hookinfo& which)
@@ -142,12 +147,20 @@ class hook_registry {
       KHELP_REQUIRES(registry_mutex);
 
   // Points that ended inside a hook, or are still referenced: free those nobody needs any more.
-  unsigned bury_points() KHELP_EXCLUDES(registry_mutex);
+  unsigned bury_points() noexcept KHELP_EXCLUDES(registry_mutex);
 
  private:
   struct named {
     std::map<std::uintptr_t, hook_point_record*> points;  // by instance
     std::vector<std::shared_ptr<subscription>> wishes;
+  };
+  class name_in_use;
+  // Lists, so that what ends can be moved without memory.
+  using point_list = std::list<std::unique_ptr<hook_point_record>>;
+  // A point whose removal has begun: it is off the registry, and nobody else ends it.
+  struct removal {
+    point_list point;
+    std::vector<std::string> owners;  // of the hooks that were on it
   };
 
   result<khelp_hhook_head*> add_point_locked(point_name name, khelp_hhook_head* storage,
@@ -156,6 +169,12 @@ class hook_registry {
                                              std::unique_ptr<hook_point_record>& point,
                                              std::vector<std::string>& misfits)
       KHELP_EXCLUDES(registry_mutex);
+  // Take a point off the registry. A failure leaves it.
+  result<void> begin_removal(hook_point_record* point, bool force, removal& into)
+      KHELP_REQUIRES(registry_mutex);
+  // Wait for its runs, unless inside one, and end it.
+  result<void> finish_removal(removal& r) KHELP_EXCLUDES(registry_mutex);
+  void forget_name_if_unused(point_name name) KHELP_REQUIRES(registry_mutex);
   bool fits(const subscription& wish, const hook_point_record& point) const;
   result<void> attach(const std::shared_ptr<subscription>& wish, hook_point_record& point,
                       point_changes& changes) KHELP_REQUIRES(registry_mutex);
@@ -164,7 +183,7 @@ class hook_registry {
   std::map<std::uint64_t, std::unique_ptr<hook_point_record>> points_  // by serial
       KHELP_GUARDED_BY(registry_mutex);
   std::uint64_t next_serial_ KHELP_GUARDED_BY(registry_mutex) = 1;
-  std::vector<std::unique_ptr<hook_point_record>> ended_ KHELP_GUARDED_BY(registry_mutex);
+  point_list ended_ KHELP_GUARDED_BY(registry_mutex);
   std::unordered_map<std::string, point_name> pairs_ KHELP_GUARDED_BY(registry_mutex);
   bool timing_ KHELP_GUARDED_BY(registry_mutex) = false;
 };

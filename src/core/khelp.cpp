@@ -204,9 +204,11 @@ int khelp_destroy_osd(khelp_osd* hosd) {
 }
 
 void* khelp_get_osd(khelp_osd* hosd, int32_t id) noexcept {
-  if (hosd == nullptr || id <= 0 || !khelp_id_is_current(id))
+  if (hosd == nullptr || id <= 0)
     return nullptr;
-  return osd_slots::get(*hosd, khelp_id_slot(id));
+  // In this order: a value of the slot's next owner comes with the next owner's id.
+  void* data = osd_slots::get(*hosd, khelp_id_slot(id));
+  return khelp_id_is_current(id) ? data : nullptr;
 }
 
 int32_t khelp_get_id(const char* hname) {

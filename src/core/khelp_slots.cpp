@@ -1,7 +1,6 @@
 #include "core/khelp_slots.hpp"
 
 #include "core/osd.hpp"
-#include "sync/mutex.hpp"
 #include "sync/word.hpp"
 
 namespace khelp {
@@ -10,10 +9,10 @@ namespace {
 struct slot_entry {
   helper* owner;
   std::int32_t current_id;  // 0: nobody answers to it
-  std::uint32_t generation;
+  std::uint32_t generation;  // guarded by registry_mutex
+  event_count changes;
 };
 
-mutex slots_mutex;
 slot_entry table[khelp_slot_count];
 
 constexpr std::uint32_t generation_mask = (1u << (31 - khelp_slot_bits)) - 1;
@@ -25,25 +24,24 @@ unsigned take_khelp_slot() noexcept {
 }
 
 void give_khelp_slot(unsigned slot) noexcept {
-  {
-    lock_guard held(slots_mutex);
-    store_release(table[slot].current_id, 0);
-    store_release(table[slot].owner, nullptr);
-    table[slot].generation = (table[slot].generation + 1) & generation_mask;
-  }
+  store_release(table[slot].current_id, 0);
+  store_release(table[slot].owner, nullptr);
+  table[slot].generation = (table[slot].generation + 1) & generation_mask;
   osd::give_khelp_slot(slot);
 }
 
 std::int32_t khelp_slot_id(unsigned slot) noexcept {
-  lock_guard held(slots_mutex);
   return static_cast<std::int32_t>((table[slot].generation << khelp_slot_bits) | slot);
 }
 
 void set_khelp_slot_owner(unsigned slot, helper* owner) noexcept {
   const std::int32_t id = owner == nullptr ? 0 : khelp_slot_id(slot);
-  lock_guard held(slots_mutex);
   store_release(table[slot].owner, owner);
   store_release(table[slot].current_id, id);
+}
+
+event_count& khelp_slot_changes(unsigned slot) noexcept {
+  return table[slot].changes;
 }
 
 helper* khelp_slot_owner(unsigned slot) noexcept {

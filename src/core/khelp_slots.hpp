@@ -7,6 +7,9 @@
 
 #include <cstdint>
 
+#include "sync/event_count.hpp"
+#include "sync/publication.hpp"
+
 namespace khelp {
 
 class helper;
@@ -17,12 +20,16 @@ inline constexpr unsigned khelp_slot_count = 1u << khelp_slot_bits;
 // The lowest free slot, or 0: all taken, or no memory.
 unsigned take_khelp_slot() noexcept;
 // Free again, with the next generation. Nobody holds a value in it.
-void give_khelp_slot(unsigned slot) noexcept;
+void give_khelp_slot(unsigned slot) noexcept KHELP_REQUIRES(registry_mutex);
 
 // The id that a holder of the slot goes by.
-std::int32_t khelp_slot_id(unsigned slot) noexcept;
+std::int32_t khelp_slot_id(unsigned slot) noexcept KHELP_REQUIRES(registry_mutex);
 // Make the slot's id answer for `owner` (or nobody).
-void set_khelp_slot_owner(unsigned slot, helper* owner) noexcept;
+void set_khelp_slot_owner(unsigned slot, helper* owner) noexcept KHELP_REQUIRES(registry_mutex);
+
+// Told when the owner's state changes, and when an object lets go of its data. Here and not in the
+// helper, because whoever lets go last may find the helper gone.
+event_count& khelp_slot_changes(unsigned slot) noexcept;
 
 // The owner by slot; nullptr: none.
 helper* khelp_slot_owner(unsigned slot) noexcept;

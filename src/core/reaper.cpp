@@ -4,6 +4,7 @@
 #include <new>
 
 #include "core/hook_registry.hpp"
+#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {
@@ -25,13 +26,14 @@ unsigned without_memory_counts_as_waiting(Fn fn) {
 unsigned reap() noexcept {
   if (inside_section())
     return 0;
+  const no_cancellation later;
   unsigned waiting = 0;
   for (auto& entry : reapers) {
     if (auto* fn = entry.load())
       waiting += without_memory_counts_as_waiting(fn);
   }
   waiting += without_memory_counts_as_waiting(free_quiescent_sets);
-  waiting += without_memory_counts_as_waiting([] { return the_hooks().bury_points(); });
+  waiting += the_hooks().bury_points();
   return waiting;
 }
 

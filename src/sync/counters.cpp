@@ -1,14 +1,11 @@
 #include "sync/counters.hpp"
 
-#include "sync/mutex.hpp"
-
 namespace khelp {
 namespace {
 
-mutex blocks_mutex;
-// Bit set: taken. Block 0 stays taken.
-std::uint64_t taken[counter_blocks / 64] KHELP_GUARDED_BY(blocks_mutex) = {1};
-std::uint32_t search_from KHELP_GUARDED_BY(blocks_mutex) = 0;
+// Bit set: taken. Block 0 stays taken. Without a lock, so that a fork finds nothing half done.
+std::atomic<std::uint64_t> taken[counter_blocks / 64] = {1};
+std::atomic<std::uint32_t> search_from{0};  // a hint
 
 // The cells of threads without a record. Never touched: never backed by memory.
 std::atomic<std::uint64_t> orphan_cells[static_cast<std::size_t>(counter_blocks) * counter_cells];
@@ -24,16 +21,20 @@ void for_each_cell(counter_block block, unsigned cell, Fn fn) {
 }  // namespace
 
 counter_block take_counter_block() noexcept {
-  lock_guard held(blocks_mutex);
   constexpr std::uint32_t words = counter_blocks / 64;
+  const std::uint32_t from = search_from.load(std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < words; ++i) {
-    const std::uint32_t w = (search_from + i) % words;
-    if (taken[w] == ~std::uint64_t{0})
-      continue;
-    const int bit = __builtin_ctzll(~taken[w]);
-    taken[w] |= std::uint64_t{1} << bit;
-    search_from = w;
-    return (w * 64 + static_cast<std::uint32_t>(bit)) * counter_cells;
+    const std::uint32_t w = (from + i) % words;
+    std::uint64_t seen = taken[w].load(std::memory_order_relaxed);
+    while (seen != ~std::uint64_t{0}) {
+      const int bit = __builtin_ctzll(~seen);
+      // Pairs with giving it back: the cells are zero.
+      if (!taken[w].compare_exchange_weak(seen, seen | std::uint64_t{1} << bit,
+                                          std::memory_order_acquire, std::memory_order_relaxed))
+        continue;
+      search_from.store(w, std::memory_order_relaxed);
+      return (w * 64 + static_cast<std::uint32_t>(bit)) * counter_cells;
+    }
   }
   return no_counter_block;
 }
@@ -49,10 +50,9 @@ void give_counter_block(counter_block block) noexcept {
     });
   }
   const std::uint32_t number = block / counter_cells;
-  lock_guard held(blocks_mutex);
-  taken[number / 64] &= ~(std::uint64_t{1} << (number % 64));
-  if (number / 64 < search_from)
-    search_from = number / 64;
+  taken[number / 64].fetch_and(~(std::uint64_t{1} << (number % 64)), std::memory_order_release);
+  if (number / 64 < search_from.load(std::memory_order_relaxed))
+    search_from.store(number / 64, std::memory_order_relaxed);
 }
 
 std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {

@@ -39,10 +39,11 @@ inline void bump(thread_record& record, counter_block block, unsigned cell,
                  std::uint64_t by = 1) noexcept {
   auto& counter = record.cells[std::size_t{block} + cell];
 #if defined(__x86_64__) && !KHELP_UNDER_TSAN
-  // One instruction, so that a signal handler that bumps the same cell in between is not lost.
+  // One instruction, so that what a signal handler bumps in between is not lost; no lock prefix,
+  // since no other thread writes the cell.
   asm volatile("addq %1, %0" : "+m"(counter) : "er"(by));
 #else
-  counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  counter.fetch_add(by, std::memory_order_relaxed);
 #endif
 }
 

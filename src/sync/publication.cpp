@@ -37,9 +37,51 @@ void bury(thread_record& record) noexcept {
   record.tid.store(0, std::memory_order_release);
 }
 
-bool still_in(const open_section& section, const void* key, const void* set) noexcept {
-  return section.point.load(std::memory_order_acquire) == key &&
-         section.set.load(std::memory_order_relaxed) == set;
+// A run of a section as it was seen: (key, set), and not left since.
+struct seen_run {
+  const void* key;
+  const void* set;
+  std::uint64_t left;
+
+  bool goes_on(const open_section& section) const noexcept {
+    return section.point.load(std::memory_order_acquire) == key &&
+           section.set.load(std::memory_order_relaxed) == set &&
+           section.left.load(std::memory_order_acquire) == left;
+  }
+};
+
+// Spins briefly, then sleeps.
+void wait_until_left(thread_record& record, const open_section& section,
+                     const seen_run& run) noexcept {
+  for (int spin = 0; spin < spins_before_sleep; ++spin) {
+    if (!run.goes_on(section))
+      return;
+    cpu_relax();
+  }
+  while (run.goes_on(section)) {
+    const std::uint32_t seen = record.wake.load(std::memory_order_acquire);
+    record.attention.fetch_or(attention_waiter, std::memory_order_seq_cst);
+    // Refused barrier: the slice bounds how late we look again.
+    (void)heavy_barrier();
+    if (!run.goes_on(section))
+      return;
+    futex_wait(record.wake, seen, sleep_slice_ns);
+    bury(record);
+  }
+}
+
+// Wait until the run that is in a section now, with whatever set, has left. The next run of the
+// same place is not waited for: a thread that runs one point without pause ends nobody's patience.
+void wait_for_this_run(thread_record& record, const open_section& section,
+                       const void* key) noexcept {
+  const std::uint64_t left = section.left.load(std::memory_order_acquire);
+  const void* set = nullptr;
+  // It may not have said yet which set it uses.
+  while (set == nullptr && section.point.load(std::memory_order_acquire) == key &&
+         section.left.load(std::memory_order_acquire) == left) {
+    set = section.set.load(std::memory_order_relaxed);
+    wait_until_left(record, section, {key, set, left});
+  }
 }
 
 template <class Fn>
@@ -50,28 +92,24 @@ void for_each_section(Fn fn) {
   }
 }
 
+// Wait until `none`() says that no deep section is left of those it looks at.
+template <class Fn>
+void wait_until_none_is_deep(Fn none) {
+  if (none())
+    return;
+  deep_waiters.fetch_add(1, std::memory_order_seq_cst);
+  while (true) {
+    const std::uint32_t seen = deep_wake.load(std::memory_order_seq_cst);
+    if (none())
+      break;
+    futex_wait(deep_wake, seen, sleep_slice_ns);
+  }
+  deep_waiters.fetch_sub(1, std::memory_order_seq_cst);
+}
+
 }  // namespace
 
 // ---- waiting ----
-
-void wait_until_left(thread_record& record, open_section& section, const void* key,
-                     const void* set) noexcept {
-  for (int spin = 0; spin < spins_before_sleep; ++spin) {
-    if (!still_in(section, key, set))
-      return;
-    cpu_relax();
-  }
-  while (still_in(section, key, set)) {
-    const std::uint32_t seen = record.wake.load(std::memory_order_acquire);
-    record.attention.fetch_or(attention_waiter, std::memory_order_seq_cst);
-    // Refused barrier: the slice bounds how late we look again.
-    (void)heavy_barrier();
-    if (!still_in(section, key, set))
-      return;
-    futex_wait(record.wake, seen, sleep_slice_ns);
-    bury(record);
-  }
-}
 
 bool section_is_open(const void* key) noexcept {
   if (!heavy_barrier())
@@ -104,22 +142,14 @@ void wait_for_sections_of(const khelp_osd* object) noexcept {
     const void* point = section.point.load(std::memory_order_acquire);
     if (point == nullptr || section.object.load(std::memory_order_relaxed) != object)
       return;
-    wait_until_left(record, section, point, section.set.load(std::memory_order_relaxed));
+    wait_for_this_run(record, section, point);
   });
 }
 
 void wait_for_deep_readers(std::uint32_t& deep) noexcept {
-  std::atomic_ref<std::uint32_t> count(deep);
-  if (count.load(std::memory_order_seq_cst) == 0)
-    return;
-  deep_waiters.fetch_add(1, std::memory_order_seq_cst);
-  while (true) {
-    const std::uint32_t seen = deep_wake.load(std::memory_order_seq_cst);
-    if (count.load(std::memory_order_seq_cst) == 0)
-      break;
-    futex_wait(deep_wake, seen, sleep_slice_ns);
-  }
-  deep_waiters.fetch_sub(1, std::memory_order_seq_cst);
+  wait_until_none_is_deep([count = std::atomic_ref<std::uint32_t>(deep)] {
+    return count.load(std::memory_order_seq_cst) == 0;
+  });
 }
 
 bool wait_for_open_sections(const void* key) {
@@ -129,29 +159,24 @@ bool wait_for_open_sections(const void* key) {
     const void* point = section.point.load(std::memory_order_acquire);
     if (point == nullptr || (key != nullptr && point != key))
       return;
-    const void* set = section.set.load(std::memory_order_relaxed);
-    wait_until_left(record, section, point, set);
-    // It had not said yet which set it uses: this is the run we wait for.
-    if (set == nullptr) {
-      set = section.set.load(std::memory_order_relaxed);
-      if (set != nullptr)
-        wait_until_left(record, section, point, set);
-    }
+    wait_for_this_run(record, section, point);
   });
   return true;
 }
 
 // ---- publication ----
 
-publication::~publication() {
-  // Whoever ends a place has waited for its readers.
-  lock_guard held(registry_mutex);
-  while (retired_ != nullptr) {
-    published_set* set = retired_;
+void publication::end() {
+  while (published_set* set = retired_) {
     retired_ = set->retired_next;
-    delete set;
+    set->place = nullptr;
+    set->quiescent = true;
+    if (set->waiters == 0)
+      delete set;
   }
   unlist();
+  delete static_cast<published_set*>(
+      std::atomic_ref<void*>(*current_).exchange(nullptr, std::memory_order_relaxed));
 }
 
 void publication::unlist() {
@@ -168,18 +193,23 @@ bool publication::has_deep_readers() const {
   return std::atomic_ref<std::uint32_t>(*deep_).load(std::memory_order_seq_cst) != 0;
 }
 
+void publication::forget(published_set& set) {
+  published_set** link = &retired_;
+  while (*link != &set)
+    link = &(*link)->retired_next;
+  *link = set.retired_next;
+  if (retired_ == nullptr)
+    unlist();
+}
+
 void publication::drop_waiter(published_set& set, bool quiescent) {
   --set.waiters;
   set.quiescent = set.quiescent || quiescent;
   if (set.waiters != 0 || !set.quiescent)
     return;
-  published_set** link = &retired_;
-  while (*link != &set)
-    link = &(*link)->retired_next;
-  *link = set.retired_next;
+  if (set.place != nullptr)
+    set.place->forget(set);
   delete &set;
-  if (retired_ == nullptr)
-    unlist();
 }
 
 published_set* publication::current() const {
@@ -192,6 +222,7 @@ void publication::publish(published_set* next) {
   std::atomic_ref<void*>(*current_).store(next, std::memory_order_release);
   if (old == nullptr)
     return;
+  old->place = this;
   old->retired_next = retired_;
   retired_ = old;
   if (!listed_) {
@@ -219,7 +250,7 @@ void reader_wait::prepare(publication& place) {
 void reader_wait::include(publication& place) {
   for (published_set* set = place.retired_; set != nullptr; set = set->retired_next) {
     ++set->waiters;
-    targets_.push_back({&place, set});
+    targets_.push_back({set, place.key()});
   }
 }
 
@@ -229,7 +260,7 @@ bool reader_wait::uses_old(const open_section& section) const {
     return false;
   const void* used = section.set.load(std::memory_order_relaxed);
   return std::any_of(targets_.begin(), targets_.end(), [&](const target& t) {
-    return t.place->key() == point && (used == nullptr || used == t.set);
+    return t.key == point && (used == nullptr || used == t.set);
   });
 }
 
@@ -242,49 +273,55 @@ bool reader_wait::finish() {
   }
   for_each_section([this](thread_record& record, open_section& section) {
     while (uses_old(section)) {
+      const std::uint64_t left = section.left.load(std::memory_order_acquire);
       const void* point = section.point.load(std::memory_order_acquire);
       const void* set = section.set.load(std::memory_order_relaxed);
       if (point != nullptr)
-        wait_until_left(record, section, point, set);
+        wait_until_left(record, section, {point, set, left});
     }
   });
-  for (const target& t : targets_)
-    wait_for_deep_readers(*t.place->deep_);
+  wait_until_none_is_deep([this] { return !deep_readers_remain(); });
   release(true);
   return true;
+}
+
+bool reader_wait::deep_readers_remain() const {
+  if (std::atomic_ref<std::uint32_t>(deep_total).load(std::memory_order_seq_cst) == 0)
+    return false;
+  lock_guard held(registry_mutex);
+  return std::any_of(targets_.begin(), targets_.end(), [](const target& t) KHELP_NO_TSA {
+    return t.set->place != nullptr && t.set->place->has_deep_readers();
+  });
 }
 
 bool reader_wait::try_finish() {
   if (targets_.empty())
     return true;
-  bool free = heavy_barrier();
-  if (free) {
-    for_each_section([&](thread_record&, open_section& section) {
-      if (uses_old(section))
-        free = false;
-    });
-    for (const target& t : targets_) {
-      if (t.place->has_deep_readers())
-        free = false;
-    }
-  }
-  if (free)
-    release(true);
-  return free;
+  if (!heavy_barrier())
+    return false;
+  bool free = true;
+  for_each_section([&](thread_record&, open_section& section) {
+    if (uses_old(section))
+      free = false;
+  });
+  if (!free || deep_readers_remain())
+    return false;
+  release(true);
+  return true;
 }
 
 void reader_wait::release(bool quiescent) {
   lock_guard held(registry_mutex);
   for (const target& t : targets_)
-    t.place->drop_waiter(*t.set, quiescent);
+    publication::drop_waiter(*t.set, quiescent);
   targets_.clear();
   prepared_ = 0;
 }
 
 unsigned free_quiescent_sets() {
   struct candidate {
-    publication* place;
     published_set* set;
+    const void* key;
     bool busy;
   };
   std::vector<candidate> candidates;
@@ -292,7 +329,7 @@ unsigned free_quiescent_sets() {
     lock_guard held(registry_mutex);
     for (publication* p = places_with_retired; p != nullptr; p = p->next_) {
       for (published_set* set = p->retired_; set != nullptr; set = set->retired_next)
-        candidates.push_back({p, set, false});
+        candidates.push_back({set, p->key(), false});
     }
     for (const candidate& c : candidates)
       ++c.set->waiters;
@@ -307,17 +344,17 @@ unsigned free_quiescent_sets() {
         return;
       const void* used = section.set.load(std::memory_order_relaxed);
       for (candidate& c : candidates)
-        c.busy = c.busy || (c.place->key() == point && (used == nullptr || used == c.set));
+        c.busy = c.busy || (c.key == point && (used == nullptr || used == c.set));
     });
-    for (candidate& c : candidates)
-      c.busy = c.busy || c.place->has_deep_readers();
   }
   unsigned remaining = 0;
   lock_guard held(registry_mutex);
   for (const candidate& c : candidates) {
-    const bool free = known && !c.busy;
+    const publication* place = c.set->place;
+    const bool deep = place != nullptr && place->has_deep_readers();
+    const bool free = known && !c.busy && !deep;
     remaining += free ? 0 : 1;
-    c.place->drop_waiter(*c.set, free);
+    publication::drop_waiter(*c.set, free);
   }
   return remaining;
 }

@@ -23,13 +23,17 @@ namespace khelp {
 // The mutex under which everything cold changes: registries, publications, retired sets.
 extern mutex registry_mutex;
 
+class publication;
+
 // What is published. Derived classes add the contents; never edited after publish.
 struct published_set {
   virtual ~published_set() = default;
 
+  // Of a retired set; changed under registry_mutex.
   published_set* retired_next = nullptr;
-  std::uint32_t waiters = 0;  // writers that wait for it: it stays until they are done
-  bool quiescent = false;     // no section uses it
+  publication* place = nullptr;  // nullptr: the place has ended
+  std::uint32_t waiters = 0;     // writers that wait for it: it stays until they are done
+  bool quiescent = false;        // no section uses it
 };
 
 // The writers' side of a place. The readers' side is the address given to it: readers name the
@@ -41,7 +45,6 @@ class publication {
       : key_(key), current_(current), deep_(deep) {}
   publication(const publication&) = delete;
   publication& operator=(const publication&) = delete;
-  ~publication();
 
   const void* key() const { return key_; }
 
@@ -50,13 +53,19 @@ class publication {
 
   published_set* current() const KHELP_REQUIRES(registry_mutex);
 
+  // The end of the place. Whoever ends it knows that no section uses any of its sets. Those that
+  // somebody still waits for (with sets of other places) go when they are done; nobody looks at the
+  // readers' side any more.
+  void end() KHELP_REQUIRES(registry_mutex);
+
  private:
   friend class reader_wait;
   friend unsigned free_quiescent_sets();
 
-  bool has_deep_readers() const;
+  bool has_deep_readers() const KHELP_REQUIRES(registry_mutex);
   // One who waited for a retired set is done; quiescent: it saw that no section uses the set.
-  void drop_waiter(published_set& set, bool quiescent) KHELP_REQUIRES(registry_mutex);
+  static void drop_waiter(published_set& set, bool quiescent) KHELP_REQUIRES(registry_mutex);
+  void forget(published_set& set) KHELP_REQUIRES(registry_mutex);
   void unlist() KHELP_REQUIRES(registry_mutex);
 
   const void* key_;
@@ -93,11 +102,13 @@ class reader_wait {
   [[nodiscard]] bool try_finish() KHELP_EXCLUDES(registry_mutex);
 
  private:
+  // The place of a set may end meanwhile; its key may then be another place's.
   struct target {
-    publication* place;
     published_set* set;
+    const void* key;
   };
   bool uses_old(const open_section& section) const;
+  bool deep_readers_remain() const KHELP_EXCLUDES(registry_mutex);
   void release(bool quiescent) KHELP_EXCLUDES(registry_mutex);
 
   std::vector<target> targets_;
@@ -121,12 +132,7 @@ std::size_t objects_in_sections(std::span<const khelp_osd*> objects) noexcept;
 // Wait until the sections open now for this object have closed.
 void wait_for_sections_of(const khelp_osd* object) noexcept;
 
-// Wait until `section` of `record` is no longer the run it was: (key, set). Spins briefly, then
-// sleeps.
-void wait_until_left(thread_record& record, open_section& section, const void* key,
-                     const void* set) noexcept;
-
-// Wait until a place's count of sections without room in a record is zero.
+// Wait until a place's count of sections without room in a record is zero. The place stays.
 void wait_for_deep_readers(std::uint32_t& deep) noexcept;
 
 }  // namespace khelp

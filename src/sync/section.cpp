@@ -150,6 +150,9 @@ void attend(thread_record& record) noexcept {
   const std::uint32_t wanted = record.attention.load(std::memory_order_relaxed);
   if (wanted & attention_waiter) {
     record.attention.fetch_and(~attention_waiter, std::memory_order_seq_cst);
+    const std::uint32_t top = record.top.load(std::memory_order_relaxed);
+    for (std::uint32_t i = top; i < section_depth; ++i)
+      record.sections[i].left.fetch_add(1, std::memory_order_release);
     record.wake.fetch_add(1, std::memory_order_release);
     futex_wake_all(record.wake);
   }

@@ -30,7 +30,8 @@ struct open_section {
   std::atomic<const void*> point{nullptr};
   std::atomic<const void*> set{nullptr};
   std::atomic<const khelp_osd*> object{nullptr};
-  const void* spare = nullptr;
+  // How often attend() found it closed: a waiter tells one run from the next of the same set.
+  std::atomic<std::uint64_t> left{0};
 };
 
 struct alignas(64) thread_record {

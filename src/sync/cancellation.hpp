@@ -1,0 +1,21 @@
+// Thread cancellation, put off.
+#pragma once
+
+#include <pthread.h>
+
+namespace khelp {
+
+// While it lives a cancellation of this thread waits: strangers' code is called where it cannot be
+// unwound (in destructors, half way through an end).
+class no_cancellation {
+ public:
+  no_cancellation() noexcept { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  no_cancellation(const no_cancellation&) = delete;
+  no_cancellation& operator=(const no_cancellation&) = delete;
+  ~no_cancellation() { pthread_setcancelstate(before_, nullptr); }
+
+ private:
+  int before_ = PTHREAD_CANCEL_ENABLE;
+};
+
+}  // namespace khelp
