@@ -250,6 +250,20 @@ TEST_F(osd, a_reservation_takes_over_what_the_object_had) {
   EXPECT_EQ(destroyed, (std::vector<int>{2, 1}));
 }
 
+TEST_F(osd, deleting_the_highest_slot_keeps_the_array_and_needs_no_memory) {  // O-7
+  khelp_osd object{};
+  for (int i = 0; i < 50; ++i)
+    add();
+  khelp_osd_set(type, &object, 50, &values[50]);
+  khelp_osd_set(type, &object, 1, &values[1]);
+  void** array = object.osd_slots;
+  khelp_osd_del(type, &object, 50);
+  EXPECT_EQ(object.osd_slots, array);
+  EXPECT_EQ(khelp_osd_set(type, &object, 50, &values[2]), 0);
+  EXPECT_EQ(object.osd_slots, array);
+  khelp_osd_exit(type, &object);
+}
+
 TEST_F(osd, two_threads_may_set_one_object) {  // O-5
   khelp_osd object{};
   constexpr unsigned slots = 60;

@@ -175,8 +175,8 @@ TEST_F(uma_debug, leaks_are_reported_with_number_and_pages) {
 }
 
 __attribute__((noinline)) void* allocate_here(khelp_uma_zone_t zone) {
-  void* item = khelp_uma_zalloc(zone, KHELP_M_WAITOK);
-  asm volatile("" : : "r"(item) : "memory");  // no tail call: the site is in this function
+  // Volatile: no tail call, so that the site is in this function.
+  void* volatile item = khelp_uma_zalloc(zone, KHELP_M_WAITOK);
   return item;
 }
 

@@ -13,6 +13,8 @@ namespace {
 khelp_uma_zone* zones KHELP_GUARDED_BY(zones_mutex) = nullptr;
 khelp_uma_zone* zones_by_index[max_zones] KHELP_GUARDED_BY(zones_mutex);
 std::atomic<bool> warnings{true};
+// This thread's record is about to be another's: its caches are not to be taken up again.
+__thread bool gives_back_caches __attribute__((tls_model("initial-exec"))) = false;
 
 // The thread that a record belonged to has ended, perhaps in the middle of an allocation. What its
 // caches hold is the next owner's.
@@ -26,6 +28,7 @@ void inherit_caches(zone_cache* caches) noexcept {
 
 void thread_ends(thread_record& record) noexcept {
   thread_caches = no_caches;
+  gives_back_caches = true;
   auto* caches = static_cast<zone_cache*>(load_relaxed(record.caches));
   if (caches == nullptr)
     return;
@@ -56,9 +59,12 @@ unsigned next_number(const khelp_uma_zone& zone) noexcept KHELP_REQUIRES(zones_m
 bool adopt_caches() noexcept {
   if (decide_barrier_mode() != barrier_mode::membarrier)
     return false;
+  if (gives_back_caches && this_record != nullptr)
+    return false;
   thread_record* record = enrol();
   if (record == nullptr)
     return false;
+  gives_back_caches = false;
   auto* caches = static_cast<zone_cache*>(load_relaxed(record->caches));
   if (caches != nullptr) {
     inherit_caches(caches);

@@ -19,6 +19,7 @@
 #include "core/uma.hpp"
 #include "core/uma_registry.hpp"
 #include "core/uma_zone.hpp"
+#include "sync/thread_record.hpp"
 
 namespace {
 
@@ -276,6 +277,26 @@ TEST(uma_threads, a_threads_own_late_destructors_may_free) {
   EXPECT_EQ(khelp_uma_zone_get_cur(zone), 0);
   EXPECT_EQ(khelp_uma_zdestroy_checked(zone), 0);
   pthread_key_delete(key);
+}
+
+__thread khelp_uma_zone_t freed_to_at_the_end = nullptr;
+__thread void* freed_at_the_end = nullptr;
+
+TEST(uma_threads, what_ends_with_the_thread_after_its_caches_is_freed_without_them) {
+  khelp_uma_zone_t zone = plain_zone();
+  at_thread_end([](thread_record&) noexcept {
+    if (freed_to_at_the_end == nullptr)
+      return;
+    khelp_uma_zfree(freed_to_at_the_end, freed_at_the_end);
+    // The record is about to be another thread's, and its caches with it.
+    EXPECT_EQ(uma::thread_caches, uma::no_caches);
+  });
+  std::thread([&] {
+    freed_to_at_the_end = zone;
+    freed_at_the_end = khelp_uma_zalloc(zone, KHELP_M_WAITOK);
+  }).join();
+  EXPECT_EQ(khelp_uma_zone_get_cur(zone), 0);
+  EXPECT_EQ(khelp_uma_zdestroy_checked(zone), 0);
 }
 
 // The library's handlers (core/fork.cpp) are at work in these.
