@@ -193,15 +193,18 @@ class listener {
     EXPECT_EQ(
         khelp_hhook_head_register(PLAIN_POINT_TYPE, PLAIN_POINT_ID, &point_, KHELP_HHOOK_WAITOK),
         0);
-    khelp_hookinfo hook{};
-    hook.hook_func = [](int32_t, int32_t, void* self, void* context, void*, khelp_osd*) {
+    hook_.hook_func = [](int32_t, int32_t, void* self, void* context, void*, khelp_osd*) {
       static_cast<listener*>(self)->hear(*static_cast<plain_event*>(context));
       return 0;
     };
-    hook.hook_udata = this;
-    EXPECT_EQ(khelp_hhook_add_hook(point_, &hook, KHELP_HHOOK_WAITOK), 0);
+    hook_.hook_udata = this;
+    EXPECT_EQ(khelp_hhook_add_hook(point_, &hook_, KHELP_HHOOK_WAITOK), 0);
   }
-  ~listener() { EXPECT_EQ(khelp_hhook_head_deregister(point_), 0); }
+  ~listener() {
+    // A hook that is not removed would wait for the point to come back.
+    EXPECT_EQ(khelp_hhook_remove_hook(point_, &hook_), 0);
+    EXPECT_EQ(khelp_hhook_head_deregister(point_), 0);
+  }
   listener(const listener&) = delete;
   listener& operator=(const listener&) = delete;
 
@@ -217,6 +220,7 @@ class listener {
   }
 
   khelp_hhook_head* point_ = nullptr;
+  khelp_hookinfo hook_{};
 };
 
 TEST(freebsd_module, one_that_is_no_helper_handles_its_events_itself) {

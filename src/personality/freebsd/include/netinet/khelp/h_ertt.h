@@ -1,13 +1,18 @@
 /// What the helper "ertt" keeps on each end of a connection, for other modules to read by
-/// khelp_get_osd(). Times are in milliseconds.
+/// khelp_get_osd(). Times are in milliseconds. The contract's struct khelp_ertt, with the name the
+/// stock module gives it (and which the module macro needs for the module, so it cannot be
+/// renamed).
 #ifndef KHELP_FREEBSD_NETINET_KHELP_H_ERTT_H
 #define KHELP_FREEBSD_NETINET_KHELP_H_ERTT_H
 
+#include <khelp_names.h>
 #include <sys/param.h>
 
-#define ERTT_NEW_MEASUREMENT 0x01         /**< markedpkt_rtt is new; whoever uses it clears this */
-#define ERTT_MEASUREMENT_IN_PROGRESS 0x02 /**< a marked segment is under way */
-#define ERTT_TSO_DISABLED 0x04            /**< for one segment, so that it can be measured */
+#include <khelp/ertt.h>
+
+#define ERTT_NEW_MEASUREMENT KHELP_ERTT_NEW_MEASUREMENT
+#define ERTT_MEASUREMENT_IN_PROGRESS KHELP_ERTT_MEASUREMENT_IN_PROGRESS
+#define ERTT_TSO_DISABLED KHELP_ERTT_TSO_DISABLED
 
 struct txseginfo;
 
@@ -24,9 +29,22 @@ struct ertt {
   int markedpkt_rtt;    /**< of the marked segment */
   uint32_t flags;       /**< ERTT_... */
 };
-_Static_assert(sizeof(struct ertt) == 72 && offsetof(struct ertt, bytes_tx_in_rtt) == 16 &&
-                   offsetof(struct ertt, rtt) == 40 && offsetof(struct ertt, minrtt) == 48 &&
-                   offsetof(struct ertt, markedpkt_rtt) == 60 && offsetof(struct ertt, flags) == 64,
-               "struct ertt is laid out as FreeBSD's");
+
+#define KHELP_ERTT_SAME(field)                                                       \
+  _Static_assert(offsetof(struct ertt, field) == offsetof(struct khelp_ertt, field), \
+                 "struct ertt is struct khelp_ertt")
+_Static_assert(sizeof(struct ertt) == sizeof(struct khelp_ertt),
+               "struct ertt is struct khelp_ertt");
+KHELP_ERTT_SAME(bytes_tx_in_rtt);
+KHELP_ERTT_SAME(bytes_tx_in_marked_rtt);
+KHELP_ERTT_SAME(marked_snd_cwnd);
+KHELP_ERTT_SAME(rtt);
+KHELP_ERTT_SAME(maxrtt);
+KHELP_ERTT_SAME(minrtt);
+KHELP_ERTT_SAME(dlyack_rx);
+KHELP_ERTT_SAME(timestamp_errors);
+KHELP_ERTT_SAME(markedpkt_rtt);
+KHELP_ERTT_SAME(flags);
+#undef KHELP_ERTT_SAME
 
 #endif
