@@ -1,0 +1,101 @@
+#include "app/khelp/arguments.hpp"
+
+#include <gtest/gtest.h>
+#include <initializer_list>
+
+namespace khelp::app {
+namespace {
+
+request parse(std::initializer_list<const char*> words) {
+  std::vector<const char*> argv = {"khelp"};
+  argv.insert(argv.end(), words);
+  return parse_arguments(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(arguments, a_replay_with_every_option_is_understood) {
+  const request asked = parse({"replay",
+                               "--load",
+                               "ertt:delack_filter=0,x=a/b",
+                               "--load",
+                               "./h_own.so",
+                               "--json",
+                               "--samples",
+                               "s.csv",
+                               "--plot",
+                               "p.svg",
+                               "--explain",
+                               "--raw",
+                               "--unload-after",
+                               "100",
+                               "--debug",
+                               "--module-path",
+                               "/a:/b",
+                               "--top",
+                               "5",
+                               "one.pcap",
+                               "-"});
+  ASSERT_TRUE(std::holds_alternative<replay_request>(asked));
+  const auto& replay = std::get<replay_request>(asked);
+  ASSERT_EQ(replay.loads.size(), 2u);
+  EXPECT_EQ(replay.loads[0].helper, "ertt");
+  EXPECT_EQ(replay.loads[0].parameters, (std::vector<std::pair<std::string, std::string>>{
+                                            {"delack_filter", "0"}, {"x", "a/b"}}));
+  EXPECT_EQ(replay.loads[1].helper, "./h_own.so");
+  EXPECT_EQ(replay.form, report_form::json);
+  EXPECT_EQ(replay.samples_file, "s.csv");
+  EXPECT_EQ(replay.plot_file, "p.svg");
+  EXPECT_EQ(replay.module_path, "/a:/b");
+  EXPECT_EQ(replay.unload_after, 100u);
+  EXPECT_EQ(replay.top, 5u);
+  EXPECT_TRUE(replay.explain && replay.raw && replay.debug);
+  EXPECT_EQ(replay.captures, (std::vector<std::string>{"one.pcap", "-"}));
+}
+
+TEST(arguments, a_capture_after_load_is_not_taken_for_a_second_helper) {
+  const request asked = parse({"replay", "--load", "ertt", "one.pcap"});
+  ASSERT_TRUE(std::holds_alternative<replay_request>(asked));
+  EXPECT_EQ(std::get<replay_request>(asked).captures, (std::vector<std::string>{"one.pcap"}));
+}
+
+TEST(arguments, mistakes_are_told_and_help_is_named) {
+  for (const auto& words : {std::initializer_list<const char*>{},
+                            {"replay"},
+                            {"replay", "--json", "--csv", "x"},
+                            {"replay", "--nonsense", "x"},
+                            {"replay", "--unload-after", "-1", "x"},
+                            {"replay", "--unload-after", "many", "x"},
+                            {"replay", "--load", ":a=1", "x"},
+                            {"replay", "--load", "ertt:delack_filter", "x"},
+                            {"check"},
+                            {"dance"}}) {
+    const request asked = parse(words);
+    ASSERT_TRUE(std::holds_alternative<nothing_to_do>(asked));
+    EXPECT_TRUE(std::get<nothing_to_do>(asked).mistake);
+    EXPECT_NE(std::get<nothing_to_do>(asked).words.find("--help"), std::string::npos);
+  }
+}
+
+TEST(arguments, help_is_no_mistake_and_tells_the_exit_status) {
+  const request asked = parse({"replay", "--help"});
+  ASSERT_TRUE(std::holds_alternative<nothing_to_do>(asked));
+  EXPECT_FALSE(std::get<nothing_to_do>(asked).mistake);
+  EXPECT_NE(std::get<nothing_to_do>(asked).words.find("Exit status"), std::string::npos);
+}
+
+TEST(arguments, a_colon_in_a_folder_belongs_to_the_path) {
+  auto load = parse_load("/a:b/h.so:p=1");
+  ASSERT_TRUE(load);
+  EXPECT_EQ(load->helper, "/a:b/h.so");
+  ASSERT_EQ(load->parameters.size(), 1u);
+  EXPECT_EQ(load->parameters[0].second, "1");
+}
+
+TEST(arguments, a_value_may_be_empty_and_may_hold_an_equals_sign) {
+  auto load = parse_load("h:a=,b=c=d");
+  ASSERT_TRUE(load);
+  EXPECT_EQ(load->parameters,
+            (std::vector<std::pair<std::string, std::string>>{{"a", ""}, {"b", "c=d"}}));
+}
+
+}  // namespace
+}  // namespace khelp::app

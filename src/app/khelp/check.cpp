@@ -1,0 +1,135 @@
+#include "app/khelp/check.hpp"
+
+#include <fmt/format.h>
+#include <string>
+#include <vector>
+
+#include <khelp/khelp.hpp>
+
+#include "app/khelp/complaints.hpp"
+#include "app/khelp/exit_code.hpp"
+#include "app/khelp/json_writer.hpp"
+#include "app/khelp/output.hpp"
+
+namespace khelp::app {
+namespace {
+
+enum severity { description = 0, permanent = 1, refused = 2 };
+
+struct checked_file {
+  std::string file;
+  bool is_refused = false;
+  int error = 0;                      ///< of reading it
+  std::string words;                  ///< with an error
+  std::vector<std::string> lines[3];  ///< by severity
+
+  bool passed() const { return error == 0 && !is_refused; }
+};
+
+checked_file check_one(const std::string& file) {
+  checked_file found;
+  found.file = file;
+  const int error = khelp_check_file(
+      file.c_str(),
+      [](void* arg, int severity, const char* line) {
+        static_cast<checked_file*>(arg)->lines[severity].emplace_back(line);
+      },
+      &found);
+  found.is_refused = error == ENOEXEC;
+  if (error != 0 && !found.is_refused) {
+    found.error = error;
+    found.words = khelp_failure_text();
+    if (found.words.empty())
+      found.words = fmt::format("{}: {}", file, khelp_strerror(error));
+  }
+  return found;
+}
+
+void write_text(const checked_file& found, output& out) {
+  if (found.error != 0)
+    return;
+  const char* verdict = !found.passed()                  ? "refused"
+                        : found.lines[permanent].empty() ? "fits"
+                                                         : "fits, but cannot be unmapped again";
+  out.write(fmt::format("{}: {}\n", found.file, verdict));
+  for (const std::string& line : found.lines[description])
+    out.write(fmt::format("  {}\n", line));
+  for (const std::string& line : found.lines[permanent])
+    out.write(fmt::format("  permanent: {}\n", line));
+  for (const std::string& line : found.lines[refused])
+    out.write(fmt::format("  refused: {}\n", line));
+}
+
+void write_list(json_writer& json, const char* key, const std::vector<std::string>& lines) {
+  json.key(key);
+  json.begin_array();
+  for (const std::string& line : lines)
+    json.text(line);
+  json.end_array();
+}
+
+std::string json_text(const std::vector<checked_file>& files) {
+  std::string text;
+  json_writer json(text);
+  json.begin_object();
+  json.key("files");
+  json.begin_array();
+  for (const checked_file& found : files) {
+    json.begin_object();
+    write_list(json, "description", found.lines[description]);
+    json.key("error");
+    if (found.error == 0)
+      json.null();
+    else
+      json.text(found.words);
+    json.key("file");
+    json.text(found.file);
+    json.key("fits");
+    json.boolean(found.passed());
+    write_list(json, "permanent", found.lines[permanent]);
+    write_list(json, "problems", found.lines[refused]);
+    json.end_object();
+  }
+  json.end_array();
+  json.key("schema");
+  json.number(1);
+  json.end_object();
+  return text + "\n";
+}
+
+int exit_status(const std::vector<checked_file>& files) {
+  int unreadable = 0;
+  for (const checked_file& found : files) {
+    if (found.is_refused)
+      return exit_check_failed;
+    if (unreadable == 0)
+      unreadable = found.error;
+  }
+  return exit_code_for(unreadable);
+}
+
+}  // namespace
+
+int run_check(const check_request& asked) {
+  std::vector<checked_file> files;
+  for (const std::string& file : asked.files)
+    files.push_back(check_one(file));
+
+  output out = output::standard_output();
+  if (asked.json)
+    out.write(json_text(files));
+  for (const checked_file& found : files) {
+    if (!asked.json)
+      write_text(found, out);
+    if (found.error != 0)
+      complain(found.words);
+  }
+  if (auto written = out.flush(); !written) {
+    if (written.error().code != EPIPE)
+      complain(written.error().detail);
+    return exit_failed;
+  }
+  return exit_status(files);
+}
+
+}  // namespace khelp::app

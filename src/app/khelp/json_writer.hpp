@@ -1,0 +1,44 @@
+/// JSON, written as it goes.
+///
+/// A replay may report more connections than fit in memory, and its decimals must come out digit
+/// for digit; a document tree of binary floating-point numbers can do neither. Strings are escaped
+/// by nlohmann-json.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace khelp::app {
+
+/// Appends to a string. The caller balances begin and end, and gives each member its key.
+class json_writer {
+ public:
+  explicit json_writer(std::string& out) : out_(out) {}
+
+  void begin_object() { open('{'); }
+  void end_object() { close('}'); }
+  void begin_array() { open('['); }
+  void end_array() { close(']'); }
+
+  void key(std::string_view name);
+  /// Bytes that are no UTF-8 become U+FFFD.
+  void text(std::string_view value);
+  void number(std::uint64_t value) { literal(std::to_string(value)); }
+  void signed_number(std::int64_t value) { literal(std::to_string(value)); }
+  /// value * 10^-digits, digit for digit.
+  void decimal(std::int64_t value, int digits);
+  void boolean(bool value) { literal(value ? "true" : "false"); }
+  void null() { literal("null"); }
+
+ private:
+  void open(char bracket);
+  void close(char bracket);
+  void literal(std::string_view value);
+  void separate();
+
+  std::string& out_;
+  bool first_ = true;  ///< nothing stands before the next value in its array or object
+};
+
+}  // namespace khelp::app

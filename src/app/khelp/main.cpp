@@ -1,0 +1,40 @@
+/// The program `khelp`: words to a request, a request to its command.
+#include <cstdio>
+#include <variant>
+
+#include <khelp/module.h>
+
+#include "app/khelp/arguments.hpp"
+#include "app/khelp/check.hpp"
+#include "app/khelp/exit_code.hpp"
+#include "app/khelp/replay.hpp"
+
+namespace khelp::app {
+namespace {
+
+int run(const replay_request& asked) {
+  return run_replay(asked);
+}
+
+int run(const check_request& asked) {
+  return run_check(asked);
+}
+
+int run(const version_request&) {
+  return std::printf("khelp %s, module ABI %d\n", KHELP_VERSION_TEXT, KHELP_ABI) > 0 ? exit_done
+                                                                                     : exit_failed;
+}
+
+int run(const nothing_to_do& said) {
+  std::FILE* to = said.mistake ? stderr : stdout;
+  (void)std::fwrite(said.words.data(), 1, said.words.size(), to);
+  return said.mistake ? exit_usage : exit_done;
+}
+
+}  // namespace
+}  // namespace khelp::app
+
+int main(int argc, char** argv) {
+  const auto asked = khelp::app::parse_arguments(argc, argv);
+  return std::visit([](const auto& one) { return khelp::app::run(one); }, asked);
+}

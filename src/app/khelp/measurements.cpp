@@ -1,0 +1,93 @@
+#include "app/khelp/measurements.hpp"
+
+#include <cstddef>
+#include <fmt/format.h>
+#include <string_view>
+
+#include <khelp/clock.h>
+#include <khelp/tcp.h>
+
+#include "app/khelp/csv_report.hpp"
+#include "app/khelp/units.hpp"
+#include "subsystem/tcp/address.hpp"
+
+namespace khelp::app {
+namespace {
+
+constexpr std::string_view rtt_field = "rtt_us";
+
+/// The slots of an end are part of its control block (tcp.h: t_osd).
+const khelp_tcpcb& end_of(const khelp_osd* slots) {
+  const auto* bytes = reinterpret_cast<const char*>(slots);
+  return *reinterpret_cast<const khelp_tcpcb*>(bytes - offsetof(khelp_tcpcb, t_osd));
+}
+
+/// A field in microseconds is measured in nanoseconds (sample.h).
+std::string value_text(std::string_view field, std::int64_t value) {
+  return field.ends_with("_us") ? fixed_decimal(value, 3) : std::to_string(value);
+}
+
+}  // namespace
+
+measurements::measurements(output* samples, bool plot)
+    : khelp_sample_sink{&receive},
+      samples_(samples),
+      plot_(plot),
+      before_(khelp_sample_set_sink(this)) {
+  if (samples_ != nullptr)
+    samples_->write("time,connection,src,dst,helper,field,value\n");
+}
+
+measurements::~measurements() {
+  khelp_sample_set_sink(before_);
+}
+
+std::optional<rtt_curves> measurements::take(const khelp_osd* end) {
+  auto node = ends_.extract(end);
+  if (node.empty() || node.mapped().curves.small.empty())
+    return std::nullopt;
+  return std::move(node.mapped().curves);
+}
+
+void measurements::receive(khelp_sample_sink* sink, const char* helper, const char* field,
+                           khelp_osd* hosd, std::int64_t value) {
+  auto& self = *static_cast<measurements*>(sink);
+  try {
+    self.note(helper, field, hosd, value);
+  } catch (...) {
+    // Out of a hook an exception would suspend the helper for our lack of memory.
+    self.incomplete_ = true;
+  }
+}
+
+void measurements::note(const char* helper, const char* field, khelp_osd* hosd,
+                        std::int64_t value) {
+  if (hosd == nullptr)
+    return;
+  end_record& end = record_of(hosd);
+  const std::int64_t now = khelp_clock_ns();
+  if (field == rtt_field) {
+    end.curves.small.add(now, value);
+    if (plot_)
+      end.curves.large.add(now, value);
+  }
+  if (samples_ != nullptr)
+    samples_->write(fmt::format("{},{},{},{},{},{}\n", fixed_decimal(now, 9), end.connection,
+                                end.names, csv_field(helper), csv_field(field),
+                                value_text(field, value)));
+}
+
+measurements::end_record& measurements::record_of(khelp_osd* hosd) {
+  if (auto known = ends_.find(hosd); known != ends_.end())
+    return known->second;
+  const khelp_tcpcb& block = end_of(hosd);
+  const auto peer = ends_.find(block.t_peer->osd);
+  const std::uint64_t connection = peer != ends_.end() ? peer->second.connection : connections_ + 1;
+  const khelp_inpcb& who = *block.t_inpcb;
+  end_record made{connection, tcp::local_text(who) + "," + tcp::foreign_text(who), {}};
+  end_record& kept = ends_.emplace(hosd, std::move(made)).first->second;
+  connections_ = std::max(connections_, connection);
+  return kept;
+}
+
+}  // namespace khelp::app

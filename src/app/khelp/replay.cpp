@@ -1,0 +1,263 @@
+#include "app/khelp/replay.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <fmt/format.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "app/khelp/complaints.hpp"
+#include "app/khelp/connection_report.hpp"
+#include "app/khelp/exit_status.hpp"
+#include "app/khelp/explain.hpp"
+#include "app/khelp/helper_set.hpp"
+#include "app/khelp/measurements.hpp"
+#include "app/khelp/output.hpp"
+#include "app/khelp/plot.hpp"
+#include "app/khelp/progress.hpp"
+#include "app/khelp/report_writer.hpp"
+#include "app/khelp/signals.hpp"
+#include "app/khelp/terminal.hpp"
+#include "subsystem/tcp/replay.hpp"
+
+namespace khelp::app {
+namespace {
+
+using steady = std::chrono::steady_clock;
+
+/// What stops the program before it has begun: said, and turned into an exit status.
+struct refusal {
+  int status;
+};
+
+[[noreturn]] void refuse(const failure& why, int status) {
+  complain(why.detail);
+  throw refusal{status};
+}
+
+/// The files of --samples and --plot are made first: a replay may take long.
+std::optional<output> output_file(const std::string& name) {
+  if (name.empty())
+    return std::nullopt;
+  auto made = output::create(name);
+  if (!made)
+    refuse(made.error(), made.error().code == EACCES ? exit_not_permitted : exit_failed);
+  return std::move(*made);
+}
+
+class replay {
+ public:
+  explicit replay(const replay_request& asked)
+      : asked_(asked),
+        out_(output::standard_output()),
+        samples_(output_file(asked.samples_file)),
+        plot_(output_file(asked.plot_file)),
+        session_(new_session()) {
+    if (auto loaded = helpers_.load(asked_); !loaded)
+      refuse(loaded.error(), exit_code_for(loaded.error().code));
+    auto writer = make_report_writer(asked_, helpers_.schemas(), wants_colour(), out_);
+    if (!writer)
+      refuse(writer.error(), exit_failed);
+    writer_ = std::move(*writer);
+    measurements_ =
+        std::make_unique<measurements>(samples_ ? &*samples_ : nullptr, plot_.has_value());
+  }
+
+  int run() {
+    if (asked_.explain)
+      explain();
+    for (const std::string& file : asked_.captures) {
+      if (stopped())
+        break;
+      read_capture(file);
+    }
+    session_->flush();
+    unload();
+    return finish();
+  }
+
+ private:
+  std::unique_ptr<tcp::replay_session> new_session() {
+    tcp::replay_session::settings wanted;
+    wanted.on_close = [this](const tcp::flow& gone, tcp::ending) { report(gone); };
+    auto made = tcp::replay_session::create(std::move(wanted));
+    if (!made)
+      refuse(made.error(), exit_failed);
+    return std::move(*made);
+  }
+
+  /// Where standard output carries a document, words go to standard error.
+  void explain() {
+    const std::string text = explain_hooks();
+    if (asked_.form == report_form::table)
+      out_.write(text + "\n");
+    else
+      (void)std::fwrite(text.data(), 1, text.size(), stderr);
+  }
+
+  bool stopped() const { return interruption() != 0 || writer_->failed(); }
+
+  void read_capture(const std::string& file) {
+    auto opened = session_->open(file);
+    if (!opened) {
+      const bool odd = opened.error().code == EINVAL;
+      complain(opened.error().detail + (odd ? "; khelp reads pcap and pcapng captures" : ""));
+      results_.push_back(exit_code_for_capture(opened.error().code));
+      return;
+    }
+    while (!stopped() && session_->step()) {
+      unload_if_due();
+      show_progress(file);
+    }
+    progress_.clear();
+    const tcp::capture_summary& capture = session_->captures().back();
+    if (interruption() == 0 && !capture.error.empty())
+      complain(capture.error);
+    for (const std::string& remark : capture.remarks)
+      complain(remark);
+    results_.push_back(capture.error.empty() ? exit_done : exit_failed);
+  }
+
+  void show_progress(const std::string& file) {
+    constexpr std::uint64_t packets_between_looks = 1024;
+    if (session_->packets() % packets_between_looks != 0)
+      return;
+    const auto now = steady::now();
+    if (progress_.due(now))
+      progress_.show(now, progress_text(file, session_->share_read(), session_->packets()));
+  }
+
+  void unload_if_due() {
+    if (asked_.unload_after && session_->packets() >= *asked_.unload_after && helpers_.loaded())
+      unload();
+  }
+
+  /// What was measured so far is kept for when its connection closes.
+  void unload() {
+    if (!helpers_.loaded())
+      return;
+    session_->connections().for_each_live([this](const tcp::flow& flow) {
+      for (std::size_t i = 0; i < reported_ends(flow); ++i)
+        harvest_.emplace(&flow.ends[i], helpers_.read(flow.ends[i].block.osd));
+    });
+    for (const std::string& remark : helpers_.unload())
+      complain(remark);
+  }
+
+  std::vector<std::optional<helper_data>> read(const tcp::end& end) {
+    if (auto kept = harvest_.extract(&end); !kept.empty())
+      return std::move(kept.mapped());
+    return helpers_.read(end.block.osd);
+  }
+
+  void report(const tcp::flow& gone) {
+    const connection_report connection =
+        describe(gone, [this](const tcp::end& end) { return read(end); });
+    direction_curves curves;
+    for (std::size_t i = 0; i < connection.directions.size(); ++i)
+      curves.push_back(measurements_->take(gone.ends[i].block.osd));
+    ++summary_.connections;
+    for (const direction_report& direction : connection.directions)
+      summary_.directions_with_data += direction.bytes > 0 ? 1 : 0;
+    writer_->add(connection, curves);
+    if (!plot_)
+      return;
+    for (std::size_t i = 0; i < curves.size(); ++i) {
+      const direction_report& direction = connection.directions[i];
+      if (curves[i])
+        drawn_.add({direction.src + " to " + direction.dst, std::move(curves[i]->large)});
+    }
+  }
+
+  void complete_summary() {
+    for (const tcp::capture_summary& capture : session_->captures()) {
+      capture_report report;
+      report.file = capture.file;
+      report.link_type = capture.link_type;
+      report.packets = capture.packets;
+      report.tcp_segments = capture.tcp_segments;
+      report.malformed = capture.malformed;
+      report.first_ns = capture.first_ns;
+      report.last_ns = capture.last_ns;
+      report.error = capture.error;
+      summary_.captures.push_back(std::move(report));
+    }
+    if (interruption() != 0 && !summary_.captures.empty())
+      summary_.captures.back().error = "interrupted";
+    summary_.helpers = helpers_.totals();
+    summary_.elapsed_us =
+        std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_).count();
+  }
+
+  /// Whether all of it reached the disk. A reader that went away is no news to the user.
+  bool written(const result<void>& done) {
+    if (!done && done.error().code != EPIPE)
+      complain(done.error().detail);
+    return done.has_value();
+  }
+
+  bool any_capture_opened() const {
+    for (const exit_code one : results_) {
+      if (one == exit_done || one == exit_failed)
+        return true;
+    }
+    return results_.empty();
+  }
+
+  int finish() {
+    complete_summary();
+    bool complete = true;
+    if (asked_.form != report_form::table || any_capture_opened())
+      complete &= written(writer_->finish(summary_));
+    if (samples_)
+      complete &= written(samples_->flush());
+    if (plot_) {
+      plot_->write(plot_svg(drawn_));
+      complete &= written(plot_->flush());
+    }
+    if (measurements_->incomplete()) {
+      complain("no memory for some measurements: samples and curves are incomplete");
+      complete = false;
+    }
+    if (interruption() != 0)
+      return exit_signal + interruption();
+    return complete ? exit_status_of(results_) : static_cast<int>(exit_failed);
+  }
+
+  const replay_request& asked_;
+  const steady::time_point began_ = steady::now();
+  output out_;
+  std::optional<output> samples_;
+  std::optional<output> plot_;
+  // The session is made before helpers are loaded, so that its points are there to check them
+  // against, and goes after they are unloaded.
+  std::unique_ptr<tcp::replay_session> session_;
+  helper_set helpers_;
+  std::unique_ptr<report_writer> writer_;
+  std::unique_ptr<measurements> measurements_;
+  std::unordered_map<const tcp::end*, std::vector<std::optional<helper_data>>> harvest_;
+  plot_selection drawn_;
+  progress progress_{wants_progress() ? stderr : nullptr, began_};
+  replay_summary summary_;
+  std::vector<exit_code> results_;  ///< of the captures
+};
+
+}  // namespace
+
+int run_replay(const replay_request& asked) {
+  catch_interruptions();
+  try {
+    return replay(asked).run();
+  } catch (const refusal& refused) {
+    return refused.status;
+  } catch (const std::bad_alloc&) {
+    complain("no memory");
+    return exit_failed;
+  }
+}
+
+}  // namespace khelp::app

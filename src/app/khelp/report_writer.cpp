@@ -1,0 +1,111 @@
+#include "app/khelp/report_writer.hpp"
+
+#include <utility>
+
+#include "app/khelp/csv_report.hpp"
+#include "app/khelp/json_report.hpp"
+#include "app/khelp/ranking.hpp"
+#include "app/khelp/sparkline.hpp"
+#include "app/khelp/table.hpp"
+
+namespace khelp::app {
+namespace {
+
+/// Keeps the busiest.
+class table_writer final : public report_writer {
+ public:
+  table_writer(std::size_t places, const std::vector<helper_schema>& schemas, bool colour,
+               output& out)
+      : ranking_(places), schemas_(schemas), colour_(colour), out_(out) {}
+
+  void add(const connection_report& connection, const direction_curves& curves) override {
+    for (std::size_t i = 0; i < connection.directions.size(); ++i) {
+      const direction_report& direction = connection.directions[i];
+      if (direction.bytes == 0)
+        continue;
+      const bool drawn = curves[i] && ranking_.would_keep(direction);
+      ranking_.add(direction, drawn ? sparkline(curves[i]->small) : "");
+    }
+  }
+
+  bool failed() const override { return out_.failed(); }
+
+  result<void> finish(const replay_summary& summary) override {
+    const auto busiest = ranking_.take();
+    out_.write(directions_table(busiest, ranking_.others(), schemas_, colour_));
+    out_.write("\n");
+    out_.write(totals_text(summary));
+    return out_.flush();
+  }
+
+ private:
+  ranking ranking_;
+  const std::vector<helper_schema>& schemas_;
+  const bool colour_;
+  output& out_;
+};
+
+/// The document begins with the captures, which are known last: connections wait on disk.
+class json_report_writer final : public report_writer {
+ public:
+  json_report_writer(output connections, const std::vector<helper_schema>& schemas, output& out)
+      : connections_(std::move(connections)), schemas_(schemas), out_(out) {}
+
+  void add(const connection_report& connection, const direction_curves&) override {
+    if (!std::exchange(first_, false))
+      connections_.write(",\n");
+    connections_.write(json_connection(connection, schemas_));
+  }
+
+  bool failed() const override { return connections_.failed(); }
+
+  result<void> finish(const replay_summary& summary) override {
+    if (auto written = write_json_document(summary, connections_, out_); !written)
+      return written;
+    return out_.flush();
+  }
+
+ private:
+  output connections_;
+  const std::vector<helper_schema>& schemas_;
+  output& out_;
+  bool first_ = true;
+};
+
+/// Rows are written as connections close.
+class csv_writer final : public report_writer {
+ public:
+  csv_writer(const std::vector<helper_schema>& schemas, output& out)
+      : schemas_(schemas), out_(out) {
+    out_.write(csv_header(schemas_));
+  }
+
+  void add(const connection_report& connection, const direction_curves&) override {
+    out_.write(csv_rows(++connections_, connection, schemas_));
+  }
+
+  bool failed() const override { return out_.failed(); }
+  result<void> finish(const replay_summary&) override { return out_.flush(); }
+
+ private:
+  const std::vector<helper_schema>& schemas_;
+  output& out_;
+  std::uint64_t connections_ = 0;
+};
+
+}  // namespace
+
+result<std::unique_ptr<report_writer>> make_report_writer(const replay_request& asked,
+                                                          const std::vector<helper_schema>& schemas,
+                                                          bool colour, output& out) {
+  if (asked.form == report_form::csv)
+    return std::unique_ptr<report_writer>(new csv_writer(schemas, out));
+  if (asked.form == report_form::table)
+    return std::unique_ptr<report_writer>(new table_writer(asked.top, schemas, colour, out));
+  auto spill = output::temporary();
+  if (!spill)
+    return std::move(spill).error();
+  return std::unique_ptr<report_writer>(new json_report_writer(std::move(*spill), schemas, out));
+}
+
+}  // namespace khelp::app

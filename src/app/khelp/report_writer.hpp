@@ -1,0 +1,40 @@
+/// The three forms of the report, fed with one connection after the other.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "app/khelp/arguments.hpp"
+#include "app/khelp/measurements.hpp"
+#include "app/khelp/output.hpp"
+#include "app/khelp/report.hpp"
+
+namespace khelp::app {
+
+/// How RTT went over time, by the connection's directions.
+using direction_curves = std::vector<std::optional<rtt_curves>>;
+
+/// Takes connections in closing order. Its memory does not grow with their number.
+class report_writer {
+ public:
+  virtual ~report_writer() = default;
+
+  virtual void add(const connection_report& connection, const direction_curves& curves) = 0;
+
+  /// Something could not be written: adding more is of no use, finish() tells why.
+  virtual bool failed() const = 0;
+
+  /// Write what is left to write.
+  virtual result<void> finish(const replay_summary& summary) = 0;
+};
+
+/// Schemas and out must outlive the writer.
+///
+/// Errors  JSON: no temporary file could be made.
+result<std::unique_ptr<report_writer>> make_report_writer(const replay_request& asked,
+                                                          const std::vector<helper_schema>& schemas,
+                                                          bool colour, output& out);
+
+}  // namespace khelp::app

@@ -1,0 +1,197 @@
+#include "app/khelp/table.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "app/khelp/text_grid.hpp"
+#include "app/khelp/units.hpp"
+
+namespace khelp::app {
+namespace {
+
+using row = std::vector<text_grid::cell>;
+
+const auto heading = fmt::text_style(fmt::emphasis::bold);
+const auto quiet = fmt::text_style(fmt::emphasis::faint);
+const auto warning = fmt::fg(fmt::terminal_color::yellow);
+const auto curve = fmt::fg(fmt::terminal_color::cyan);
+
+std::string value_text(std::uint32_t kind, std::optional<std::int64_t> value) {
+  if (!value)
+    return "-";
+  switch (kind) {
+    case KHELP_FIELD_COUNT:
+      return grouped(static_cast<std::uint64_t>(*value));
+    case KHELP_FIELD_BYTES:
+      return readable_bytes(static_cast<std::uint64_t>(*value));
+    case KHELP_FIELD_DURATION:
+      return readable_duration(*value);
+    case KHELP_FIELD_FLAGS:
+      return fmt::format("{:#x}", static_cast<std::uint64_t>(*value));
+    default:
+      return std::to_string(*value);
+  }
+}
+
+/// The cell shows the unit, so the title need not: "min_us" is "MIN".
+std::string title(const field_spec& field) {
+  std::string name = field.name;
+  if (field.kind == KHELP_FIELD_DURATION && name.ends_with("_us"))
+    name.resize(name.size() - 3);
+  for (char& c : name)
+    c = c == '_' ? ' ' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return name;
+}
+
+/// Builds the grid: the columns are the same for headings, directions and others.
+class directions_grid {
+ public:
+  directions_grid(const std::vector<helper_schema>& schemas, bool with_curves)
+      : schemas_(schemas), with_curves_(with_curves), grid_(columns()) {}
+
+  void headings() {
+    row groups(fixed_columns);
+    row titles = {{"SENDER", heading},
+                  {"RECEIVER", heading},
+                  {"SEGMENTS", heading},
+                  {"DATA", heading},
+                  {"RESENT", heading}};
+    for (const helper_schema& schema : schemas_) {
+      bool first = true;
+      for (const field_spec& field : schema.fields) {
+        if (!field.in_table)
+          continue;
+        groups.push_back({first ? schema.name : "", quiet});
+        titles.push_back({title(field), heading});
+        first = false;
+      }
+    }
+    if (groups.size() > fixed_columns)
+      grid_.row(std::move(groups));
+    if (with_curves_)
+      titles.push_back({"RTT OVER TIME", heading});
+    grid_.row(std::move(titles));
+  }
+
+  void direction(const ranked_direction& ranked) {
+    const direction_report& sent = ranked.direction;
+    row cells = {
+        {sent.src},
+        {sent.dst},
+        {grouped(sent.segments)},
+        {readable_bytes(sent.bytes)},
+        {grouped(sent.retransmitted), sent.retransmitted > 0 ? warning : fmt::text_style()}};
+    for (std::size_t i = 0; i < schemas_.size(); ++i) {
+      for (std::size_t f = 0; f < schemas_[i].fields.size(); ++f) {
+        const field_spec& field = schemas_[i].fields[f];
+        if (!field.in_table)
+          continue;
+        const auto& data = sent.helpers[i];
+        cells.push_back({value_text(field.kind, data ? data->values[f] : std::nullopt)});
+      }
+    }
+    cells.push_back({ranked.sparkline, curve});
+    cells.resize(columns().size());
+    grid_.row(std::move(cells));
+    raw_lines(sent);
+  }
+
+  void others(const other_directions& sum) {
+    grid_.row({{fmt::format("others ({})", grouped(sum.directions)), quiet},
+               {""},
+               {grouped(sum.segments)},
+               {readable_bytes(sum.bytes)},
+               {grouped(sum.retransmitted)}});
+  }
+
+  std::string render(bool colour) const { return grid_.render(colour); }
+
+ private:
+  static constexpr std::size_t fixed_columns = 5;
+
+  std::vector<align> columns() const {
+    std::vector<align> all = {align::left, align::left, align::right, align::right, align::right};
+    for (const helper_schema& schema : schemas_) {
+      for (const field_spec& field : schema.fields) {
+        if (field.in_table)
+          all.push_back(align::right);
+      }
+    }
+    if (with_curves_)
+      all.push_back(align::left);
+    return all;
+  }
+
+  void raw_lines(const direction_report& sent) {
+    for (std::size_t i = 0; i < schemas_.size(); ++i) {
+      if (schemas_[i].raw && sent.helpers[i])
+        grid_.line(fmt::format("    {}: {}", schemas_[i].name, sent.helpers[i]->raw));
+    }
+  }
+
+  const std::vector<helper_schema>& schemas_;
+  const bool with_curves_;
+  text_grid grid_;
+};
+
+std::string counted(std::uint64_t number, const char* one, const char* many) {
+  return grouped(number) + " " + (number == 1 ? one : many);
+}
+
+std::string helper_line(const helper_totals& helper) {
+  std::string line =
+      fmt::format("  {} (version {}): attached to {}, called {}", helper.name, helper.version,
+                  counted(helper.attached, "end", "ends"), counted(helper.calls, "time", "times"));
+  bool any = false;
+  for (int reason = 0; reason < KHELP_SKIP_REASONS; ++reason) {
+    const std::uint64_t times = helper.skipped[static_cast<std::size_t>(reason)];
+    if (times == 0)
+      continue;
+    line += any ? ", " : "; skipped: ";
+    line += grouped(times) + " " + khelp_skip_name(reason);
+    any = true;
+  }
+  return line + (any ? "\n" : "; nothing skipped\n");
+}
+
+}  // namespace
+
+std::string directions_table(const std::vector<ranked_direction>& busiest,
+                             const other_directions& others,
+                             const std::vector<helper_schema>& schemas, bool colour) {
+  if (busiest.empty() && others.directions == 0)
+    return "No direction carried data.\n";
+  const bool with_curves = std::any_of(busiest.begin(), busiest.end(),
+                                       [](const auto& line) { return !line.sparkline.empty(); });
+  directions_grid grid(schemas, with_curves);
+  grid.headings();
+  for (const ranked_direction& line : busiest)
+    grid.direction(line);
+  if (others.directions > 0)
+    grid.others(others);
+  return grid.render(colour);
+}
+
+std::string totals_text(const replay_summary& summary) {
+  std::uint64_t packets = 0;
+  std::uint64_t segments = 0;
+  std::uint64_t malformed = 0;
+  for (const capture_report& capture : summary.captures) {
+    packets += capture.packets;
+    segments += capture.tcp_segments;
+    malformed += capture.malformed;
+  }
+  std::string text = fmt::format(
+      "{}: {}, {}, {} malformed\n{}, {} with data\n",
+      counted(summary.captures.size(), "capture", "captures"),
+      counted(packets, "packet", "packets"), counted(segments, "TCP segment", "TCP segments"),
+      grouped(malformed), counted(summary.connections, "connection", "connections"),
+      counted(summary.directions_with_data, "direction", "directions"));
+  if (!summary.helpers.empty())
+    text += "helpers:\n";
+  for (const helper_totals& helper : summary.helpers)
+    text += helper_line(helper);
+  return text;
+}
+
+}  // namespace khelp::app

@@ -1,0 +1,20 @@
+/// The replay for people: the busiest directions, totals, and what each helper did.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/khelp/ranking.hpp"
+#include "app/khelp/report.hpp"
+
+namespace khelp::app {
+
+/// One line per direction, busiest first; columns are what the helpers mark as worth one.
+std::string directions_table(const std::vector<ranked_direction>& busiest,
+                             const other_directions& others,
+                             const std::vector<helper_schema>& schemas, bool colour);
+
+/// Packets, connections, and one line per helper.
+std::string totals_text(const replay_summary& summary);
+
+}  // namespace khelp::app

@@ -1,0 +1,30 @@
+#include "app/khelp/terminal.hpp"
+
+#include <cstdlib>
+#include <string_view>
+#include <unistd.h>
+
+namespace khelp::app {
+namespace {
+
+bool is_set(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
+  return value != nullptr && *value != '\0';
+}
+
+bool is_smart(int descriptor) {
+  const char* kind = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe): one thread
+  return isatty(descriptor) != 0 && kind != nullptr && std::string_view(kind) != "dumb";
+}
+
+}  // namespace
+
+bool wants_colour() {
+  return is_smart(STDOUT_FILENO) && !is_set("NO_COLOR");
+}
+
+bool wants_progress() {
+  return is_smart(STDERR_FILENO);
+}
+
+}  // namespace khelp::app

@@ -1,0 +1,45 @@
+/// Cells in aligned columns, for people.
+#pragma once
+
+#include <cstddef>
+#include <fmt/color.h>
+#include <string>
+#include <vector>
+
+namespace khelp::app {
+
+enum class align { left, right };
+
+/// Rows of cells; each column is as wide as its widest cell. Widths count characters, not bytes.
+class text_grid {
+ public:
+  struct cell {
+    std::string text;
+    fmt::text_style style{};
+  };
+
+  explicit text_grid(std::vector<align> columns) : columns_(std::move(columns)) {}
+
+  /// A row with fewer cells than columns ends early.
+  void row(std::vector<cell> cells) { rows_.push_back({std::move(cells), ""}); }
+  /// A line across the columns, which widens none.
+  void line(std::string text) { rows_.push_back({{}, std::move(text)}); }
+
+  /// Two spaces between columns, none at the end of a line. Without colour the styles are ignored.
+  std::string render(bool colour) const;
+
+ private:
+  struct row_of_cells {
+    std::vector<cell> cells;
+    std::string line;
+  };
+  std::vector<std::size_t> widths() const;
+
+  std::vector<align> columns_;
+  std::vector<row_of_cells> rows_;
+};
+
+/// How many characters a UTF-8 string has.
+std::size_t characters(const std::string& text);
+
+}  // namespace khelp::app

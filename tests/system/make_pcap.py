@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Captures to order: TCP conversations with exact round-trip times, as many as wanted.
+
+Usage: make_pcap.py FILE [--connections N] [--exchanges N] [--rtt-ms N] [--repeat N]
+
+Each connection opens, exchanges data that is acknowledged one round trip later, and closes.
+--repeat writes the whole again N times, later and between other addresses.
+"""
+
+import argparse
+import ipaddress
+import struct
+
+SYN, FIN, PSH, ACK = 0x02, 0x01, 0x08, 0x10
+START_US = 1_600_000_000_000_000
+ETHERNET = bytes.fromhex("020000000001" "020000000002" "0800")
+QUIET_US = 600_000_000  # between two rounds: longer than any connection is remembered
+
+
+def file_header(snaplen=65535):
+    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, 1)
+
+
+def record(when_us, frame):
+    return struct.pack("<IIII", when_us // 1_000_000, when_us % 1_000_000, len(frame),
+                       len(frame)) + frame
+
+
+def frame(src, sport, dst, dport, seq, ack, flags, payload=b""):
+    tcp = struct.pack(">HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 5 << 4,
+                      flags, 65535, 0, 0)
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0, 64, 6, 0,
+                     ipaddress.ip_address(src).packed, ipaddress.ip_address(dst).packed)
+    return ETHERNET + ip + tcp + payload
+
+
+def conversation(client, server, when_us, exchanges, rtt_us, size=100):
+    """Yields (time, frame): handshake, `exchanges` acknowledged data segments, both FINs."""
+    (c, cport), (s, sport) = client, server
+    cseq, sseq = 1000, 5000
+
+    def up(when, seq, ack, flags, payload=b""):
+        return when, frame(c, cport, s, sport, seq, ack, flags, payload)
+
+    def down(when, seq, ack, flags):
+        return when, frame(s, sport, c, cport, seq, ack, flags)
+
+    yield up(when_us, cseq, 0, SYN)
+    yield down(when_us + rtt_us, sseq, cseq + 1, SYN | ACK)
+    when_us += rtt_us + 100
+    cseq, sseq = cseq + 1, sseq + 1
+    yield up(when_us, cseq, sseq, ACK)
+    for _ in range(exchanges):
+        when_us += 100
+        yield up(when_us, cseq, sseq, ACK | PSH, b"x" * size)
+        cseq += size
+        when_us += rtt_us
+        yield down(when_us, sseq, cseq, ACK)
+    yield up(when_us + 100, cseq, sseq, FIN | ACK)
+    yield down(when_us + 200, sseq, cseq + 1, FIN | ACK)
+    yield up(when_us + 300, cseq + 1, sseq + 1, ACK)
+
+
+def capture(connections=1, exchanges=20, rtt_us=10_000, repeat=1):
+    """Yields the bytes of a capture file, piece by piece."""
+    yield file_header()
+    start = START_US
+    for turn in range(repeat):
+        end = start
+        for number in range(connections):
+            client = f"10.{turn + 1}.{number // 250}.{number % 250 + 1}"
+            last = start
+            for when, data in conversation((client, 40000), ("192.0.2.1", 443), last, exchanges,
+                                           rtt_us):
+                yield record(when, data)
+                end = max(end, when)
+            start = end + 1000
+        start = end + QUIET_US
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file")
+    parser.add_argument("--connections", type=int, default=1)
+    parser.add_argument("--exchanges", type=int, default=20)
+    parser.add_argument("--rtt-ms", type=int, default=10)
+    parser.add_argument("--repeat", type=int, default=1)
+    asked = parser.parse_args()
+    with open(asked.file, "wb") as out:
+        for piece in capture(asked.connections, asked.exchanges, asked.rtt_ms * 1000,
+                             asked.repeat):
+            out.write(piece)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""`khelp replay` on streams: interruption, and captures that do not end."""
+
+import array
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import termios
+import unittest
+
+import make_pcap
+from program import KHELP, SystemTest
+
+MEMORY_GROWTH = 0.05
+
+
+def resident_kb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+def waits_for_input(child):
+    """It has read all that was written, and sleeps."""
+    unread = array.array("i", [0])
+    fcntl.ioctl(child.stdin.fileno(), termios.FIONREAD, unread)
+    with open(f"/proc/{child.pid}/stat", encoding="ascii") as stat:
+        state = stat.read().rpartition(")")[2].split()[0]
+    return unread[0] == 0 and state == "S"
+
+
+def start(*arguments, stdout=subprocess.PIPE):
+    return subprocess.Popen([KHELP, "replay", *map(str, arguments), "-"], stdin=subprocess.PIPE,
+                            stdout=stdout, stderr=subprocess.PIPE)
+
+
+class Interruption(SystemTest):
+    def interrupt(self, number, *form):
+        """Interrupt a replay in the middle, once it is known to have measured something."""
+        samples = self.folder / "samples"
+        os.mkfifo(samples)
+        child = start("--load", "ertt", "--samples", samples, *form)
+        with open(samples, encoding="ascii") as measured:
+            child.stdin.write(b"".join(make_pcap.capture(connections=4, exchanges=50)))
+            child.stdin.flush()  # and stays open: there might be more
+            self.assertTrue(measured.readline().startswith("time,"))
+            child.send_signal(number)
+            out, err = child.stdout.read(), child.stderr.read()
+            measured.read()
+        child.stdin.close()
+        child.stdout.close()
+        child.stderr.close()
+        return child.wait(timeout=60), out.decode(), err.decode()
+
+    def test_ctrl_c_ends_with_the_results_so_far(self):
+        code, out, err = self.interrupt(signal.SIGINT)
+        self.assertEqual((code, err), (130, ""))
+        self.assertIn("10.1.0.1:40000", out)
+        self.assertIn("ertt", out)
+
+    def test_the_document_of_an_interrupted_replay_is_whole_and_says_so(self):
+        code, out, _ = self.interrupt(signal.SIGTERM, "--json")
+        self.assertEqual(code, 143)
+        document = json.loads(out)
+        self.assertEqual(document["captures"][0]["error"], "interrupted")
+        ertt = document["connections"][0]["directions"][0]["helpers"]["ertt"]
+        self.assertEqual(ertt["min_us"], 10000)
+
+
+class Endless(SystemTest):
+    def resident_after(self, repeat, *options):
+        report = self.folder / "report"
+        with report.open("wb") as out:
+            child = start("--load", "ertt", *options, stdout=out)
+        for piece in make_pcap.capture(connections=400, exchanges=25, repeat=repeat):
+            child.stdin.write(piece)
+        child.stdin.flush()
+        while not waits_for_input(child):
+            os.sched_yield()
+        resident = resident_kb(child.pid)
+        _, err = child.communicate(timeout=120)
+        self.assertEqual((child.returncode, err), (0, b""))
+        return resident, report.read_bytes()
+
+    def compare(self, *options):
+        once, _ = self.resident_after(1, *options)
+        tenfold, out = self.resident_after(10, *options)
+        growth = tenfold / once - 1
+        print(f"resident {' '.join(options) or 'table'}: once {once} kB, ten times {tenfold} kB, "
+              f"{growth:+.1%}")
+        self.assertLessEqual(growth, MEMORY_GROWTH)
+        return out
+
+    def test_ten_times_the_capture_needs_no_more_memory_for_the_table(self):
+        self.assertIn(b"4,000 connections", self.compare())
+
+    def test_ten_times_the_capture_needs_no_more_memory_for_json(self):
+        self.assertEqual(len(json.loads(self.compare("--json"))["connections"]), 4000)
+
+    def test_ten_times_the_capture_needs_no_more_memory_for_csv(self):
+        self.assertEqual(self.compare("--csv").count(b"\n"), 8001)
+
+    def test_ten_times_the_capture_needs_no_more_memory_for_the_plot(self):
+        self.compare("--plot", str(self.folder / "rtt.svg"))
+
+
+if __name__ == "__main__":
+    unittest.main()
