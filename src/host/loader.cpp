@@ -195,9 +195,11 @@ result<std::int32_t> loader::load(const load_request& request) {
     return std::move(plan.error());
 
   std::vector<file> loaded_now;
+  loaded_now.reserve(plan->size());
   const auto undo = [&] {
     for (; !loaded_now.empty(); loaded_now.pop_back())
       take_out(loaded_now.back());
+    unload_unneeded();
   };
   const load_request as_dependency{{}, {}, {}, request.by_path};
   try {
@@ -249,6 +251,9 @@ result<loader::file> loader::enter(const planned_file& planned,
   f->bytes = contents.elf.memory_size;
   f->permanent = !contents.elf.permanent.empty();
   f->reason = joined(contents.elf.permanent);
+  f->if_kept = f->permanent ? f->reason
+                            : "the dynamic linker still needs it (destructors of threads that have "
+                              "not ended, or another library uses it)";
   f->offers = contents.offers;
   for (const declared_module& module : contents.modules)
     f->module_names.push_back(module.name);
@@ -308,7 +313,7 @@ void loader::enter_state(const file& f, khelp_module_state state) {
 
 /// Undo a load, wherever it stopped. What a module's init has loaded on top of it meanwhile stays,
 /// and so does the file.
-void loader::take_out(const file& f) {
+void loader::take_out(const file& f) noexcept {
   {
     lock_guard held(mutex_);
     if (f->dependants != 0) {
@@ -317,10 +322,13 @@ void loader::take_out(const file& f) {
       return;
     }
   }
-  for (std::size_t i = f->modules.size(); i-- > 0;)
-    (void)f->modules[i].stop(KHELP_UNLOAD_REVOKE, 0);
+  f->how = KHELP_UNLOAD_REVOKE;
   settle(f, KHELP_MODULE_GOING);
-  reap_one(f);
+  try {
+    reap_one(f);
+  } catch (const std::bad_alloc&) {
+    return;  // a later reap() ends it
+  }
   lock_guard held(mutex_);
   if (f->state == KHELP_MODULE_DEAD)
     std::erase(files_, f);  // its load is reported as failed: nothing more to list
@@ -356,7 +364,7 @@ result<loader::file> loader::claim(std::int32_t id) {
 }
 
 /// The end of somebody's work on a file.
-void loader::settle(const file& f, khelp_module_state state, std::string reason) {
+void loader::settle(const file& f, khelp_module_state state, std::string reason) noexcept {
   lock_guard held(mutex_);
   f->state = state;
   f->busy = false;
@@ -387,7 +395,7 @@ result<void> loader::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
       enter_state(f, KHELP_MODULE_GOING);
     if (auto stopped = stop_all(*f, how, limit); !stopped) {
       if (cannot_be_sure(stopped.error())) {
-        settle(f, KHELP_MODULE_ZOMBIE, stopped.error().detail);
+        settle(f, KHELP_MODULE_ZOMBIE, std::move(stopped.error().detail));
         return {};
       }
       settle(f, KHELP_MODULE_LIVE);
@@ -399,39 +407,50 @@ result<void> loader::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
   }
   f->how = how;
   settle(f, KHELP_MODULE_GOING);
-  if (!in_hook)
+  if (!in_hook) {
     reap_one(f);
+    unload_unneeded();
+  }
   return {};
 }
 
 /// Give the code back and see whether the linker took it.
-void loader::let_go(const file& f) {
+void loader::let_go(const file& f) noexcept {
   f->code.close();
   if (f->code.is_there()) {
-    settle(f, KHELP_MODULE_ZOMBIE,
-           f->permanent ? std::string()
-                        : "the dynamic linker still needs it (destructors of threads that have not "
-                          "ended, or another library uses it)");
+    settle(f, KHELP_MODULE_ZOMBIE, std::move(f->if_kept));
   } else {
     f->copy.reset();
     settle(f, KHELP_MODULE_DEAD);
   }
-  drop_dependencies(f);
+  lock_guard held(mutex_);
+  for (const file& below : f->stands_on)
+    below->unneeded = --below->dependants == 0 && !below->on_request;
+  f->stands_on.clear();
 }
 
-/// What was loaded only because this file needed it goes with it, unless it is in use.
-void loader::drop_dependencies(const file& f) {
-  std::vector<std::int32_t> unneeded;
-  {
-    lock_guard held(mutex_);
-    for (const file& below : f->stands_on) {
-      if (--below->dependants == 0 && !below->on_request)
-        unneeded.push_back(below->id);
+/// What was loaded only because others needed it goes with the last of them, unless it is in use.
+void loader::unload_unneeded() {
+  for (;;) {
+    file f;
+    {
+      lock_guard held(mutex_);
+      const auto found = std::find_if(files_.begin(), files_.end(), [](const file& other) {
+        return other->unneeded && other->dependants == 0 && other->state == KHELP_MODULE_LIVE;
+      });
+      if (found == files_.end())
+        return;
+      f = *found;
+      f->unneeded = false;
     }
-    f->stands_on.clear();
+    try {
+      (void)unload(f->id, KHELP_UNLOAD_REFUSE, 0);
+    } catch (const std::bad_alloc&) {
+      lock_guard held(mutex_);
+      f->unneeded = true;  // the next reap() tries again
+      throw;
+    }
   }
-  for (const std::int32_t id : unneeded)
-    (void)unload(id, KHELP_UNLOAD_REFUSE, 0);
 }
 
 // ---- what is left for later
@@ -441,25 +460,34 @@ bool loader::reap_one(const file& f) {
   khelp_module_state state;
   {
     lock_guard held(mutex_);
-    if (f->busy)
-      return true;  // somebody does it
     state = f->state;
-    if (state != KHELP_MODULE_GOING && state != KHELP_MODULE_ZOMBIE)
-      return true;
+    if (f->busy || (state != KHELP_MODULE_GOING && state != KHELP_MODULE_ZOMBIE))
+      return true;  // somebody works on it, or there is nothing to do
     f->busy = true;
     f->worker = pthread_self();
   }
-  if (state == KHELP_MODULE_ZOMBIE) {
-    f->code.let_go_again();
-    const bool there = f->code.is_there();
-    if (!there)
-      f->copy.reset();
-    settle(f, there ? KHELP_MODULE_ZOMBIE : KHELP_MODULE_DEAD);
-    return true;
+  try {
+    return state == KHELP_MODULE_ZOMBIE ? bury_zombie(f) : finish(f);
+  } catch (...) {
+    settle(f, state);
+    throw;
   }
+}
+
+bool loader::bury_zombie(const file& f) {
+  f->code.let_go_again();
+  const bool there = f->code.is_there();
+  if (!there)
+    f->copy.reset();
+  settle(f, there ? KHELP_MODULE_ZOMBIE : KHELP_MODULE_DEAD);
+  return true;
+}
+
+/// The rest of an unload: handlers that had to wait for the end of a hook, then the code.
+bool loader::finish(const file& f) {
   if (auto stopped = stop_all(*f, f->how, deadline(0)); !stopped) {
     if (cannot_be_sure(stopped.error()))
-      settle(f, KHELP_MODULE_ZOMBIE, stopped.error().detail);
+      settle(f, KHELP_MODULE_ZOMBIE, std::move(stopped.error().detail));
     else
       settle(f, KHELP_MODULE_LIVE, "it refused to be unloaded: " + stopped.error().detail);
     return true;
@@ -486,6 +514,7 @@ unsigned loader::reap() {
   unsigned waiting = 0;
   for (const file& f : left)
     waiting += !reap_one(f);
+  unload_unneeded();
   return waiting;
 }
 

@@ -43,6 +43,7 @@ struct loaded_file {
   std::vector<std::shared_ptr<loaded_file>> stands_on;  // (m) and keeps in place
   std::string reason;                                   // (m) of a zombie, or of being permanent
   bool started = false;   // (m) a LOADING one that its own turn may use
+  bool unneeded = false;  // (m) who it was loaded for is gone
   bool busy = true;       // (m) `worker` works on it
   pthread_t worker = {};  // (m)
 
@@ -53,6 +54,7 @@ struct loaded_file {
   std::uint32_t personality = 0;
   std::uint64_t bytes = 0;
   bool permanent = false;
+  std::string if_kept;      // the reason, should the linker keep the code
   bool on_request = false;  // by khelp_load(), not as a dependency
   std::vector<std::string> module_names;
   std::vector<offered_interface> offers;
@@ -96,14 +98,16 @@ class loader {
   result<void> bring_in(loaded_file& f, const planned_file& planned, const load_request& request);
   void mark_started(const file& f) KHELP_EXCLUDES(mutex_);
   void enter_state(const file& f, khelp_module_state state) KHELP_EXCLUDES(mutex_);
-  void take_out(const file& f) KHELP_EXCLUDES(mutex_);
+  void take_out(const file& f) noexcept KHELP_EXCLUDES(mutex_);
 
   result<file> claim(std::int32_t id) KHELP_EXCLUDES(mutex_);
-  void settle(const file& f, khelp_module_state state, std::string reason = {})
+  void settle(const file& f, khelp_module_state state, std::string reason = {}) noexcept
       KHELP_EXCLUDES(mutex_);
-  void let_go(const file& f) KHELP_EXCLUDES(mutex_);
-  void drop_dependencies(const file& f) KHELP_EXCLUDES(mutex_);
+  void let_go(const file& f) noexcept KHELP_EXCLUDES(mutex_);
+  void unload_unneeded() KHELP_EXCLUDES(mutex_);
   bool reap_one(const file& f) KHELP_EXCLUDES(mutex_);
+  bool bury_zombie(const file& f) KHELP_EXCLUDES(mutex_);
+  bool finish(const file& f) KHELP_EXCLUDES(mutex_);
 
   mutex mutex_;
   condition turn_free_;
