@@ -559,11 +559,13 @@ std::vector<loader::listing> loader::list() {
 // ---- fork
 
 void loader::before_fork() {
+  linker_calls::lock();
   mutex_.lock();
 }
 
 void loader::after_fork_in_parent() {
   mutex_.unlock();
+  linker_calls::unlock();
 }
 
 /// Only the forking thread lives on. A turn or a file that another one had in work is lost to it:
@@ -581,6 +583,7 @@ void loader::after_fork_in_child() {
     f->reason = "its load or unload was cut off by a fork";
   }
   mutex_.unlock();
+  linker_calls::unlock();
 }
 
 loader& the_loader() {

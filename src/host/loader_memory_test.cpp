@@ -22,10 +22,11 @@ bool fails() {
 }  // namespace
 
 // The library's allocations come here: an executable's definition stands before that of libstdc++.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return fails() ? nullptr : std::malloc(size != 0 ? size : 1);
+}
 [[gnu::noinline]] void* operator new(std::size_t size) {
-  if (fails())
-    throw std::bad_alloc();
-  if (void* memory = std::malloc(size != 0 ? size : 1))
+  if (void* memory = operator new(size, std::nothrow))
     return memory;
   throw std::bad_alloc();
 }
@@ -33,6 +34,9 @@ bool fails() {
   std::free(memory);
 }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, const std::nothrow_t&) noexcept {
   std::free(memory);
 }
 

@@ -32,6 +32,7 @@ test_module(ring_b NAME=ring_b VERSION=1 NEEDS=ring_a MINIMUM=1 PREFERRED=1 MAXI
 test_module(other_layout NAME=other_layout VERSION=1 OTHER_LAYOUT)
 test_module(nesting NAME=nesting VERSION=1 INIT_LOADS=counter)
 test_module(thread_exit NAME=thread_exit VERSION=1 THREAD_EXIT)
+test_module(throwaway NAME=throwaway VERSION=1)
 test_module(permanent NAME=permanent VERSION=1)
 target_link_options(test_module_permanent PRIVATE -Wl,-z,nodelete)
 

@@ -1,13 +1,16 @@
 #include "host/mapping.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <pthread.h>
 
 #include "host/sentence.hpp"
+#include "sync/mutex.hpp"
 
 namespace khelp {
 namespace {
@@ -20,24 +23,20 @@ std::string linker_words(const std::string& link_name) {
   return std::string(told.starts_with(prefix) ? told.substr(prefix.size()) : told);
 }
 
-/// Headers and notes (with the build id) of what is mapped must be those of the checked bytes: the
-/// linker compares names first, and may answer with something it has had all along.
+/// The headers and notes (with the build id) of what is mapped must be those of the checked bytes:
+/// the linker compares names first, and may answer with something it has had all along.
 bool is_what_was_checked(std::uint64_t base, std::span<const std::byte> checked,
                          const elf_summary& elf) {
   const auto same = [&](const elf_segment& segment, std::uint64_t size) {
     return std::memcmp(reinterpret_cast<const void*>(base + segment.address),
                        checked.data() + segment.offset, size) == 0;
   };
+  const std::uint64_t headers = sizeof(ElfW(Ehdr)) + elf.segments.size() * sizeof(ElfW(Phdr));
   for (const elf_segment& segment : elf.segments) {
     if (segment.type == PT_NOTE && !same(segment, segment.file_size))
       return false;
-    const bool plain_data = (segment.flags & (PF_W | PF_X)) == 0;
-    if (segment.type != PT_LOAD)
-      continue;
-    if (plain_data && !same(segment, segment.file_size))
-      return false;
-    if (segment.offset == 0 &&
-        !same(segment, std::min<std::uint64_t>(segment.file_size, sizeof(ElfW(Ehdr)))))
+    if (segment.type == PT_LOAD && segment.offset == 0 &&
+        !same(segment, std::min(segment.file_size, headers)))
       return false;
   }
   return true;
@@ -55,7 +54,33 @@ int compare(dl_phdr_info* info, std::size_t, void* arg) {
 
 }  // namespace
 
+namespace {
+
+// Not a recursive mutex: that knows its owner by the thread's number, which is another one in the
+// child of a fork, where the lock has to be given back.
+mutex linker_mutex;
+std::atomic<pthread_t> linker_owner;  // 0: nobody
+unsigned linker_depth = 0;            // the owner's
+
+}  // namespace
+
+void linker_calls::lock() noexcept KHELP_NO_TSA {
+  if (linker_owner != pthread_self()) {
+    linker_mutex.lock();
+    linker_owner = pthread_self();
+  }
+  linker_depth++;
+}
+
+void linker_calls::unlock() noexcept KHELP_NO_TSA {
+  if (--linker_depth != 0)
+    return;
+  linker_owner = pthread_t{};
+  linker_mutex.unlock();
+}
+
 bool mapping::is_taken(const std::string& link_name) noexcept {
+  const linker_calls mine;
   void* old = dlopen(link_name.c_str(), RTLD_NOW | RTLD_NOLOAD);
   if (old != nullptr)
     dlclose(old);
@@ -64,6 +89,7 @@ bool mapping::is_taken(const std::string& link_name) noexcept {
 
 result<mapping> mapping::open(const std::string& link_name, std::span<const std::byte> checked,
                               const elf_summary& elf) {
+  const linker_calls mine;
   if (is_taken(link_name))
     return failure(EEXIST, "the process has this file mapped already");
   mapping made;
@@ -84,17 +110,20 @@ result<mapping> mapping::open(const std::string& link_name, std::span<const std:
 }
 
 void mapping::close() noexcept {
+  const linker_calls mine;
   if (handle_ != nullptr)
     dlclose(handle_);
   handle_ = nullptr;
 }
 
 bool mapping::is_there() const noexcept {
+  const linker_calls mine;
   search wanted{base_, link_name_.c_str()};
   return dl_iterate_phdr(compare, &wanted) != 0;
 }
 
 void mapping::let_go_again() noexcept {
+  const linker_calls mine;
   if (void* handle = dlopen(link_name_.c_str(), RTLD_NOW | RTLD_NOLOAD))
     dlclose(handle);
 }

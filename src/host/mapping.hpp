@@ -13,6 +13,20 @@
 
 namespace khelp {
 
+/// Held around every call of the dynamic linker. A fork waits for it: a child that is born while
+/// another thread is inside the linker has a linker that is stuck for ever. The thread that has it
+/// may take it again: constructors and destructors run inside.
+class linker_calls {
+ public:
+  linker_calls() { lock(); }
+  linker_calls(const linker_calls&) = delete;
+  linker_calls& operator=(const linker_calls&) = delete;
+  ~linker_calls() { unlock(); }
+
+  static void lock() noexcept;
+  static void unlock() noexcept;
+};
+
 class mapping {
  public:
   mapping() = default;

@@ -1,0 +1,194 @@
+// Loads and unloads of all kinds while threads run hooks and make and end objects, and processes
+// fork. Short by default; KHELP_SOAK_SECONDS makes it as long as that.
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <iterator>
+#include <random>
+#include <string>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "test_modules/loader_test.hpp"
+
+extern "C" __attribute__((visibility("default"))) void loader_test_note(const char*) {}
+extern "C" __attribute__((visibility("default"))) const char* loader_test_veto() {
+  return "";
+}
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::chrono::steady_clock::duration length() {
+  const char* seconds = std::getenv("KHELP_SOAK_SECONDS");
+  return seconds != nullptr ? std::chrono::seconds(std::atoi(seconds)) : 3s;
+}
+
+khelp::hook_point<loader_test::event> point{loader_test::point};
+std::atomic<bool> stop = false;
+std::atomic<long> loads = 0;
+
+// From inside a hook: the one module that may go at any time is asked to.
+void unload_stateful() {
+  const std::int32_t id = khelp_module_find("stateful");
+  if (id > 0)
+    (void)khelp_unload(id, KHELP_UNLOAD_REVOKE, 0);
+}
+
+void sleep_a_little() {
+  std::this_thread::sleep_for(100us);
+}
+
+void run_hooks(unsigned seed) {
+  std::mt19937 random(seed);
+  while (!stop) {
+    khelp::object_slots object;
+    ASSERT_TRUE(object.open(KHELP_HELPER_CLASS_APP)) << khelp_failure_text();
+    for (int i = 0; i < 20; i++) {
+      loader_test::event e;
+      const unsigned dice = random() % 1000;
+      e.inside = dice == 0 ? unload_stateful : dice < 5 ? sleep_a_little : nullptr;
+      point(e, object);
+    }
+  }
+}
+
+bool is_expected(int error) {
+  // Others load and unload the same modules: they are there, missing, held, or on their way.
+  return error == 0 || error == EEXIST || error == ENOENT || error == EBUSY || error == EALREADY ||
+         error == ETIMEDOUT;
+}
+
+void load_and_unload(const char* name, unsigned seed) {
+  std::mt19937 random(seed);
+  while (!stop) {
+    std::int32_t id = -1;
+    const int loaded = khelp_load(name, nullptr, &id);
+    ASSERT_TRUE(is_expected(loaded)) << loaded << ": " << khelp_failure_text();
+    if (loaded != 0) {
+      std::this_thread::yield();
+      continue;
+    }
+    loads++;
+    const int how = static_cast<int>(random() % 3);
+    const int unloaded = khelp_unload(id, how, 1'000'000);
+    ASSERT_TRUE(is_expected(unloaded)) << unloaded << ": " << khelp_failure_text();
+    if (unloaded == 0 || unloaded == EALREADY || unloaded == ENOENT)
+      continue;
+    while (!stop && khelp_unload(id, KHELP_UNLOAD_REVOKE, 0) == EBUSY)
+      std::this_thread::yield();
+  }
+}
+
+void look() {
+  while (!stop) {
+    EXPECT_EQ(khelp_modules([](void*, const khelp_module_info*) {}, nullptr), 0);
+    khelp_reap();
+    std::this_thread::yield();
+  }
+}
+
+/// In a child, everything works on: whatever other threads were in the middle of is not awaited.
+int in_child() {
+  alarm(60);
+  loader_test::event e;
+  point(e);
+  std::int32_t id = -1;
+  const int loaded = khelp_load("throwaway", nullptr, &id);
+  if (loaded != 0)
+    return 2;
+  loader_test::event again;
+  point(again);
+  if (again.calls == 0)
+    return 3;
+  return khelp_unload(id, KHELP_UNLOAD_REVOKE, 0) == 0 ? 0 : 4;
+}
+
+void fork_children() {
+  while (!stop) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0)
+      _exit(in_child());
+    int status = -1;
+    waitpid(child, &status, 0);
+    ASSERT_EQ(status, 0) << (WIFEXITED(status) ? "exit " : "signal ")
+                         << (WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    std::this_thread::sleep_for(2ms);
+  }
+}
+
+int helpers_left() {
+  for (int i = 0; khelp_reap() != 0 && i < 1000; i++)
+    std::this_thread::sleep_for(1ms);
+  int count = 0;
+  const auto add = [](void* to, const khelp_module_info* info) {
+    if (info->state == KHELP_MODULE_DEAD)
+      return;
+    ADD_FAILURE() << info->name << " is in state " << info->state << ": " << info->reason;
+    ++*static_cast<int*>(to);
+  };
+  EXPECT_EQ(khelp_modules(add, &count), 0);
+  return count;
+}
+
+void run_for_a_while(std::vector<std::thread> threads) {
+  std::this_thread::sleep_for(length());
+  stop = true;
+  for (std::thread& thread : threads)
+    thread.join();
+  stop = false;
+}
+
+class loader_stress : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    setenv("KHELP_MODULE_PATH", KHELP_TEST_MODULES, 1);
+    ASSERT_TRUE(point.open()) << khelp_failure_text();
+  }
+};
+
+TEST_F(loader_stress, modules_come_and_go_while_hooks_run) {
+  loads = 0;
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < 4; i++)
+    threads.emplace_back(run_hooks, i);
+  for (const char* name : {"counter", "stateful", "user", "pair", "stateful"})
+    threads.emplace_back(load_and_unload, name, static_cast<unsigned>(threads.size()));
+  threads.emplace_back(look);
+  run_for_a_while(std::move(threads));
+  for (const char* name : {"user", "counter", "stateful", "pair"}) {
+    if (const std::int32_t id = khelp_module_find(name); id > 0) {
+      EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0) << khelp_failure_text();
+    }
+  }
+  EXPECT_EQ(helpers_left(), 0);
+  EXPECT_GT(loads, 100);
+  std::ifstream in("/proc/self/maps");
+  const std::string maps((std::istreambuf_iterator<char>(in)), {});
+  EXPECT_EQ(maps.find("khelp:"), std::string::npos);
+}
+
+TEST_F(loader_stress, children_forked_meanwhile_load_and_unload) {
+  std::vector<std::thread> threads;
+  threads.emplace_back(run_hooks, 1);
+  threads.emplace_back(load_and_unload, "counter", 2);
+  threads.emplace_back(load_and_unload, "stateful", 3);
+  threads.emplace_back(fork_children);
+  run_for_a_while(std::move(threads));
+  for (const char* name : {"counter", "stateful"}) {
+    if (const std::int32_t id = khelp_module_find(name); id > 0) {
+      EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0) << khelp_failure_text();
+    }
+  }
+  EXPECT_EQ(helpers_left(), 0);
+}
+
+}  // namespace
