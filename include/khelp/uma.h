@@ -100,7 +100,7 @@ KHELP_API int khelp_uma_zdestroy_checked(khelp_uma_zone_t zone);
 ///          ctor: U-1) and KHELP_M_USE_RESERVE. The others of KHELP_M_... do nothing here.
 /// Context  any thread, but no signal handler. WAITOK may sleep, on the zone's limit first come
 ///          first served, or until the system has memory; it is not a cancellation point.
-/// Cost     usual case, without ctor and debug level: some 16 instructions, no lock, no shared line
+/// Cost     usual case, without ctor and debug level: 14 instructions, no lock, no shared line
 ///          written.
 /// Errors   NULL: with NOWAIT over the limit or no memory; with either when ctor or init refused.
 /// Source   FreeBSD uma(9) uma_zalloc_arg().
@@ -111,7 +111,7 @@ KHELP_API void* khelp_uma_zalloc(khelp_uma_zone_t zone, int flags);
 ///
 /// Context  any thread, but no signal handler. An item whose dtor throws, or in whose dtor the
 ///          thread is cancelled, is free all the same.
-/// Cost     as khelp_uma_zalloc().
+/// Cost     usual case, without dtor and debug level: 14 instructions, as khelp_uma_zalloc().
 KHELP_API void khelp_uma_zfree_arg(khelp_uma_zone_t zone, void* item, void* arg);
 KHELP_API void khelp_uma_zfree(khelp_uma_zone_t zone, void* item);
 

@@ -35,29 +35,26 @@ std::size_t alignment_for(std::size_t size, int mask) {
   return std::max({asked, natural, least});
 }
 
-// The two functions that allocate do not share their straight line, for the sake of its length: the
-// return address is read only where it is needed.
-bool needs_work(const khelp_uma_zone& zone, int request) {
-  return (static_cast<std::uint32_t>(request & KHELP_M_ZERO) | zone.alloc_work) != 0;
-}
-
-[[gnu::noinline]] void* alloc_slowly(khelp_uma_zone* zone, void* arg, int request,
+[[gnu::noinline]] void* alloc_slowly(khelp_uma_zone& zone, void* arg, int request,
                                      const void* site) {
-  void* item = zone->fetch(request);
+  void* item = zone.alloc_work == 0 ? zone.fetch(request) : zone.get(request);
   if (item == nullptr)
     return nullptr;
-  return begin_life(*zone, item, arg, request, site);
+  return begin_life(zone, item, arg, request, site);
+}
+
+[[gnu::noinline]] void free_slowly(khelp_uma_zone& zone, void* item, void* arg) {
+  if (zone.free_work == 0)
+    zone.put_back(item);
+  else
+    end_life(zone, item, arg);
 }
 
 inline void free(khelp_uma_zone& zone, void* item, void* arg) {
   if (item == nullptr)
     return;
-  if (zone.free_work != 0) [[unlikely]] {
-    end_life(zone, item, arg);
-    return;
-  }
-  if (!zone.my_cache().free(item)) [[unlikely]]
-    zone.put_back(item);
+  if (!cache_at(zone.free_cache).free(item)) [[unlikely]]
+    free_slowly(zone, item, arg);
 }
 
 // Everything an ended zone leaves behind. The zone's items are free, or leaked.
@@ -141,20 +138,23 @@ int khelp_uma_zdestroy_checked(khelp_uma_zone_t zone) {
 
 // ---- items ----
 
+// The two functions that allocate do not share their straight line, for the sake of its length: the
+// return address is read only where it is needed.
+
 void* khelp_uma_zalloc_arg(khelp_uma_zone_t zone, void* arg, int flags) {
   void* item;
-  if (!zone->my_cache().alloc(item)) [[unlikely]]
-    return alloc_slowly(zone, arg, flags, __builtin_return_address(0));
-  if (needs_work(*zone, flags)) [[unlikely]]
+  if (!cache_at(zone->alloc_cache).alloc(item)) [[unlikely]]
+    return alloc_slowly(*zone, arg, flags, __builtin_return_address(0));
+  if ((flags & KHELP_M_ZERO) != 0) [[unlikely]]
     return begin_life(*zone, item, arg, flags, __builtin_return_address(0));
   return item;
 }
 
 void* khelp_uma_zalloc(khelp_uma_zone_t zone, int flags) {
   void* item;
-  if (!zone->my_cache().alloc(item)) [[unlikely]]
-    return alloc_slowly(zone, nullptr, flags, __builtin_return_address(0));
-  if (needs_work(*zone, flags)) [[unlikely]]
+  if (!cache_at(zone->alloc_cache).alloc(item)) [[unlikely]]
+    return alloc_slowly(*zone, nullptr, flags, __builtin_return_address(0));
+  if ((flags & KHELP_M_ZERO) != 0) [[unlikely]]
     return begin_life(*zone, item, nullptr, flags, __builtin_return_address(0));
   return item;
 }

@@ -158,6 +158,8 @@ static_assert(sizeof(zone_cache) == 64);
 // ---- where a thread's caches are ----
 
 inline constexpr unsigned max_zones = 32768;
+// The cache with this index is never used by a zone, and so always closed.
+inline constexpr unsigned always_closed = 0;
 
 // One cache for each zone index; memory only where it was used. thread_record::caches says where
 // for those who look from outside. A thread without caches of its own points at `no_caches`, which
@@ -165,6 +167,10 @@ inline constexpr unsigned max_zones = 32768;
 extern zone_cache no_caches[max_zones] __attribute__((visibility("hidden")));
 extern __thread zone_cache* thread_caches
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+inline zone_cache& cache_at(std::uint32_t offset) noexcept {
+  return *reinterpret_cast<zone_cache*>(reinterpret_cast<char*>(thread_caches) + offset);
+}
 
 // This thread's caches, made if need be. False: no memory, or there is no barrier that would let
 // others look into them; the thread goes on without.

@@ -85,14 +85,17 @@ khelp_uma_zone* first_zone() noexcept {
 bool enter_zone(khelp_uma_zone& zone) noexcept {
   at_thread_end(thread_ends);
   lock_guard held(zones_mutex);
-  unsigned index = 0;
+  unsigned index = always_closed + 1;
   while (index < max_zones && zones_by_index[index] != nullptr)
     ++index;
   if (index == max_zones)
     return false;
   zones_by_index[index] = &zone;
   zone.index = index;
-  zone.cache_offset = index * static_cast<std::uint32_t>(sizeof(zone_cache));
+  constexpr auto bytes = static_cast<std::uint32_t>(sizeof(zone_cache));
+  zone.cache_offset = index * bytes;
+  zone.alloc_cache = (zone.alloc_work == 0 ? index : always_closed) * bytes;
+  zone.free_cache = (zone.free_work == 0 ? index : always_closed) * bytes;
   zone.number = next_number(zone);
   khelp_uma_zone** link = &zones;
   while (*link != nullptr)

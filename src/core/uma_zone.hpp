@@ -48,8 +48,12 @@ struct khelp_uma_zone {
   khelp_uma_zone(std::string zone_name, std::size_t size, std::size_t item_alignment,
                  std::uint32_t zone_flags, int debug_level);
 
-  // ---- constant once the zone is made; the straight lines read the first three ----
-  std::uint32_t cache_offset = 0;  // of its cache among a thread's
+  // ---- constant once the zone is made ----
+  // Where the straight lines find a thread's cache (bytes from its first): the zone's, or, when
+  // there is work to do, one that is always closed. So they need not ask.
+  std::uint32_t alloc_cache = 0;
+  std::uint32_t free_cache = 0;
+  std::uint32_t cache_offset = 0;  // the zone's
   std::uint32_t alloc_work = 0;    // enum work
   std::uint32_t free_work = 0;
   const int item_size;
@@ -98,18 +102,19 @@ struct khelp_uma_zone {
   void (*maxaction)(khelp_uma_zone*, int) KHELP_GUARDED_BY(lock) = nullptr;
   std::atomic<void*> cookie{nullptr};
 
-  khelp::uma::zone_cache& my_cache() const noexcept {
-    return *reinterpret_cast<khelp::uma::zone_cache*>(
-        reinterpret_cast<char*>(khelp::uma::thread_caches) + cache_offset);
-  }
+  khelp::uma::zone_cache& my_cache() const noexcept { return khelp::uma::cache_at(cache_offset); }
 
   // ---- items that do not come from the straight line, without their life (uma_life.hpp) ----
 
   // An item, or nullptr. Called when my_cache().alloc() said no.
   void* fetch(int request);
+  // Either: the whole way, straight line first.
+  void* get(int request) {
+    void* item;
+    return my_cache().alloc(item) ? item : fetch(request);
+  }
   // Take an item back. Called when my_cache().free() said no.
   void put_back(void* item) noexcept;
-  // Either: the whole way, straight line first.
   void give_back(void* item) noexcept {
     if (!my_cache().free(item))
       put_back(item);
