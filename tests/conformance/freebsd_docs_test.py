@@ -23,7 +23,7 @@ def tests_named():
     """Every test of this folder by its file's short name: {"hhook": {"a_point_…", …}, …}."""
     found = {}
     for path in (REPOSITORY / "tests/conformance").glob("freebsd_*_test.*"):
-        names = re.findall(r"\bTEST\((\w+)\)|\bdef (test_\w+)", path.read_text())
+        names = re.findall(r"\bTEST\((?:\w+, )?(\w+)\)|\bdef (test_\w+)", path.read_text())
         found[path.stem[len("freebsd_"):-len("_test")]] = {a or b for a, b in names}
     return found
 

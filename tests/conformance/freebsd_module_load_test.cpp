@@ -263,4 +263,11 @@ TEST(freebsd_module, an_answer_of_not_supported_is_no_veto) {
   EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
 }
 
+TEST(freebsd_module, one_without_a_handler_cannot_be_unloaded) {
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_load(SILENT_MODULE, nullptr, &id), 0) << khelp_failure_text();
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), EBUSY);
+  EXPECT_EQ(khelp_module_find("silent"), id);
+}
+
 }  // namespace

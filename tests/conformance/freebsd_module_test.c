@@ -3,6 +3,7 @@
 #include <netinet/tcp_var.h>
 #include <string.h>
 #include <sys/kernel.h>
+#include <sys/linker_set.h>
 #include <sys/module.h>
 #include <sys/module_khelp.h>
 #include <sys/param.h>
@@ -78,6 +79,22 @@ static void sequence_numbers_and_timestamps_compare_the_short_way_round(void) {
   CHECK(TSTMP_LT(high, low) && TSTMP_GT(low, high) && TSTMP_GEQ(low, low));
 }
 
+static int one = 1, twenty = 20;
+DATA_SET(numbers, one);
+DATA_SET(numbers, twenty);
+SET_DECLARE(numbers, int);
+SET_DECLARE(nothing, int);
+
+static void a_linker_set_holds_what_was_added_and_may_be_empty(void) {
+  int** each;
+  int sum = 0;
+  SET_FOREACH(each, numbers) sum += **each;
+  CHECK(sum == 21 && SET_COUNT(numbers) == 2 &&
+        *SET_ITEM(numbers, 0) + *SET_ITEM(numbers, 1) == 21);
+  SET_FOREACH(each, nothing) sum = -1;
+  CHECK(sum == 21 && SET_COUNT(nothing) == 0);
+}
+
 static void the_kernels_errno_values_are_its_own(void) {
   CHECK(ERESTART == -1 && EJUSTRETURN == -2);
   CHECK(EDOOFUS == 10088);
@@ -98,6 +115,7 @@ int main(void) {
   TEST(versions_and_dependencies_are_records_of_their_own);
   TEST(a_helper_module_is_a_module_with_khelps_event_handler);
   TEST(sequence_numbers_and_timestamps_compare_the_short_way_round);
+  TEST(a_linker_set_holds_what_was_added_and_may_be_empty);
   TEST(the_kernels_errno_values_are_its_own);
   TEST(flags_and_contexts_are_upstreams);
   return TESTS_END();
