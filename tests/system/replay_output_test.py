@@ -178,6 +178,19 @@ class Helpers(SystemTest):
         direction = document["connections"][0]["directions"][0]
         self.assertEqual(set(direction["helpers"]), {"count", "ertt"})
 
+    def test_raw_shows_the_bytes_a_freebsd_style_helper_keeps(self):
+        document, done = replay_json("--raw", "--load", "count", WRAP)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        forth, back = document["connections"][0]["directions"]
+        self.assertRegex(forth["helpers"]["count"]["raw"], r"^([0-9a-f]{2})+$")
+        self.assertNotEqual(forth["helpers"]["count"], back["helpers"]["count"])
+        table = run("replay", "--raw", "--load", "count", WRAP).stdout
+        self.assertIn("    count: " + forth["helpers"]["count"]["raw"] + "\n", table)
+
+    def test_without_raw_such_a_helper_shows_nothing(self):
+        document, _ = replay_json("--load", "count", WRAP)
+        self.assertEqual(document["connections"][0]["directions"][0]["helpers"]["count"], {})
+
     def test_debug_maps_the_file_itself_and_measures_the_same(self):
         plain, _ = replay_json("--load", "ertt", WRAP)
         debug, done = replay_json("--debug", "--load", "ertt", WRAP)

@@ -68,6 +68,7 @@ class Interruption(SystemTest):
         self.assertEqual(ertt["min_us"], 10000)
 
 
+@unittest.skipIf(os.environ.get("KHELP_SANITIZE"), "a sanitizer keeps freed memory")
 class Endless(SystemTest):
     def resident_after(self, repeat, *options):
         report = self.folder / "report"
