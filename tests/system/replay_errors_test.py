@@ -185,6 +185,9 @@ class Check(SystemTest):
     def test_a_missing_file_is_not_found(self):
         self.assert_refused(run("check", "/none/x.so"), NOT_FOUND, "/none/x.so")
 
+    def test_a_folder_failed_its_check(self):
+        self.assert_refused(run("check", self.folder), CHECK_FAILED, self.folder)
+
     def test_json_has_the_same_in_one_document(self):
         bad = self.folder / "cut.so"
         bad.write_bytes((HELPERS / "ertt.so").read_bytes()[:3000])

@@ -276,6 +276,7 @@ class Words(SystemTest):
                        "--unload-after", "--debug", "--module-path", "--top", "CAPTURE"):
             self.assertIn(option, done.stdout)
         self.assertIn("Exit status", done.stdout)
+        self.assertIn("Usage: khelp replay [OPTIONS]", done.stdout)
         self.assertEqual(run("--help").returncode, 0)
 
     def test_version_names_the_program_and_the_module_abi(self):

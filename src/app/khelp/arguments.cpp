@@ -121,7 +121,7 @@ request parse_arguments(int argc, const char* const* argv) {
     program.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const auto chosen = program.get_subcommands();
-    return nothing_to_do{chosen.empty() ? program.help() : chosen.front()->help()};
+    return nothing_to_do{chosen.empty() ? program.help() : chosen.front()->help("khelp")};
   } catch (const CLI::ParseError& wrong) {
     return mistake(program, wrong.what());
   }

@@ -1,5 +1,6 @@
 #include "app/khelp/check.hpp"
 
+#include <cerrno>
 #include <fmt/format.h>
 #include <string>
 #include <vector>
@@ -105,7 +106,8 @@ int exit_status(const std::vector<checked_file>& files) {
     if (unreadable == 0)
       unreadable = found.error;
   }
-  return exit_code_for(unreadable);
+  // What is no file at all (a folder, a device) cannot pass.
+  return unreadable == EINVAL ? exit_check_failed : exit_code_for(unreadable);
 }
 
 }  // namespace
