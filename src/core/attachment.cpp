@@ -71,7 +71,7 @@ class attachment_reference {
   static void release(helper& h) {
     event_count& changes = h.changes();
     bump(h.block, cell_detached);
-    changes.notify_those_asleep();
+    changes.notify_if_watched();
   }
 
  private:
@@ -348,6 +348,7 @@ bool revoke_data(helper& from, bool may_wait) {
     sections_now sections;
     bool blocked = false;
   };
+  const event_count::watch watched(from.changes());
   while (true) {
     const std::uint32_t ticket = from.changes().ticket();
     pass p{from, may_wait, {}};

@@ -332,6 +332,7 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
 
 result<void> helper_registry::wait_for_objects(helper& h, std::int64_t timeout_ns) {
   const auto deadline = deadline_after(timeout_ns);
+  const event_count::watch watched(h.changes());
   while (true) {
     const std::uint32_t ticket = h.changes().ticket();
     if (h.attached() == 0)

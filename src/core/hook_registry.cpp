@@ -77,6 +77,14 @@ void mark_suspended(hook_set& set, const hook_attachment& hook) {
   }
 }
 
+// An instance ends, and its number does not come back.
+void forget_instance(std::vector<std::shared_ptr<subscription>>& wishes, std::uintptr_t vid) {
+  std::erase_if(wishes,
+                [vid](const auto& wish) { return !wish->everywhere && wish->instance == vid; });
+  for (const auto& wish : wishes)
+    std::erase(wish->taken_off, vid);
+}
+
 std::string_view digits(char (&into)[12], std::int32_t n) {
   const auto end = std::to_chars(into, into + sizeof into, n).ptr;
   return {into, static_cast<std::size_t>(end - into)};
@@ -316,7 +324,10 @@ result<void> hook_registry::begin_removal(hook_point_record* point, bool force, 
   auto listed = points_.find(point->serial);
   into.point.front() = std::move(listed->second);
   points_.erase(listed);
-  names_[point->name].points.erase(point->vid);
+  named& at = names_[point->name];
+  at.points.erase(point->vid);
+  if (force)
+    forget_instance(at.wishes, point->vid);
   forget_name_if_unused(point->name);
   point->registered = false;
   point->owner_reference = false;

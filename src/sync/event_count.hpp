@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "sync/barrier.hpp"
 #include "sync/futex.hpp"
 
 namespace khelp {
@@ -15,24 +16,38 @@ class event_count {
  public:
   std::uint32_t ticket() const noexcept { return word_.load(std::memory_order_acquire); }
   void wait(std::uint32_t ticket, std::int64_t nanoseconds) noexcept {
-    waiting_.fetch_add(1, std::memory_order_seq_cst);
     futex_wait(word_, ticket, nanoseconds);
-    waiting_.fetch_sub(1, std::memory_order_relaxed);
   }
   void notify() noexcept {
     word_.fetch_add(1, std::memory_order_release);
     futex_wake_all(word_);
   }
-  // Cheap when nobody waits. May miss somebody who is just beginning to: for those who look again
-  // after a while by themselves.
-  void notify_those_asleep() noexcept {
-    if (waiting_.load(std::memory_order_relaxed) != 0)
+
+  // For changes that are many and seldom waited for: the waiter holds a watch around its looks, and
+  // who changes something calls notify_if_watched(), which costs a load. Where the heavy barrier is
+  // refused, or readers fence, one may be missed: a wait ends after a while by itself.
+  class watch {
+   public:
+    explicit watch(event_count& of) noexcept : of_(of) {
+      of_.watched_.fetch_add(1, std::memory_order_seq_cst);
+      (void)heavy_barrier();
+    }
+    watch(const watch&) = delete;
+    watch& operator=(const watch&) = delete;
+    ~watch() { of_.watched_.fetch_sub(1, std::memory_order_relaxed); }
+
+   private:
+    event_count& of_;
+  };
+  void notify_if_watched() noexcept {
+    light_barrier();
+    if (watched_.load(std::memory_order_relaxed) != 0)
       notify();
   }
 
  private:
   std::atomic<std::uint32_t> word_{0};
-  std::atomic<std::uint32_t> waiting_{0};
+  std::atomic<std::uint32_t> watched_{0};
 };
 
 }  // namespace khelp
