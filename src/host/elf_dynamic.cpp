@@ -113,8 +113,10 @@ void check_flags(image& elf) {
     elf.problem("it is a program, not a shared object (DF_1_PIE)");
   if ((flags_1 & DF_1_NOOPEN) != 0)
     elf.problem("it forbids being loaded (DF_1_NOOPEN)");
-  if ((flags_1 & DF_1_NODELETE) != 0)
+  if ((flags_1 & DF_1_NODELETE) != 0) {
     elf.report.summary.permanent.emplace_back("it forbids being unloaded (DF_1_NODELETE)");
+    elf.report.summary.kept_for_ever = true;
+  }
 }
 
 /// One section says the same as the segment; tools read the one, the dynamic linker the other.
@@ -248,6 +250,7 @@ void tell_unique(image& elf, const unique_symbols& unique) {
     reason += sentence(" and ", unique.count - 1, " more");
   reason += " for ever (STB_GNU_UNIQUE; build with -fno-gnu-unique)";
   elf.report.summary.permanent.push_back(std::move(reason));
+  elf.report.summary.kept_for_ever = true;
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ struct elf_summary {
   std::string soname;
   std::string build_id;                // lower-case hexadecimal, empty when there is none
   std::vector<std::string> permanent;  // why the mapping can never be removed; empty: it can
+  bool kept_for_ever = false;          // of these, a reason that time does not remove
   std::uint64_t memory_size = 0;       // from the base to the end of the last mapped page
 };
 

@@ -250,6 +250,7 @@ result<loader::file> loader::enter(const planned_file& planned,
   f->personality = contents.modules.front().personality;
   f->bytes = contents.elf.memory_size;
   f->permanent = !contents.elf.permanent.empty();
+  f->kept_for_ever = contents.elf.kept_for_ever;
   f->reason = joined(contents.elf.permanent);
   f->if_kept = f->permanent ? f->reason
                             : "the dynamic linker still needs it (destructors of threads that have "
@@ -507,7 +508,7 @@ unsigned loader::reap() {
   {
     lock_guard held(mutex_);
     for (const file& f : files_) {
-      if (f->state == KHELP_MODULE_GOING || f->state == KHELP_MODULE_ZOMBIE)
+      if (f->state == KHELP_MODULE_GOING || (f->state == KHELP_MODULE_ZOMBIE && !f->kept_for_ever))
         left.push_back(f);
     }
   }

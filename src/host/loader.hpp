@@ -54,8 +54,9 @@ struct loaded_file {
   std::uint32_t personality = 0;
   std::uint64_t bytes = 0;
   bool permanent = false;
-  std::string if_kept;      // the reason, should the linker keep the code
-  bool on_request = false;  // by khelp_load(), not as a dependency
+  bool kept_for_ever = false;  // as a zombie it is not looked at again
+  std::string if_kept;         // the reason, should the linker keep the code
+  bool on_request = false;     // by khelp_load(), not as a dependency
   std::vector<std::string> module_names;
   std::vector<offered_interface> offers;
 
