@@ -150,7 +150,7 @@ KHELP_API int khelp_hhook_head_register_x(int32_t type, int32_t id,
                                           const struct khelp_hhook_head_x* x);
 
 /// Unregister a point. Hooks on it are taken off; their owners' subscriptions wait for it to come
-/// back.
+/// back. A hook of nobody that was added to this point alone is forgotten.
 ///
 /// Context  waits until runs that are inside have left (from inside a hook: returns at once, the
 /// memory

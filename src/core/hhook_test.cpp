@@ -188,6 +188,18 @@ TEST(hhook, conformance_7_adding_everywhere_is_all_or_nothing) {
   khelp_hhook_remove_hook_lookup(&hook);
 }
 
+TEST(hhook, a_hook_of_nobody_that_was_added_to_one_point_goes_with_it) {
+  const std::int32_t type = fresh_type();
+  counting c;
+  {
+    point p(type);
+    khelp_hookinfo hook = p.hook(count, &c);
+    ASSERT_EQ(khelp_hhook_add_hook(p.head, &hook, 0), 0);
+  }
+  point back(type);
+  EXPECT_EQ(back.head->hhh_nhooks, 0u);
+}
+
 namespace {
 struct blocked_hook {
   std::latch inside{1};

@@ -64,8 +64,8 @@ void repeat_suspensions(hook_set& set) {
   }
 }
 
-// Have the runs of a set skip a hook, unless somebody resumes it meanwhile: resume() clears the mark
-// on the hook first and the entry then, this one goes the other way.
+// Have the runs of a set skip a hook, unless somebody resumes it meanwhile: resume() clears the
+// mark on the hook first and the entry then, this one goes the other way.
 void mark_suspended(hook_set& set, const hook_attachment& hook) {
   for (std::uint32_t i = 0; i < set.count; ++i) {
     if (set.owners[i].get() != &hook)
@@ -78,6 +78,14 @@ void mark_suspended(hook_set& set, const hook_attachment& hook) {
 }
 
 // An instance ends, and its number does not come back.
+// A hook of nobody that was added to this one point goes with it, as upstream's does: who added it
+// has no reason to keep its argument alive.
+void forget_ownerless(std::vector<std::shared_ptr<subscription>>& wishes, std::uintptr_t vid) {
+  std::erase_if(wishes, [vid](const auto& wish) {
+    return !wish->everywhere && wish->instance == vid && wish->owner == nullptr;
+  });
+}
+
 void forget_instance(std::vector<std::shared_ptr<subscription>>& wishes, std::uintptr_t vid) {
   std::erase_if(wishes,
                 [vid](const auto& wish) { return !wish->everywhere && wish->instance == vid; });
@@ -326,6 +334,7 @@ result<void> hook_registry::begin_removal(hook_point_record* point, bool force, 
   points_.erase(listed);
   named& at = names_[point->name];
   at.points.erase(point->vid);
+  forget_ownerless(at.wishes, point->vid);
   if (force)
     forget_instance(at.wishes, point->vid);
   forget_name_if_unused(point->name);

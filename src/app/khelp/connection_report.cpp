@@ -15,7 +15,7 @@ connection_report describe(
     direction_report direction;
     direction.src = tcp::local_text(sender.who);
     direction.dst = tcp::foreign_text(sender.who);
-    direction.segments = sender.stats.segments;
+    direction.segments = sender.stats.data_segments;
     direction.bytes = sender.stats.bytes;
     direction.retransmitted = sender.stats.retransmitted;
     direction.helpers = read(sender);

@@ -25,7 +25,8 @@ TEST(connectionreport, each_direction_is_named_after_its_sender_with_what_that_s
   name(flow.ends[0], 1, 2);
   name(flow.ends[1], 2, 1);
   flow.ends[0].syn_seen = true;
-  flow.ends[0].stats.segments = 5;
+  flow.ends[0].stats.segments = 9;
+  flow.ends[0].stats.data_segments = 5;
   flow.ends[0].stats.bytes = 700;
   flow.ends[0].stats.retransmitted = 1;
   const connection_report report = describe(flow, &nothing);
