@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <variant>
 
+#include <khelp/log.h>
 #include <khelp/module.h>
 
 #include "app/khelp/arguments.hpp"
@@ -11,6 +12,12 @@
 
 namespace khelp::app {
 namespace {
+
+// What the library has to say goes where errors go.
+void print_line(void*, int level, const char* line) {
+  if (level <= KHELP_LOG_WARNING)
+    (void)std::fprintf(stderr, "khelp: %s\n", line);
+}
 
 int run(const replay_request& asked) {
   return run_replay(asked);
@@ -35,6 +42,7 @@ int run(const nothing_to_do& said) {
 }  // namespace khelp::app
 
 int main(int argc, char** argv) {
+  khelp_log_set_sink(&khelp::app::print_line, nullptr);
   const auto asked = khelp::app::parse_arguments(argc, argv);
   return std::visit([](const auto& one) { return khelp::app::run(one); }, asked);
 }
