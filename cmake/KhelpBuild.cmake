@@ -209,7 +209,9 @@ function(khelp_test_properties name label timeout)
   set(environment
     "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1"
     "UBSAN_OPTIONS=print_stacktrace=1"
-    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
+    # A fork holds every lock of the library, and this detector dies at the 65th; the order of locks
+    # is checked by clang's analysis.
+    "TSAN_OPTIONS=halt_on_error=1:detect_deadlocks=0")
   if(KHELP_TRACES_DIR)
     list(APPEND environment "KHELP_TRACES_DIR=${KHELP_TRACES_DIR}")
   endif()
