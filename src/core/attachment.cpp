@@ -31,8 +31,7 @@ constexpr std::int64_t look_again_ns = 10'000'000;
 // The objects that sections are open for, as of now.
 class sections_now {
  public:
-  sections_now()
-      : found_(objects_in_sections(objects_)), deep_(load_acquire(deep_total) != 0) {}
+  sections_now() : found_(objects_in_sections(objects_)), deep_(load_acquire(deep_total) != 0) {}
   bool may_be_of(const khelp_osd* object) const {
     if (deep_ || found_ > objects_.size())
       return true;

@@ -8,7 +8,7 @@ namespace {
 
 struct slot_entry {
   helper* owner;
-  std::int32_t current_id;  // 0: nobody answers to it
+  std::int32_t current_id;   // 0: nobody answers to it
   std::uint32_t generation;  // guarded by registry_mutex
   event_count changes;
 };

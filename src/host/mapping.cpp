@@ -17,7 +17,7 @@ namespace {
 
 /// dlerror() without the name that it begins with: a descriptor's number tells nobody anything.
 std::string linker_words(const std::string& link_name) {
-  const char* words = dlerror();
+  const char* words = dlerror();  // NOLINT(concurrency-mt-unsafe): glibc keeps it per thread
   const std::string_view told = words != nullptr ? words : "the dynamic linker refuses it";
   const std::string prefix = link_name + ": ";
   return std::string(told.starts_with(prefix) ? told.substr(prefix.size()) : told);

@@ -55,6 +55,14 @@ class planted(unittest.TestCase):
         self.refused("layers", {"include/khelp/a.h": '#include "core/a.hpp"\n'},
                      "the contract may not include core/a.hpp")
 
+    def test_links_lead_somewhere(self):
+        self.refused("links", {"README.md": "\nsee [the map](docs/map.md)\n"},
+                     "README.md:2: leads nowhere: docs/map.md")
+        self.refused("links", {"docs/map.md": "| a hook | `src/core/hook.cpp` |\n"},
+                     "docs/map.md:1: leads nowhere: src/core/hook.cpp")
+        self.assertEqual(self.check("links", {"docs/map.md": "| a table | `src/layers.txt` |\n"}),
+                         (0, ""))
+
     def test_memory_orders_stay_in_sync(self):
         order = "x.load(std::memory_order_relaxed);\n"
         self.refused("memory_order", {"src/core/a.cpp": order}, "src/core/a.cpp:1")

@@ -73,9 +73,7 @@ TEST(waits, a_removal_at_one_point_finishes_while_a_hook_of_another_sleeps) {
     EXPECT_EQ(helper.load(), 0) << khelp_failure_text();
     EXPECT_EQ(helper.unload(), 0) << khelp_failure_text();
   }
-  {
-    const point other;
-  }
+  { const point other; }
   s.wake.open();
   inside.join();
   EXPECT_EQ(khelp_hhook_remove_hook(slow.head, &sleeping), 0);
