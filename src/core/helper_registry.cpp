@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/log.hpp"
@@ -133,11 +135,13 @@ module_scope::~module_scope() {
 // ---- helper_registry ----
 
 helper_registry& the_helpers() {
-  static auto* registry = new helper_registry;
+  // In place: it is there also when there is no memory.
+  alignas(helper_registry) static std::byte storage[sizeof(helper_registry)];
+  static auto* registry = new (storage) helper_registry;
   return *registry;
 }
 
-helper_registry::helper_registry() : current_(new helper_list), place_(&place_, &current_, &deep_) {
+helper_registry::helper_registry() : place_(&place_, &current_, &deep_) {
   add_reaper(finish_unloads_of_the_helpers);
 }
 
@@ -207,7 +211,7 @@ result<std::shared_ptr<helper>> helper_registry::reserve(const helper_spec& spec
     return failure(ENOSPC, quoted(spec.name) + ": no counters left");
   h->slot = take_khelp_slot();
   if (h->slot == 0)
-    return failure(ENOSPC, quoted(spec.name) + ": all slots are in use, or no memory");
+    return failure(ENOSPC, quoted(spec.name) + ": all slots are in use");
   h->id = khelp_slot_id(h->slot);
   h->load_order = next_order_++;
   helpers_.push_back(h);

@@ -95,7 +95,9 @@ class helper_registry {
     explicit reader(helper_registry& registry)
         : section_(&registry.place_, &registry.current_, registry.deep_, nullptr) {}
     const std::vector<helper*>& by_descending_slot() const {
-      return section_.set<helper_list>()->helpers;
+      static const std::vector<helper*> none;
+      const auto* list = section_.set<helper_list>();
+      return list != nullptr ? list->helpers : none;
     }
 
    private:
@@ -136,7 +138,7 @@ class helper_registry {
   std::list<ending> endings_ KHELP_GUARDED_BY(registry_mutex);
   std::atomic<std::uint32_t> classes_seen_{0};
 
-  void* current_ = nullptr;
+  void* current_ = nullptr;  // until there is a first one
   std::uint32_t deep_ = 0;
   publication place_;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstddef>
+#include <new>
 #include <string_view>
 
 #include "base/log.hpp"
@@ -119,7 +121,9 @@ std::string to_string(const point_name& name) {
 }
 
 hook_registry& the_hooks() {
-  static auto* registry = new hook_registry;
+  // In place: it is there also when there is no memory.
+  alignas(hook_registry) static std::byte storage[sizeof(hook_registry)];
+  static auto* registry = new (storage) hook_registry;
   return *registry;
 }
 

@@ -19,7 +19,7 @@ constexpr std::uint32_t generation_mask = (1u << (31 - khelp_slot_bits)) - 1;
 
 }  // namespace
 
-unsigned take_khelp_slot() noexcept {
+unsigned take_khelp_slot() {
   return osd::take_khelp_slot();
 }
 

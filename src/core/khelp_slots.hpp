@@ -17,8 +17,8 @@ class helper;
 inline constexpr unsigned khelp_slot_bits = 12;
 inline constexpr unsigned khelp_slot_count = 1u << khelp_slot_bits;
 
-// The lowest free slot, or 0: all taken, or no memory.
-unsigned take_khelp_slot() noexcept;
+// The lowest free slot, or 0: all taken. Throws std::bad_alloc.
+unsigned take_khelp_slot();
 // Free again, with the next generation. Nobody holds a value in it.
 void give_khelp_slot(unsigned slot) noexcept KHELP_REQUIRES(registry_mutex);
 

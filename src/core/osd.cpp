@@ -300,12 +300,14 @@ void khelp_osd_exit(unsigned type_number, struct khelp_osd* osd) {
 
 namespace khelp::osd {
 
-unsigned take_khelp_slot() noexcept {
+unsigned take_khelp_slot() {
   type& t = *find_type(KHELP_OSD_KHELP);
   lock_guard held(types_mutex);
   const unsigned slot = t.lowest_vacant();
   if (slot != 0)
     t.entry(slot).state = slot_entry::held;
+  else if (t.slots() < osd_slots::max_slots)
+    throw std::bad_alloc();
   return slot;
 }
 

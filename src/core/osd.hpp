@@ -13,8 +13,8 @@ namespace khelp::osd {
 // osd_state: an object of the khelp type holds, or held, values of registered slots.
 inline constexpr std::uint16_t has_registered_values = 0x4000;
 
-// The lowest free slot of the khelp type, for a helper; 0: all taken, or no memory.
-unsigned take_khelp_slot() noexcept;
+// The lowest free slot of the khelp type, for a helper; 0: all taken. Throws std::bad_alloc.
+unsigned take_khelp_slot();
 // Free again. No object holds a value in it.
 void give_khelp_slot(unsigned slot) noexcept;
 

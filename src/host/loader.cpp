@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <cstddef>
 #include <cstdlib>
 #include <new>
 
@@ -588,7 +589,9 @@ void loader::after_fork_in_child() {
 }
 
 loader& the_loader() {
-  static loader& one = *new loader;
+  // In place: it is there also when there is no memory.
+  alignas(loader) static std::byte storage[sizeof(loader)];
+  static loader& one = *new (storage) loader;
   return one;
 }
 
