@@ -454,6 +454,14 @@ result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t time
   return {};
 }
 
+// The forking thread is none of them: nothing of strangers is called while a helper is claimed.
+void helper_registry::forget_claims() noexcept {
+  for (const auto& h : helpers_) {
+    if (h->state() == helper_checking)
+      h->set_state(KHELP_HELPER_LIVE);
+  }
+}
+
 unsigned helper_registry::finish_unloads() noexcept {
   std::list<ending> mine;
   {

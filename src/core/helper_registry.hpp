@@ -104,6 +104,9 @@ class helper_registry {
     any_section section_;
   };
 
+  // In the child of a fork: threads that were deciding about a helper are not there any more, and
+  // nobody would ever tell those who wait for the answer.
+  void forget_claims() noexcept KHELP_REQUIRES(registry_mutex);
   // In the child of a fork, whose one thread has no deep section.
   void no_deep_readers() noexcept { deep_ = 0; }
 
