@@ -147,7 +147,7 @@ KHELP_API void khelp_uma_zone_set_maxaction(khelp_uma_zone_t zone,
 KHELP_API int khelp_uma_prealloc(khelp_uma_zone_t zone, int items);
 
 /// Keep the last so many free items for KHELP_M_USE_RESERVE requests. Allocates nothing: combine
-/// with khelp_uma_prealloc(). Frees fill the reserve first.
+/// with khelp_uma_prealloc().
 KHELP_API void khelp_uma_zone_reserve(khelp_uma_zone_t zone, int items);
 
 /// Items out: approximate while threads allocate, never negative.

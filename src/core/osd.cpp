@@ -27,7 +27,7 @@ int refuse(int error, const char* words) {
   return error;
 }
 
-unsigned refuse_slot(const char* words) {
+int no_slot(const char* words) {
   set_failure_text(words);
   return 0;
 }
@@ -165,19 +165,19 @@ int khelp_osd_register(unsigned type_number, khelp_osd_destructor_t destructor,
                        const khelp_osd_method_t* methods) {
   type* t = osd::find_type(type_number);
   if (t == nullptr)
-    return refuse_slot("object data: no such type");
+    return no_slot("object data: no such type");
   khelp_osd_method_t* copied = nullptr;
   if (methods != nullptr && t->methods != 0) {
     copied = new (std::nothrow) khelp_osd_method_t[t->methods];
     if (copied == nullptr)
-      return refuse_slot("object data: no memory for the methods");
+      return no_slot("object data: no memory for the methods");
     std::copy_n(methods, t->methods, copied);
   }
   lock_guard held(types_mutex);
   const unsigned slot = t->lowest_vacant();
   if (slot == 0) {
     delete[] copied;
-    return refuse_slot("object data: all slots of the type are in use, or no memory");
+    return no_slot("object data: all slots of the type are in use, or no memory");
   }
   slot_entry& entry = t->entry(slot);
   entry.destructor = destructor;

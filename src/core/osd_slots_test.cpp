@@ -79,6 +79,19 @@ TEST(osd_slots, a_slot_without_room_reads_as_empty) {
   osd_slots::free_arrays(osd);
 }
 
+TEST(osd_slots, an_array_that_is_another_objects_by_now_reads_as_empty) {
+  khelp_osd osd{};
+  ASSERT_TRUE(osd_slots::reserve(osd, 1, false));
+  osd_slots::exchange(osd, 1, &values[1]);
+  // What a reader sees that looked at the struct before its array was freed and handed out again.
+  khelp_osd stale{};
+  stale.osd_nslots = osd.osd_nslots;
+  stale.osd_slots = osd.osd_slots;
+  EXPECT_EQ(osd_slots::get_unprotected(osd, 1), &values[1]);
+  EXPECT_EQ(osd_slots::get_unprotected(stale, 1), nullptr);
+  osd_slots::free_arrays(osd);
+}
+
 TEST(osd_slots, slot_numbers_out_of_range_get_no_room) {
   khelp_osd osd{};
   EXPECT_FALSE(osd_slots::reserve(osd, 0, true));

@@ -41,8 +41,8 @@ struct slot_entry {
 class type {
  public:
   // Constant once defined.
-  bool linked = true;  // its objects are listed through their linkage
   unsigned methods = 0;
+  bool linked = true;  // its objects are listed through their linkage
   std::atomic<bool> defined{false};
 
   object_list objects;

@@ -252,13 +252,6 @@ void* khelp_uma_zone::from_keg(zone_cache* cache, int request, bool queued) noex
   slabs.take(layout, &item, 1);
   if (!queued)
     ++out;
-  if (slabs.free_items() < reserve) {
-    // Frees fill the reserve first. Best effort: one that is under way may still be cached.
-    for_each_cache(index, [](zone_cache& c, thread_record&) {
-      if (c.used())
-        c.close();
-    });
-  }
   return item;
 }
 

@@ -57,12 +57,12 @@ struct khelp_uma_zone {
   std::uint32_t alloc_work = 0;    // enum work
   std::uint32_t free_work = 0;
   const int item_size;
-  std::uint32_t flags;   // add_owner_words() may add one, before the first slab
-  const int debug;       // KHELP_UMA_DEBUG_...
-  bool poisons = false;  // free items are filled with a pattern
+  std::uint32_t flags;  // add_owner_words() may add one, before the first slab
+  const int debug;      // KHELP_UMA_DEBUG_...
   const std::size_t alignment;
   const std::string name;
-  unsigned index = 0;  // of its caches; its place in the registry
+  unsigned index = 0;    // of its caches; its place in the registry
+  bool poisons = false;  // free items are filled with a pattern
   khelp_uma_ctor ctor = nullptr;
   khelp_uma_dtor dtor = nullptr;
   khelp_uma_init init = nullptr;
@@ -76,7 +76,6 @@ struct khelp_uma_zone {
   // ---- its own lock; innermost but for the magazines' pool ----
   khelp::mutex lock;
   khelp::uma::keg slabs KHELP_GUARDED_BY(lock);
-  bool had_slabs KHELP_GUARDED_BY(lock) = false;
   khelp::uma::magazine_list full KHELP_GUARDED_BY(lock);  // the depot: none is empty
   khelp::uma::magazine_list empty KHELP_GUARDED_BY(lock);
   std::uint64_t in_depot KHELP_GUARDED_BY(lock) = 0;
@@ -86,12 +85,13 @@ struct khelp_uma_zone {
   std::uint64_t out KHELP_GUARDED_BY(lock) = 0;
   std::uint64_t limit KHELP_GUARDED_BY(lock) = 0;  // of `out`; 0: none
   std::uint64_t reserve KHELP_GUARDED_BY(lock) = 0;
-  bool tight KHELP_GUARDED_BY(lock) = false;
   khelp::uma::waiter* first_waiter KHELP_GUARDED_BY(lock) = nullptr;
   khelp::uma::waiter* last_waiter KHELP_GUARDED_BY(lock) = nullptr;
   std::uint64_t granted KHELP_GUARDED_BY(lock) = 0;  // waiters granted that have not come yet
   khelp::uma::zone_pin* pins KHELP_GUARDED_BY(lock) = nullptr;
   std::atomic<std::uint32_t> unpinned{0};  // futex word of those who wait for pins to go
+  bool had_slabs KHELP_GUARDED_BY(lock) = false;
+  bool tight KHELP_GUARDED_BY(lock) = false;
   std::uint64_t fails KHELP_GUARDED_BY(lock) = 0;
   std::uint64_t sleeps KHELP_GUARDED_BY(lock) = 0;
   std::uint64_t cross KHELP_GUARDED_BY(lock) = 0;
