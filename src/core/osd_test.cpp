@@ -1,5 +1,4 @@
-// osd(9): slots, values, destructors, methods. Each test has a type of its own, so that slots are
-// counted from 1.
+// osd(9): slots, values, destructors, methods. Each test begins with no slot registered.
 #include "core/osd.hpp"
 
 #include <atomic>
@@ -40,19 +39,23 @@ class osd : public testing::Test {
   static void SetUpTestSuite() {
     for (int i = 0; i < 100; ++i)
       values[i] = i;
-  }
-  void SetUp() override {
-    destroyed.clear();
+    if (type != 0)
+      return;
     const int number = khelp_osd_define_type(2);
     ASSERT_GT(number, KHELP_OSD_LAST);
     type = static_cast<unsigned>(number);
+  }
+  void SetUp() override { destroyed.clear(); }
+  void TearDown() override {
+    for (unsigned slot = 1; slot < 100; ++slot)
+      khelp_osd_deregister(type, slot);
   }
   unsigned add(khelp_osd_destructor_t destructor = note,
                const khelp_osd_method_t* methods = nullptr) {
     return static_cast<unsigned>(khelp_osd_register(type, destructor, methods));
   }
 
-  unsigned type = 0;
+  static inline unsigned type = 0;
 };
 
 TEST_F(osd, slots_start_at_1_and_the_lowest_free_one_is_reused) {
@@ -68,8 +71,8 @@ TEST_F(osd, slots_start_at_1_and_the_lowest_free_one_is_reused) {
 
 TEST_F(osd, types_do_not_share_slots) {
   add();
-  const auto other = static_cast<unsigned>(khelp_osd_define_type(0));
-  EXPECT_EQ(khelp_osd_register(other, note, nullptr), 1);
+  EXPECT_EQ(khelp_osd_register(KHELP_OSD_THREAD, note, nullptr), 1);
+  khelp_osd_deregister(KHELP_OSD_THREAD, 1);
 }
 
 TEST_F(osd, a_value_is_read_back_and_destroyed_with_its_slot_on_del) {
@@ -394,6 +397,39 @@ TEST_F(osd, deregistration_waits_for_a_method_that_runs_on_another_thread) {
   caller.join();
 }
 
+TEST_F(osd, deregistration_waits_for_a_destructor_that_an_owner_started_meanwhile) {
+  static std::latch* collecting;
+  static std::latch* inside;
+  static std::atomic<bool> left;
+  std::latch deregistering(1);
+  std::latch in_destructor(1);
+  collecting = &deregistering;
+  inside = &in_destructor;
+  left = false;
+  const unsigned slot = add([](void* value) {
+    if (value == &values[1]) {  // the owner's
+      inside->count_down();
+      for (int i = 0; i < 1000; ++i)
+        std::this_thread::yield();
+      left = true;
+    } else if (!collecting->try_wait()) {  // the first that deregistration collected
+      collecting->count_down();
+      inside->wait();
+    }
+  });
+  // More than are collected at a time, and the owner's among the last.
+  std::vector<khelp_osd> objects(200);
+  for (std::size_t i = 0; i < objects.size(); ++i)
+    khelp_osd_set(type, &objects[i], slot, i == 0 ? &values[1] : &values[2]);
+  std::thread owner([&] {
+    deregistering.wait();
+    khelp_osd_exit(type, &objects[0]);
+  });
+  khelp_osd_deregister(type, slot);
+  EXPECT_TRUE(left);
+  owner.join();
+}
+
 TEST_F(osd, a_throwing_destructor_leaves_the_object_usable) {
   khelp_osd object{};
   const unsigned slot = add([](void*) { throw std::runtime_error("destructor"); });
@@ -507,6 +543,7 @@ TEST_F(osd, registered_values_on_a_helper_hosts_object_leave_its_other_slots_alo
   khelp_osd_deregister(KHELP_OSD_KHELP, slot);
   EXPECT_EQ(destroyed, (std::vector<int>{2, 3}));
   EXPECT_EQ(osd_slots::get(object, helper), &values[1]);
+  khelp::osd::destroy_registered_values(object);
   osd_slots::free_arrays(object);
   khelp::osd::give_khelp_slot(helper);
 }

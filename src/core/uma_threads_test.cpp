@@ -206,6 +206,55 @@ TEST(uma_threads, draining_takes_from_the_cache_of_a_thread_that_does_nothing) {
   EXPECT_EQ(khelp_uma_zdestroy_checked(zone), 0);
 }
 
+TEST(uma_threads, a_cache_is_at_rest_unless_its_owner_is_in_the_middle_of_it) {
+  auto m = std::make_unique<uma::magazine>();
+  uma::zone_cache cache;
+  EXPECT_TRUE(cache.at_rest());
+  cache.load(*m, 10);
+  cache.settle();
+  int item = 0;
+  ASSERT_TRUE(cache.free(&item));
+  EXPECT_TRUE(cache.at_rest());
+  cache.begin_alloc();
+  EXPECT_FALSE(cache.at_rest());
+  cache.alloc_goes_slow();
+  EXPECT_TRUE(cache.at_rest());
+  cache.begin_free();
+  EXPECT_FALSE(cache.at_rest());
+  cache.free_goes_slow();
+  EXPECT_TRUE(cache.at_rest());
+  cache.close();
+  void* none = nullptr;
+  EXPECT_FALSE(cache.alloc(none));
+  cache.alloc_goes_slow();
+  EXPECT_FALSE(cache.free(&item));
+  cache.free_goes_slow();
+  EXPECT_TRUE(cache.at_rest());
+  EXPECT_EQ(cache.held(), 1u);
+}
+
+TEST(uma_threads, draining_waits_for_an_owner_in_the_middle_of_an_allocation) {
+  khelp_uma_zone_t zone = plain_zone();
+  std::latch amid(1);
+  std::atomic<bool> through{false};
+  std::thread owner([&] {
+    khelp_uma_zfree(zone, khelp_uma_zalloc(zone, KHELP_M_WAITOK));
+    zone->my_cache().begin_alloc();
+    amid.count_down();
+    for (int i = 0; i < 1000; ++i)
+      std::this_thread::yield();
+    through = true;
+    zone->my_cache().alloc_goes_slow();
+    zone->my_cache().begin_free();
+    zone->my_cache().free_goes_slow();
+  });
+  amid.wait();
+  khelp_uma_zone_reclaim(zone, KHELP_UMA_RECLAIM_DRAIN_CPU);
+  EXPECT_TRUE(through);
+  owner.join();
+  EXPECT_EQ(khelp_uma_zdestroy_checked(zone), 0);
+}
+
 TEST(uma_threads, limits_come_and_go_while_threads_allocate) {
   khelp_uma_zone_t zone = marked_zone();
   std::atomic<bool> stop{false};
