@@ -69,7 +69,7 @@ class attachment_reference {
   // Was it the last one, the helper may be gone when it has been counted.
   static void release(helper& h) {
     event_count& changes = h.changes();
-    bump(h.block, cell_detached);
+    bump_at_end(h.block, cell_detached);
     changes.notify_if_watched();
   }
 

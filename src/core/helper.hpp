@@ -75,7 +75,7 @@ class helper {
 
   // Detachments are summed first: the difference may count an object too many, never one too few.
   std::uint64_t attached() const noexcept {
-    const std::uint64_t detached = counter_sum(block, cell_detached);
+    const std::uint64_t detached = counter_sum_of_ends(block, cell_detached);
     return counter_sum(block, cell_attached) - detached;
   }
 

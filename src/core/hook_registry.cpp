@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstddef>
 #include <new>
+#include <sched.h>
 #include <string_view>
 
 #include "base/log.hpp"
@@ -603,6 +604,15 @@ void hook_registry::suspend(const hook_set& set, std::size_t index,
   hook_attachment& hook = *set.owners[index];
   hook.set_suspended(true);
   mark_suspended(const_cast<hook_set&>(set), hook);
+  // Whoever changes the registry now may have asked before and not have published yet: let it. Not
+  // for ever: this may be a signal handler above it.
+  for (int tries = 0; tries < 1000; ++tries) {
+    if (registry_mutex.try_lock()) {
+      registry_mutex.unlock();
+      break;
+    }
+    sched_yield();
+  }
   {
     // A newer set may be current; a section of our own keeps it. Pairs with commit(): either it is
     // seen here, or its publisher sees that the hook is suspended.

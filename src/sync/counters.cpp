@@ -63,6 +63,20 @@ std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {
   return sum;
 }
 
+void bump_at_end(counter_block block, unsigned cell) noexcept {
+  const std::size_t index = std::size_t{block} + cell;
+  std::atomic<std::uint64_t>* cells = this_record != nullptr ? this_record->cells : orphan_cells;
+  cells[index].fetch_add(1, std::memory_order_release);
+}
+
+std::uint64_t counter_sum_of_ends(counter_block block, unsigned cell) noexcept {
+  std::uint64_t sum = 0;
+  for_each_cell(block, cell, [&sum](std::atomic<std::uint64_t>& counter) {
+    sum += counter.load(std::memory_order_acquire);
+  });
+  return sum;
+}
+
 void detail::bump_without_record(counter_block block, unsigned cell, std::uint64_t by) noexcept {
   orphan_cells[std::size_t{block} + cell].fetch_add(by, std::memory_order_relaxed);
 }

@@ -27,6 +27,11 @@ counter_block take_counter_block() noexcept;
 // Nobody may bump it any more.
 void give_counter_block(counter_block block) noexcept;
 
+// For a cell whose increments say that something is over: whoever sees them in the sum sees
+// everything that the threads did before.
+void bump_at_end(counter_block block, unsigned cell) noexcept;
+std::uint64_t counter_sum_of_ends(counter_block block, unsigned cell) noexcept;
+
 // Sum of a cell over all threads, past ones included. A sum that increments race with is some value
 // between.
 std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept;

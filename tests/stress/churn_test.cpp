@@ -88,7 +88,7 @@ int throws(std::int32_t, std::int32_t, void*, void*, void*, khelp_osd*) {
 struct actor {
   khelp_hookinfo self{};
   khelp_hookinfo other{};
-  std::int32_t own_id = 0;
+  std::atomic<std::int32_t> own_id{0};
   std::atomic<bool> acted{false};
   std::atomic<std::uint64_t> calls{0};
 
@@ -342,7 +342,14 @@ void churn_module(scene& s, int wanted) {
   options.module_path = KHELP_HELPER_DIR;
   for (int done = 0; done < wanted && !s.stop; ++done) {
     std::int32_t id = 0;
-    ASSERT_EQ(khelp_load("count_native", &options, &id), 0) << khelp_failure_text();
+    int loaded = khelp_load("count_native", &options, &id);
+    // Another thread's reap may still be at the file before.
+    while (loaded == EEXIST) {
+      khelp_reap();
+      sched_yield();
+      loaded = khelp_load("count_native", &options, &id);
+    }
+    ASSERT_EQ(loaded, 0) << khelp_failure_text();
     ASSERT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0) << khelp_failure_text();
     ++s.cycles;
   }

@@ -130,7 +130,7 @@ TEST(waits, a_point_may_end_while_an_unload_still_waits_for_its_runs) {
   at_first.inside.wait();
   at_second.inside.wait();
   std::thread unloading([&] { EXPECT_EQ(helper.unload(), 0) << khelp_failure_text(); });
-  while (second.head->hhh_nhooks != 0)
+  while (khelp_hhooks_enabled(second.head) != 0)
     std::this_thread::yield();
   at_first.wake.open();
   in_first.join();
