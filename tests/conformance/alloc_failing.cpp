@@ -70,7 +70,7 @@ long live() {
 
 using namespace alloc;
 
-#if ALLOC_OPERATOR_NEW_ONLY
+#if defined(ALLOC_OPERATOR_NEW_ONLY)
 
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   return fails() ? nullptr : counted(std::malloc(size != 0 ? size : 1));
