@@ -232,7 +232,6 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
   int error = 0;
   bool again = true;
   while (again && error == 0) {
-    again = false;
     helper* checking = nullptr;
     std::uint32_t ticket = 0;
     {
