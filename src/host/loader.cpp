@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <climits>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -29,29 +27,6 @@ failure with_name(failure why, const std::string& path) {
   why.detail = path + ": " + why.detail;
   return why;
 }
-
-/// What is left of a wait. Negative: no limit.
-class deadline {
- public:
-  explicit deadline(std::int64_t timeout_ns)
-      : limited_(timeout_ns >= 0),
-        end_(std::chrono::steady_clock::now() +
-             std::chrono::nanoseconds(limited_ ? timeout_ns : 0)) {}
-
-  std::int64_t left_ns() const {
-    if (!limited_)
-      return -1;
-    const auto left = end_ - std::chrono::steady_clock::now();
-    return std::max<std::int64_t>(
-        0, std::chrono::duration_cast<std::chrono::nanoseconds>(left).count());
-  }
-
- private:
-  bool limited_;
-  std::chrono::steady_clock::time_point end_;
-};
-
-// ---- bringing in
 
 /// The name under which the dynamic linker finds the bytes that were checked: a sealed copy's
 /// descriptor, or the file itself, for debuggers and profilers.
@@ -94,55 +69,12 @@ result<void> give_parameters(loaded_file& f, const load_parameters& parameters) 
   return {};
 }
 
-// ---- stopping
-
-/// Two phases (M-5): ask everybody, the last one loaded first; when somebody objects, those asked
-/// before go on. What waits or revokes does not care about objects that hold a helper.
-result<void> ask_all(loaded_file& f, int how) {
-  for (std::size_t i = f.modules.size(); i-- > 0;) {
-    auto answer = f.modules[i].ask();
-    if (answer || how == KHELP_UNLOAD_REVOKE)
-      continue;
-    if (how == KHELP_UNLOAD_WAIT && f.modules[i].can_wait())
-      continue;
-    for (std::size_t j = i + 1; j < f.modules.size(); j++)
-      f.modules[j].resume();
-    return answer;
-  }
-  return {};
-}
-
-/// Stop what still runs, the last one started first. A handler that has to wait until this hook has
-/// ended is left for reap().
-result<void> stop_all(loaded_file& f, int how, const deadline& limit) {
-  for (std::size_t i = f.modules.size(); i-- > 0;) {
-    auto stopped = f.modules[i].stop(how, limit.left_ns());
-    if (stopped || stopped.error().code == EAGAIN)
-      continue;
-    for (std::size_t j = 0; j <= i; j++)
-      f.modules[j].resume();
-    return stopped;
-  }
-  return {};
-}
-
 /// Whether others may depend on it: it is LIVE, or this very thread has just started it for a load
 /// that goes on.
 bool usable(const loaded_file& f) {
   if (f.state == KHELP_MODULE_LIVE)
     return true;
   return f.state == KHELP_MODULE_LOADING && f.started && pthread_equal(f.worker, pthread_self());
-}
-
-/// Its hooks are off, but nobody can tell whether a thread is still inside one (membarrier(2) is
-/// refused): the code stays where it is.
-bool cannot_be_sure(const failure& why) {
-  return why.code == ENOSYS;
-}
-
-bool all_gone(const loaded_file& f) {
-  return std::all_of(f.modules.begin(), f.modules.end(),
-                     [](const module_instance& module) { return module.gone(); });
 }
 
 }  // namespace
@@ -308,11 +240,6 @@ void loader::mark_started(const file& f) {
   f->started = true;
 }
 
-void loader::enter_state(const file& f, khelp_module_state state) {
-  lock_guard held(mutex_);
-  f->state = state;
-}
-
 /// Undo a load, wherever it stopped. What a module's init has loaded on top of it meanwhile stays,
 /// and so does the file.
 void loader::take_out(const file& f) noexcept {
@@ -334,258 +261,6 @@ void loader::take_out(const file& f) noexcept {
   lock_guard held(mutex_);
   if (f->state == KHELP_MODULE_DEAD)
     std::erase(files_, f);  // its load is reported as failed: nothing more to list
-}
-
-// ---- unload
-
-result<loader::file> loader::claim(std::int32_t id) {
-  lock_guard held(mutex_);
-  const auto found = std::find_if(files_.begin(), files_.end(),
-                                  [id](const file& other) { return other->id == id; });
-  if (found == files_.end() || (*found)->state == KHELP_MODULE_DEAD)
-    return failure(ENOENT, sentence("no module file ", id));
-  const file& f = *found;
-  if (f->state == KHELP_MODULE_ZOMBIE)
-    return failure(EALREADY, f->name + " is stopped for good; its code stays mapped: " + f->reason);
-  if (f->state == KHELP_MODULE_LOADING)
-    return failure(EBUSY, f->name + " is being loaded");
-  if (f->state != KHELP_MODULE_LIVE)
-    return failure(EALREADY, f->name + " is being unloaded");
-  if (f->dependants != 0) {
-    std::string names;
-    for (const file& other : files_) {
-      if (std::find(other->stands_on.begin(), other->stands_on.end(), f) != other->stands_on.end())
-        names += (names.empty() ? "" : ", ") + other->name;
-    }
-    return failure(EBUSY, f->name + " is needed by " + names);
-  }
-  f->state = KHELP_MODULE_DRAINING;
-  f->busy = true;
-  f->worker = pthread_self();
-  return f;
-}
-
-/// The end of somebody's work on a file.
-void loader::settle(const file& f, khelp_module_state state, std::string reason) noexcept {
-  lock_guard held(mutex_);
-  f->state = state;
-  f->busy = false;
-  if (!reason.empty())
-    f->reason = std::move(reason);
-}
-
-result<void> loader::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
-  if (how != KHELP_UNLOAD_REFUSE && how != KHELP_UNLOAD_WAIT && how != KHELP_UNLOAD_REVOKE)
-    return failure(EINVAL, "unknown way to unload");
-  const bool in_hook = inside_section();
-  if (in_hook && how == KHELP_UNLOAD_WAIT)
-    return failure(EDEADLK, "a hook would wait for itself");
-  if (!in_hook)
-    khelp::reap();
-  auto claimed = claim(id);
-  if (!claimed)
-    return std::move(claimed.error());
-  const file& f = *claimed;
-  const deadline limit(how == KHELP_UNLOAD_WAIT ? timeout_ns : 0);
-
-  try {
-    if (auto answer = ask_all(*f, how); !answer) {
-      settle(f, KHELP_MODULE_LIVE);
-      return answer;
-    }
-    if (how != KHELP_UNLOAD_WAIT)
-      enter_state(f, KHELP_MODULE_GOING);
-    if (auto stopped = stop_all(*f, how, limit); !stopped) {
-      if (cannot_be_sure(stopped.error())) {
-        settle(f, KHELP_MODULE_ZOMBIE, std::move(stopped.error().detail));
-        return {};
-      }
-      settle(f, KHELP_MODULE_LIVE);
-      return stopped;
-    }
-  } catch (...) {
-    settle(f, KHELP_MODULE_LIVE);
-    throw;
-  }
-  f->how = how;
-  settle(f, KHELP_MODULE_GOING);
-  if (!in_hook) {
-    reap_one(f);
-    unload_unneeded();
-  }
-  return {};
-}
-
-/// Give the code back and see whether the linker took it.
-void loader::let_go(const file& f) noexcept {
-  f->code.close();
-  if (f->code.is_there()) {
-    settle(f, KHELP_MODULE_ZOMBIE, std::move(f->if_kept));
-  } else {
-    f->copy.reset();
-    settle(f, KHELP_MODULE_DEAD);
-  }
-  lock_guard held(mutex_);
-  for (const file& below : f->stands_on)
-    below->unneeded = --below->dependants == 0 && !below->on_request;
-  f->stands_on.clear();
-}
-
-/// What was loaded only because others needed it goes with the last of them, unless it is in use.
-void loader::unload_unneeded() {
-  for (;;) {
-    file f;
-    {
-      lock_guard held(mutex_);
-      const auto found = std::find_if(files_.begin(), files_.end(), [](const file& other) {
-        return other->unneeded && other->dependants == 0 && other->state == KHELP_MODULE_LIVE;
-      });
-      if (found == files_.end())
-        return;
-      f = *found;
-      f->unneeded = false;
-    }
-    try {
-      (void)unload(f->id, KHELP_UNLOAD_REFUSE, 0);
-    } catch (const std::bad_alloc&) {
-      lock_guard held(mutex_);
-      f->unneeded = true;  // the next reap() tries again
-      throw;
-    }
-  }
-}
-
-// ---- what is left for later
-
-/// True when nothing is left to do for the file.
-bool loader::reap_one(const file& f) {
-  khelp_module_state state;
-  {
-    lock_guard held(mutex_);
-    state = f->state;
-    if (f->busy || (state != KHELP_MODULE_GOING && state != KHELP_MODULE_ZOMBIE))
-      return true;  // somebody works on it, or there is nothing to do
-    f->busy = true;
-    f->worker = pthread_self();
-  }
-  try {
-    return state == KHELP_MODULE_ZOMBIE ? bury_zombie(f) : finish(f);
-  } catch (...) {
-    settle(f, state);
-    throw;
-  }
-}
-
-bool loader::bury_zombie(const file& f) {
-  f->code.let_go_again();
-  const bool there = f->code.is_there();
-  if (!there)
-    f->copy.reset();
-  settle(f, there ? KHELP_MODULE_ZOMBIE : KHELP_MODULE_DEAD);
-  return true;
-}
-
-/// The rest of an unload: handlers that had to wait for the end of a hook, then the code.
-bool loader::finish(const file& f) {
-  if (auto stopped = stop_all(*f, f->how, deadline(0)); !stopped) {
-    if (cannot_be_sure(stopped.error()))
-      settle(f, KHELP_MODULE_ZOMBIE, std::move(stopped.error().detail));
-    else
-      settle(f, KHELP_MODULE_LIVE, "it refused to be unloaded: " + stopped.error().detail);
-    return true;
-  }
-  if (!all_gone(*f)) {
-    settle(f, KHELP_MODULE_GOING);
-    return false;
-  }
-  let_go(f);
-  return true;
-}
-
-unsigned loader::reap() {
-  if (inside_section())
-    return 0;
-  std::vector<file> left;
-  {
-    lock_guard held(mutex_);
-    for (const file& f : files_) {
-      if (f->state == KHELP_MODULE_GOING || (f->state == KHELP_MODULE_ZOMBIE && !f->kept_for_ever))
-        left.push_back(f);
-    }
-  }
-  unsigned waiting = 0;
-  for (const file& f : left)
-    waiting += !reap_one(f);
-  unload_unneeded();
-  return waiting;
-}
-
-// ---- looking
-
-std::int32_t loader::find(std::string_view module) {
-  lock_guard held(mutex_);
-  for (const file& f : files_) {
-    if (f->state != KHELP_MODULE_LIVE && f->state != KHELP_MODULE_DRAINING)
-      continue;
-    if (std::find(f->module_names.begin(), f->module_names.end(), module) != f->module_names.end())
-      return f->id;
-  }
-  return -1;
-}
-
-std::vector<loader::listing> loader::list() {
-  lock_guard held(mutex_);
-  std::vector<listing> all;
-  for (const file& f : files_) {
-    listing line{};
-    line.name = f->name;
-    line.path = f->path;
-    line.reason = f->reason;
-    line.info.size = sizeof line.info;
-    line.info.id = f->id;
-    line.info.state = f->state;
-    line.info.version = f->version;
-    line.info.references = 1 + f->dependants;
-    line.info.permanent = f->permanent;
-    line.info.personality = f->personality;
-    line.info.bytes = f->bytes;
-    const bool mapped = f->started && f->state != KHELP_MODULE_DEAD;
-    line.info.base = mapped ? f->code.base() : 0;
-    line.info.helper = mapped ? f->modules.front().helper() : 0;
-    all.push_back(std::move(line));
-  }
-  std::erase_if(files_, [](const file& f) { return f->state == KHELP_MODULE_DEAD; });
-  return all;
-}
-
-// ---- fork
-
-void loader::before_fork() {
-  linker_calls::lock();
-  mutex_.lock();
-}
-
-void loader::after_fork_in_parent() {
-  mutex_.unlock();
-  linker_calls::unlock();
-}
-
-/// Only the forking thread lives on. A turn or a file that another one had in work is lost to it:
-/// what it was doing can be neither finished nor undone, so the file stays as it is.
-void loader::after_fork_in_child() {
-  new (&turn_free_) condition;
-  if (turn_taken_ && !pthread_equal(turn_owner_, pthread_self())) {
-    turn_taken_ = false;
-    turn_depth_ = 0;
-  }
-  for (const file& f : files_) {
-    if (!f->busy || pthread_equal(f->worker, pthread_self()))
-      continue;
-    f->state = KHELP_MODULE_ZOMBIE;
-    f->reason = "its load or unload was cut off by a fork";
-  }
-  mutex_.unlock();
-  linker_calls::unlock();
 }
 
 loader& the_loader() {

@@ -1,0 +1,36 @@
+// Around a fork: the loader's own state is whole in the child.
+#include <new>
+
+#include "host/loader.hpp"
+
+namespace khelp {
+
+void loader::before_fork() {
+  linker_calls::lock();
+  mutex_.lock();
+}
+
+void loader::after_fork_in_parent() {
+  mutex_.unlock();
+  linker_calls::unlock();
+}
+
+/// Only the forking thread lives on. A turn or a file that another one had in work is lost to it:
+/// what it was doing can be neither finished nor undone, so the file stays as it is.
+void loader::after_fork_in_child() {
+  new (&turn_free_) condition;
+  if (turn_taken_ && !pthread_equal(turn_owner_, pthread_self())) {
+    turn_taken_ = false;
+    turn_depth_ = 0;
+  }
+  for (const file& f : files_) {
+    if (!f->busy || pthread_equal(f->worker, pthread_self()))
+      continue;
+    f->state = KHELP_MODULE_ZOMBIE;
+    f->reason = "its load or unload was cut off by a fork";
+  }
+  mutex_.unlock();
+  linker_calls::unlock();
+}
+
+}  // namespace khelp
