@@ -264,7 +264,7 @@ class random_connection {
   model model_;
 };
 
-TEST(model, agrees_on_every_value_after_every_segment_of_random_connections) {
+TEST(model, conformance_48_agrees_on_every_value_after_every_segment_of_random_connections) {
   for (unsigned seed = 1; seed <= 2000; ++seed) {
     random_connection connection(seed);
     for (int i = 0; i < 300; ++i) {

@@ -58,7 +58,7 @@ class osd : public testing::Test {
   static inline unsigned type = 0;
 };
 
-TEST_F(osd, slots_start_at_1_and_the_lowest_free_one_is_reused) {
+TEST_F(osd, conformance_31_slots_start_at_1_and_the_lowest_free_one_is_reused) {
   EXPECT_EQ(add(), 1u);
   EXPECT_EQ(add(), 2u);
   EXPECT_EQ(add(), 3u);
@@ -89,7 +89,7 @@ TEST_F(osd, a_value_is_read_back_and_destroyed_with_its_slot_on_del) {
   khelp_osd_exit(type, &object);
 }
 
-TEST_F(osd, setting_null_beyond_the_array_succeeds_and_allocates_nothing) {
+TEST_F(osd, conformance_32_setting_null_beyond_the_array_succeeds_and_allocates_nothing) {
   khelp_osd object{};
   add();
   EXPECT_EQ(khelp_osd_set(type, &object, 1, nullptr), 0);
@@ -108,7 +108,7 @@ TEST_F(osd, setting_null_clears_without_destructor_and_keeps_the_object_listed) 
   EXPECT_TRUE(all_zero(object));
 }
 
-TEST_F(osd, after_the_last_del_the_struct_is_all_zero) {
+TEST_F(osd, conformance_33_after_the_last_del_the_struct_is_all_zero) {
   khelp_osd objects[3] = {};
   const unsigned low = add();
   for (int i = 0; i < 20; ++i)
@@ -202,7 +202,7 @@ TEST_F(osd, a_destructor_may_use_osd_and_deregister_its_own_slot) {
   EXPECT_EQ(khelp_osd_set(type, &object, self, &values[4]), EINVAL);
 }
 
-TEST_F(osd, a_short_reservation_is_refused_and_stays_the_callers) {  // O-4
+TEST_F(osd, conformance_34_a_short_reservation_is_refused_and_stays_the_callers) {  // O-4
   khelp_osd object{};
   for (int i = 0; i < 50; ++i)
     add();
@@ -226,7 +226,7 @@ std::uint64_t arrays_out() {
   return used;
 }
 
-TEST_F(osd, a_reservation_is_consumed_on_every_success) {
+TEST_F(osd, conformance_34_a_reservation_is_consumed_on_every_success) {
   khelp_osd object{};
   for (int i = 0; i < 50; ++i)
     add();
@@ -342,7 +342,7 @@ TEST_F(osd, call_goes_through_the_slots_in_order_until_one_refuses) {
   EXPECT_EQ(khelp_osd_call(60, 0, nullptr, nullptr), EINVAL);
 }
 
-TEST_F(osd, methods_of_a_freed_slot_are_not_called) {  // O-8
+TEST_F(osd, conformance_31_methods_of_a_freed_slot_are_not_called) {  // O-8
   static int calls;
   calls = 0;
   const khelp_osd_method_t methods[2] = {[](void*, void*) {

@@ -48,7 +48,7 @@ __attribute__((no_sanitize("address"), noinline)) unsigned read_quietly(const vo
   return *static_cast<const volatile unsigned char*>(where);
 }
 
-TEST_F(uma_debug_death, a_double_free_is_found) {
+TEST_F(uma_debug_death, conformance_36_a_double_free_is_found) {
   khelp_uma_zone_t zone = zone_at(KHELP_UMA_DEBUG_BITMAP);
   void* item = khelp_uma_zalloc(zone, KHELP_M_WAITOK);
   khelp_uma_zfree(zone, item);
@@ -56,7 +56,7 @@ TEST_F(uma_debug_death, a_double_free_is_found) {
   khelp_uma_zdestroy(zone);
 }
 
-TEST_F(uma_debug_death, an_item_freed_to_the_wrong_zone_is_found) {
+TEST_F(uma_debug_death, conformance_36_an_item_freed_to_the_wrong_zone_is_found) {
   khelp_uma_zone_t zone = zone_at(KHELP_UMA_DEBUG_BITMAP);
   khelp_uma_zone_t other = zone_at(KHELP_UMA_DEBUG_OFF);
   void* item = khelp_uma_zalloc(other, KHELP_M_WAITOK);
@@ -81,7 +81,7 @@ TEST_F(uma_debug_death, a_pointer_that_is_no_item_is_found) {
   khelp_uma_zdestroy(zone);
 }
 
-TEST_F(uma_debug_death, a_write_after_free_is_found_before_the_next_ctor) {
+TEST_F(uma_debug_death, conformance_36_a_write_after_free_is_found_before_the_next_ctor) {
   for (std::size_t at : {0u, 17u, 63u}) {
     khelp_uma_set_debug(KHELP_UMA_DEBUG_POISON);
     khelp_uma_zone_t zone = khelp_uma_zcreate(
@@ -164,7 +164,7 @@ TEST_F(uma_debug, zones_with_init_or_notouch_or_nofree_are_not_filled) {
   }
 }
 
-TEST_F(uma_debug, leaks_are_reported_with_number_and_pages) {
+TEST_F(uma_debug, conformance_36_leaks_are_reported_with_number_and_pages) {
   khelp_uma_zone_t zone = zone_at(KHELP_UMA_DEBUG_OFF);
   khelp_uma_zalloc(zone, KHELP_M_WAITOK);
   auto* item = static_cast<char*>(khelp_uma_zalloc(zone, KHELP_M_WAITOK));

@@ -46,7 +46,7 @@ void wait_for_sleeps(khelp_uma_zone_t zone, std::uint64_t n) {
     std::this_thread::yield();
 }
 
-TEST(uma_limit, nowait_gets_null_at_the_limit_and_an_item_when_one_was_freed) {
+TEST(uma_limit, conformance_37_nowait_gets_null_at_the_limit_and_an_item_when_one_was_freed) {
   for (int limit : {1, 3, 100, 5000}) {
     khelp_uma_zone_t zone = limited_zone(limit);
     for (int round = 0; round < 3; ++round) {
@@ -163,7 +163,7 @@ class sleepers {
   std::vector<std::thread> threads_;
 };
 
-TEST(uma_limit, waitok_sleeps_and_is_served_first_come_first_served) {
+TEST(uma_limit, conformance_37_waitok_sleeps_and_is_served_first_come_first_served) {
   khelp_uma_zone_t zone = limited_zone(5);
   std::vector<void*> items = fill(zone);
   EXPECT_EQ(khelp_uma_zone_exhausted(zone), 0);
@@ -282,7 +282,7 @@ class log_lines {
   std::vector<std::string> lines;
 };
 
-TEST(uma_limit, the_warning_is_logged_at_most_once_in_300_seconds) {
+TEST(uma_limit, conformance_37_the_warning_is_logged_at_most_once_in_300_seconds) {
   log_lines log;
   khelp_uma_zone_t zone = limited_zone(1);
   khelp_uma_zone_set_warning(zone, "too many sockets");

@@ -290,7 +290,7 @@ std::uint64_t arrays_out() {
   return used;
 }
 
-TEST(uma_memory, object_data) {
+TEST(uma_memory, conformance_32_a_failed_set_is_enomem_and_the_old_contents_are_intact) {
   const std::uint64_t before = arrays_out();
   EXPECT_GT(fail_each_allocation([] { use_object_data(KHELP_OSD_JAIL); }), 5);
   EXPECT_EQ(arrays_out(), before);

@@ -79,7 +79,7 @@ khelp_uma_zone_t plain_zone(const char* name, std::size_t size, std::uint32_t fl
   return khelp_uma_zcreate(name, size, nullptr, nullptr, nullptr, nullptr, 0, flags);
 }
 
-TEST_F(uma, an_item_lives_init_ctor_dtor_ctor_dtor_fini) {
+TEST_F(uma, conformance_35_an_item_lives_init_ctor_dtor_ctor_dtor_fini) {
   khelp_uma_zone_t zone =
       khelp_uma_zcreate("journal", 100, on_ctor, on_dtor, on_init, on_fini, 0, 0);
   int first = 0;
@@ -128,7 +128,7 @@ TEST_F(uma, between_dtor_and_ctor_an_item_keeps_what_init_made_of_it) {
   khelp_uma_zdestroy(zone);
 }
 
-TEST_F(uma, a_refusing_ctor_fails_the_allocation_even_with_waitok_and_runs_no_dtor) {
+TEST_F(uma, conformance_35_a_refusing_ctor_fails_the_allocation_even_with_waitok_and_runs_no_dtor) {
   khelp_uma_zone_t zone =
       khelp_uma_zcreate("refusing", 64, on_ctor, on_dtor, nullptr, nullptr, 0, 0);
   ctor_result = 5;
@@ -221,7 +221,7 @@ TEST_F(uma, freeing_null_is_nothing) {
   khelp_uma_zdestroy(zone);
 }
 
-TEST_F(uma, items_are_aligned_for_a_type_of_their_size_although_align_is_0) {
+TEST_F(uma, conformance_38_items_are_aligned_for_a_type_of_their_size_although_align_is_0) {
   for (std::size_t size : {1u, 2u, 3u, 4u, 6u, 8u, 12u, 16u, 24u, 40u, 48u, 100u, 4096u, 100000u}) {
     khelp_uma_zone_t zone = plain_zone("aligned", size);
     const std::size_t wanted = std::min<std::size_t>(size & (~size + 1), 16);

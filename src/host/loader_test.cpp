@@ -460,7 +460,7 @@ TEST_F(loader, a_zombie_goes_when_the_threads_that_kept_it_have_ended) {
 
 // ---- FreeBSD modules
 
-TEST_F(loader, freebsd_modules_of_a_file_start_in_order_and_stop_in_reverse) {
+TEST_F(loader, conformance_40_freebsd_modules_of_a_file_start_in_order_and_stop_in_reverse) {
   const std::int32_t id = load("pair");
   EXPECT_THAT(notes, ElementsAre("first load", "second load"));
   EXPECT_EQ(khelp_module_find("second"), id);
@@ -477,7 +477,7 @@ TEST_F(loader, a_failed_mod_load_is_told_mod_unload_and_gives_its_error) {
   EXPECT_THAT(present(), IsEmpty());
 }
 
-TEST_F(loader, a_quiesce_that_is_vetoed_changes_nothing) {
+TEST_F(loader, conformance_40_a_quiesce_that_is_vetoed_changes_nothing) {
   const std::int32_t id = load("pair");
   veto = "quiesce";
   notes.clear();
@@ -490,7 +490,7 @@ TEST_F(loader, a_quiesce_that_is_vetoed_changes_nothing) {
               ElementsAre("second quiesce", "first quiesce", "second unload", "first unload"));
 }
 
-TEST_F(loader, a_mod_unload_that_is_vetoed_is_not_forced) {
+TEST_F(loader, conformance_40_a_mod_unload_that_is_vetoed_is_not_forced) {
   const std::int32_t id = load("pair");
   veto = "unload";
   EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), EBUSY);

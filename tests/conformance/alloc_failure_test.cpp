@@ -1031,3 +1031,13 @@ TEST(alloc_failure, memory_is_out_from_some_allocation_on_when_all_is_in_use) {
   for (const row& r : rows())
     every_allocation(r, alloc::failing::all_from, true);
 }
+
+TEST(alloc_failure,
+     conformance_24_a_failed_init_of_an_object_leaves_counts_and_zones_as_they_were) {
+  for (const row& r : rows()) {
+    if (first_word(r.function) != "khelp_init_osd")
+      continue;
+    every_allocation(r, alloc::failing::one, true);
+    every_allocation(r, alloc::failing::all_from, true);
+  }
+}

@@ -70,6 +70,13 @@ class planted(unittest.TestCase):
                      "src/core/a.cpp:1")
         self.assertEqual(self.check("memory_order", {"src/sync/a.cpp": order}), (0, ""))
 
+    def test_every_promised_line_has_a_test(self):
+        page = {"docs/conformance.md": "# Lines\n\n1. One.\n2. Two (H-1).\n"}
+        one = {"src/core/a_test.cpp": "TEST(a, conformance_1_one) {}\n"}
+        two = {"tests/b_test.py": "def test_conformance_2_two(self):\n"}
+        self.refused("conformance", {**page, **one}, "docs/conformance.md: line 2 has no test")
+        self.assertEqual(self.check("conformance", {**page, **one, **two}), (0, ""))
+
 
 if __name__ == "__main__":
     unittest.main()
