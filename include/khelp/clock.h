@@ -14,8 +14,9 @@ KHELP_BEGIN_DECLS
 /// Now, on this thread's clock.
 ///
 /// Units    nanoseconds: since an arbitrary start (monotonic), or whatever the virtual clock was
-/// set to. Context  any thread, also inside hooks and signal handlers. Wait-free. Cost     virtual:
-/// one thread-local load. Monotonic: clock_gettime().
+///          set to.
+/// Context  any thread, also inside hooks and signal handlers. Wait-free.
+/// Cost     virtual: one thread-local load. Monotonic: clock_gettime().
 KHELP_API int64_t khelp_clock_ns(void) KHELP_NOTHROW;
 
 /// Now in milliseconds, as a 32-bit tick count that wraps.

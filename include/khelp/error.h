@@ -17,8 +17,7 @@ KHELP_BEGIN_DECLS
 /// The words that go with this thread's last refusal: what failed, why, and with what it collided.
 ///
 /// Shape    a string owned by the library, never NULL; "" when nothing was refused. Valid until
-/// this
-///          thread's next call into the library.
+///          this thread's next call into the library.
 /// Context  any thread, also from hooks. Does not block or allocate.
 KHELP_API const char* khelp_failure_text(void) KHELP_NOTHROW;
 

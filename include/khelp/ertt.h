@@ -44,8 +44,8 @@ struct khelp_txseginfo_head {
 ///
 /// Context  read and write it inside a hook of the end, or in an object section of its slots.
 /// Source   FreeBSD netinet/khelp/h_ertt.h struct ertt. The values are what that module computes
-/// from
-///          the same segments, with its quirks; two fields it leaves undefined start at 0 (E-2).
+///          from the same segments, with its quirks; two fields it leaves undefined start at 0
+///          (E-2).
 struct khelp_ertt {
   struct khelp_txseginfo_head txsegi_q;
   long bytes_tx_in_rtt;          /**< sent since the marked segment, itself included */

@@ -56,13 +56,11 @@ struct khelp_hhook_head;
 /// A hook.
 ///
 /// Shape    ctx_data: the struct that the point's header names; borrowed. hdata: this helper's data
-/// on the
-///          object, never NULL for a helper that needs per-object data, always NULL otherwise.
-///          hosd: the object's slots as given to the run, may be NULL.
+///          on the object, never NULL for a helper that needs per-object data, always NULL
+///          otherwise. hosd: the object's slots as given to the run, may be NULL.
 /// Context  whatever thread runs the point, several at once. May sleep, may add and remove hooks
-/// (its own
-///          included), may run points, may throw (the hook is suspended) or be cancelled. longjmp
-///          out of a hook and resuming one on another thread are not supported.
+///          (its own included), may run points, may throw (the hook is suspended) or be cancelled.
+///          longjmp out of a hook and resuming one on another thread are not supported.
 typedef int (*khelp_hhook_func_t)(int32_t hhook_type, int32_t hhook_id, void* udata, void* ctx_data,
                                   void* hdata, struct khelp_osd* hosd);
 
@@ -126,16 +124,14 @@ struct khelp_hhook_head_x {
 /// Register a point.
 ///
 /// Shape    hhh: where the point's address goes, with one reference that the caller owns; NULL: the
-/// point
-///          has no owner's reference. Helpers loaded earlier hook the new point before this
+///          point has no owner's reference. Helpers loaded earlier hook the new point before this
 ///          returns.
 /// Context  any thread, also from inside a hook. May block.
 /// Errors   EEXIST the point is registered (in this instance), or exists with the other kind of
-/// identity ·
-///          EINVAL HEADISINVNET and no current instance, or STRICT and unknown flags · ENOMEM.
+///          identity · EINVAL HEADISINVNET and no current instance, or STRICT and unknown flags ·
+///          ENOMEM.
 /// Source   FreeBSD hhook(9). Deciding and inserting is one step (H-1); helpers' hooks are all
-/// added or
-///          the registration fails (K-27).
+///          added or the registration fails (K-27).
 KHELP_API int khelp_hhook_head_register(int32_t type, int32_t id, struct khelp_hhook_head** hhh,
                                         uint32_t flags);
 
@@ -153,10 +149,9 @@ KHELP_API int khelp_hhook_head_register_x(int32_t type, int32_t id,
 /// back. A hook of nobody that was added to this point alone is forgotten.
 ///
 /// Context  waits until runs that are inside have left (from inside a hook: returns at once, the
-/// memory
-///          goes later). A run that starts after this returned is the caller's bug.
+///          memory goes later). A run that starts after this returned is the caller's bug.
 /// Errors   ENOENT hhh is NULL or not registered · EBUSY somebody holds a khelp_hhook_head_get()
-/// reference.
+///          reference.
 KHELP_API int khelp_hhook_head_deregister(struct khelp_hhook_head* hhh);
 
 /// The same by name. Source: FreeBSD's answers EBUSY whenever the owner kept its pointer (H-6);
@@ -183,16 +178,14 @@ KHELP_API int khelp_hhook_name(const char* name, int32_t* type, int32_t* id);
 /// Shape    hki is not kept. Later runs call the hook; runs in progress do not.
 /// Context  any thread, also from inside a hook of the same point.
 /// Errors   ENOENT hhh is NULL · EINVAL hook_func is NULL · EEXIST the same function and udata are
-/// there ·
-///          ENOMEM.
+///          there · ENOMEM.
 KHELP_API int khelp_hhook_add_hook(struct khelp_hhook_head* hhh, struct khelp_hookinfo* hki,
                                    uint32_t flags);
 
 /// Add a hook to every point of its type and id, in all instances, and to those that come later.
 ///
 /// Errors   as above, all or nothing (H-3). No such point: 0 and the subscription is pending (H-2);
-/// with
-///          STRICT ENOENT.
+///          with STRICT ENOENT.
 KHELP_API int khelp_hhook_add_hook_lookup(struct khelp_hookinfo* hki, uint32_t flags);
 /// The same with a place in the order.
 KHELP_API int khelp_hhook_add_hook_x(const struct khelp_hookinfo_x* hki, uint32_t flags);
@@ -200,12 +193,10 @@ KHELP_API int khelp_hhook_add_hook_x(const struct khelp_hookinfo_x* hki, uint32_
 /// Remove a hook (same function and udata; and same helper, unless hook_helper is NULL).
 ///
 /// Context  when it returns no thread is inside the hook at this point and none will enter it. From
-/// inside
-///          any hook it returns at once: no new run calls the entry.
+///          inside any hook it returns at once: no new run calls the entry.
 /// Cost     one membarrier and the longest run that was inside.
 /// Errors   ENOENT hhh is NULL. 0 also when nothing matched, as upstream (H-4);
-/// khelp_hhook_remove_hook_x()
-///          tells.
+///          khelp_hhook_remove_hook_x() tells.
 KHELP_API int khelp_hhook_remove_hook(struct khelp_hhook_head* hhh, struct khelp_hookinfo* hki);
 /// Remove from every point of its type and id, and the pending subscription. One wait for all.
 KHELP_API int khelp_hhook_remove_hook_lookup(struct khelp_hookinfo* hki);
@@ -216,10 +207,12 @@ KHELP_API int khelp_hhook_remove_hook_x(struct khelp_hookinfo* hki, uint32_t* re
 /// Run every hook of a point, in order.
 ///
 /// Shape    ctx: the struct the point's header names; borrowed. hosd: the object's slots; may be
-/// NULL. Context  any thread, also signal handlers on enrolled threads; nests. Takes no lock. Cost
-/// no hooks: use KHELP_HHOOKS_RUN_IF. One hook: about 50 instructions besides it. Errors   none:
-/// hooks that cannot run are skipped and counted (stats.h). An exception out of a hook is
-///          caught, counted, and suspends the hook. Thread cancellation passes through.
+///          NULL.
+/// Context  any thread; nests. Takes no lock. Also signal handlers on a thread that has run a point
+///          before, without an object or with one that helpers need not adopt.
+/// Cost     no hooks: use KHELP_HHOOKS_RUN_IF. One hook: about 50 instructions besides it.
+/// Errors   none: hooks that cannot run are skipped and counted (stats.h). An exception out of a
+///          hook is caught, counted, and suspends the hook. Thread cancellation passes through.
 /// Source   FreeBSD hhook(9) hhook_run_hooks().
 KHELP_API void khelp_hhook_run_hooks(struct khelp_hhook_head* hhh, void* ctx,
                                      struct khelp_osd* hosd);

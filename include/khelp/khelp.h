@@ -34,8 +34,8 @@ struct khelp_helper_x;
 /// FreeBSD's helper record, as modules written for it declare one. 88 bytes.
 ///
 /// Source   FreeBSD sys/module_khelp.h struct helper. The framework keeps its own account:
-/// h_refcount is
-///          brought up to date when the helper is asked about, not on every attachment.
+///          h_refcount is brought up to date when the helper is asked about, not on every
+///          attachment.
 struct khelp_helper {
   int (*mod_init)(void);
   int (*mod_destroy)(void);
@@ -136,7 +136,7 @@ struct khelp_helper_x {
 /// How a removal treats objects that still hold the helper's data.
 #define KHELP_UNLOAD_REFUSE 0 /**< EBUSY, with the holders in khelp_failure_text() */
 #define KHELP_UNLOAD_WAIT 1   /**< attach no more, wait for them to go */
-#define KHELP_UNLOAD_REVOKE                                             \
+#define KHELP_UNLOAD_REVOKE \
   2 /**< disable hooks, wait for runs, destroy the data on live objects \
      */
 
@@ -145,19 +145,17 @@ struct khelp_helper_x {
 /// Shape    x: kept, not copied. id: where its id goes; may be NULL.
 /// Context  any thread; may block; not from inside a hook of a helper that is being loaded.
 /// Errors   EINVAL no name, name too long, NEEDS_OSD without size or classes, bad hook · EEXIST the
-/// name is
-///          taken, or a hook is there already · EDEADLK constraints form a cycle · ENOSPC all slots
-///          in use · ENOMEM · mod_init's own. Nothing is left behind.
+///          name is taken, or a hook is there already · ELOOP constraints form a cycle · ENOSPC
+///          all slots in use · ENOMEM · mod_init's own. Nothing is left behind.
 KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id);
 
 /// Unload a helper that khelp_helper_register() loaded.
 ///
 /// Units    timeout_ns: for WAIT; negative: no limit.
 /// Context  any thread. From inside a hook: REFUSE and REVOKE return at once and khelp_reap()
-/// finishes;
-///          WAIT is EDEADLK.
+///          finishes; WAIT is EDEADLK.
 /// Errors   ENOENT unknown id · EBUSY objects hold its data · ETIMEDOUT · EDEADLK · EALREADY being
-/// unloaded.
+///          unloaded.
 KHELP_API int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns);
 
 /// What a loaded helper keeps and reports per object. Pointers are the helper's: valid until it is
@@ -187,7 +185,7 @@ KHELP_API int khelp_helper_describe(int32_t id, struct khelp_helper_description*
 ///
 /// Errors   as khelp_helper_register(); EALREADY this struct is registered (K-15).
 /// Source   FreeBSD kern_khelp.c khelp_register_helper(). All or nothing: K-1, K-3, K-4, K-14,
-/// K-15, K-36.
+///          K-15, K-36.
 KHELP_API int khelp_register_helper(struct khelp_helper* h);
 /// Errors   EBUSY objects hold its data · ENOENT not registered.
 KHELP_API int khelp_deregister_helper(struct khelp_helper* h);
@@ -206,8 +204,8 @@ KHELP_API int khelp_drain(struct khelp_helper* h, int64_t timeout_ns);
 ///
 /// Shape    data: struct khelp_khelp_modevent_data.
 /// Errors   LOAD: KHELP_EDOOFUS NEEDS_OSD without a size; else as khelp_register_helper(). QUIESCE:
-/// EBUSY or 0,
-///          and draining begins. UNLOAD: EBUSY or 0. SHUTDOWN: 0. RESUME: 0. Others: EINVAL.
+///          EBUSY or 0, and draining begins. UNLOAD: EBUSY or 0. SHUTDOWN: 0. RESUME: 0. Others:
+///          EINVAL.
 /// Source   FreeBSD kern_khelp.c khelp_modevent(); K-7, K-8, K-10, K-11.
 KHELP_API int khelp_modevent(void* module, int event, void* data);
 
@@ -223,16 +221,17 @@ KHELP_API int khelp_reap(void);
 ///
 /// Shape    hosd: zeroed before the first call; embedded in the object.
 /// Context  the object's owner, not concurrently with runs or destroy of this object; does not
-/// block.
-///          Helpers' constructors run without locks.
+///          block. Helpers' constructors run without locks.
 /// Errors   ENOMEM (or what a constructor returned): nothing is attached. Calling it twice is
-/// harmless (K-18). Source   FreeBSD khelp(9) khelp_init_osd(); all or nothing (K-17).
+///          harmless (K-18).
+/// Source   FreeBSD khelp(9) khelp_init_osd(); all or nothing (K-17).
 KHELP_API int khelp_init_osd(uint32_t classes, struct khelp_osd* hosd);
 
 /// Destroy every helper's data on an object; afterwards the struct is all zero.
 ///
 /// Context  the object's owner. From inside a hook of this object the data lives until that hook
-/// has left. Errors   always 0. Calling it twice is harmless.
+///          has left.
+/// Errors   always 0. Calling it twice is harmless.
 KHELP_API int khelp_destroy_osd(struct khelp_osd* hosd);
 
 /// A helper's data on an object, or NULL: no data, a stale or unknown id, or hosd is NULL.

@@ -74,7 +74,7 @@ enum class combine : std::uint32_t {
 /// Lifetime  declare it static: its address is what makes an idle point cheap. Until open() it is
 /// idle.
 ///           Destroying it deregisters it; no thread may be about to run it then.
-/// Cost      idle: one load and one branch at a fixed address.
+/// Cost     idle: one load and one branch at a fixed address.
 template <class Event>
 class hook_point {
  public:

@@ -34,15 +34,14 @@ struct khelp_load_options {
 /// Load a module.
 ///
 /// Shape    name: a module's name searched along the path (options, then KHELP_MODULE_PATH unless
-/// the process
-///          is set-id, then the build's and the installed folder), or a file when it contains '/'
-///          or ends in
-///          ".so". id: a number for this file, never reused. Dependencies are loaded first.
+///          the process is set-id, then the build's and the installed folder), or a file when it
+///          contains '/' or ends in ".so". id: a number for this file, never reused. Dependencies
+///          are loaded first.
 /// Context  any thread; loads take turns. From a module's own init: a dependency load. EDEADLK
-/// inside a hook. Errors   ENOENT no such module · EEXIST loaded already · ENOEXEC the file is
-/// refused (all reasons in
-///          khelp_failure_text(), one per line) · EINVAL a parameter is refused · ENOMEM · EACCES ·
-///          what the module's init returned. Nothing is left behind.
+///          inside a hook.
+/// Errors   ENOENT no such module · EEXIST loaded already · ENOEXEC the file is refused (all
+///          reasons in khelp_failure_text(), one per line) · EINVAL a parameter is refused · ENOMEM
+///          · EACCES · what the module's init returned. Nothing is left behind.
 KHELP_API int khelp_load(const char* name, const struct khelp_load_options* options, int32_t* id);
 
 /// Unload a module file: ask all its modules, then commit (two phases).
@@ -50,9 +49,8 @@ KHELP_API int khelp_load(const char* name, const struct khelp_load_options* opti
 /// Shape    how, timeout_ns: as khelp_helper_unregister().
 /// Context  from inside a hook it returns at once for REFUSE and REVOKE, and khelp_reap() finishes.
 /// Errors   ENOENT · EBUSY objects, dependants or runs hold it (khelp_failure_text() lists them) ·
-/// ETIMEDOUT ·
-///          EDEADLK. 0: its hooks are gone; whether the code is unmapped, khelp_modules() says
-///          (ZOMBIE if not).
+///          ETIMEDOUT · EDEADLK. 0: its hooks are gone; whether the code is unmapped,
+///          khelp_modules() says (ZOMBIE if not).
 KHELP_API int khelp_unload(int32_t id, int how, int64_t timeout_ns);
 
 /// The id of the file that provides a module, by the module's name; -1: none.
@@ -89,8 +87,7 @@ KHELP_API int khelp_modules(void (*fn)(void* arg, const struct khelp_module_info
 /// Check a file without running any of its code, and describe it.
 ///
 /// Shape    fn is called once for each line of the description (severity 0) and each problem
-/// (severity 2:
-///          refused; 1: loadable but permanent).
+///          (severity 2: refused; 1: loadable but permanent).
 /// Errors   ENOENT, EACCES... as open(2) · ENOEXEC at least one severity 2 · ENOMEM.
 KHELP_API int khelp_check_file(const char* file,
                                void (*fn)(void* arg, int severity, const char* line), void* arg);

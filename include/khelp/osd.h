@@ -15,11 +15,10 @@ KHELP_BEGIN_DECLS
 /// The slots of one object. 32 bytes; must start zeroed; must not move while any slot is in use.
 ///
 /// Ownership  the host's. The framework owns what the slots point to.
-/// Source     FreeBSD sys/osd.h struct osd. There the second half links objects into a list; here
-/// it does
-///            so for the types of osd_register(), while helpers' objects keep their first two slots
-///            in it (no list of all objects is kept: a helper's zone knows the objects that hold
-///            its items).
+/// Source   FreeBSD sys/osd.h struct osd. There the second half links objects into a list; here it
+///          does so for the types of osd_register(), while helpers' objects keep their first two
+///          slots in it (no list of all objects is kept: a helper's zone knows the objects that
+///          hold its items).
 struct khelp_osd {
   uint16_t osd_nslots;  /**< slots readable through osd_slots; slot n is osd_slots[n - 1] */
   uint16_t osd_state;   /**< framework's marks; 0: no data, not initialised */
@@ -75,13 +74,11 @@ KHELP_API int khelp_osd_define_type(unsigned methods);
 /// Claim a slot of a type.
 ///
 /// Shape    destructor: may be NULL (values are dropped). methods: the type's number of them,
-/// copied, or
-///          NULL for none; single entries may be NULL.
+///          copied, or NULL for none; single entries may be NULL.
 /// Units    returns the slot, counted from 1; the lowest free one is taken.
 /// Context  any thread; may block.
 /// Errors   0: no memory, unknown type, or all slots in use (khelp_failure_text() says which). The
-/// kernel's
-///          cannot fail; a process's can.
+///          kernel's cannot fail; a process's can.
 /// Source   FreeBSD osd(9) osd_register().
 KHELP_API int khelp_osd_register(unsigned type, khelp_osd_destructor_t destructor,
                                  const khelp_osd_method_t* methods);
@@ -94,11 +91,9 @@ KHELP_API void khelp_osd_deregister(unsigned type, unsigned slot);
 /// Store a value. An old value is overwritten without its destructor, as upstream does.
 ///
 /// Context  any thread; does not block. Two threads may set one object's slots (upstream leaves
-/// that to
-///          the object's lock).
+///          that to the object's lock).
 /// Errors   ENOMEM the slot array could not grow; the old contents are intact. EINVAL unknown type
-/// or slot.
-///          Storing NULL beyond the array is 0 and allocates nothing.
+///          or slot. Storing NULL beyond the array is 0 and allocates nothing.
 KHELP_API int khelp_osd_set(unsigned type, struct khelp_osd* osd, unsigned slot, void* value);
 
 /// Room for `slot` values, so that a later khelp_osd_set_reserved() cannot fail. NULL: no memory.

@@ -122,7 +122,7 @@ KHELP_API void khelp_uma_zfree(khelp_uma_zone_t zone, void* item);
 /// sleeps, the caches are emptied, and they stay closed while the zone is near its limit. A zone
 /// with a small limit (twice a cache's magazine) has no caches.
 /// Source   FreeBSD uma(9) uma_zone_set_max(), whose limit counts cached items and cannot be
-/// cleared.
+///          cleared.
 KHELP_API int khelp_uma_zone_set_max(khelp_uma_zone_t zone, int items);
 /// 0: none.
 KHELP_API int khelp_uma_zone_get_max(khelp_uma_zone_t zone);

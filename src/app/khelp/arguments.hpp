@@ -53,7 +53,7 @@ request parse_arguments(int argc, const char* const* argv);
 
 /// "HELPER[:param=value,...]"; HELPER may be a path, in which a ':' is part of a folder's name.
 ///
-/// Errors  EINVAL, in words.
+/// Errors   EINVAL, in words.
 result<load_request> parse_load(const std::string& text);
 
 }  // namespace khelp::app

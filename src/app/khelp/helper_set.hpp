@@ -23,7 +23,7 @@ class helper_set {
 
   /// Load what was asked for, dependencies included.
   ///
-  /// Errors  as khelp_load(); the words name the helper. Nothing stays loaded.
+  /// Errors   as khelp_load(); the words name the helper. Nothing stays loaded.
   result<void> load(const replay_request& asked);
 
   /// One per loaded helper, in load order; unchanged by unload().

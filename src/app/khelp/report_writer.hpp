@@ -32,7 +32,7 @@ class report_writer {
 
 /// Schemas and out must outlive the writer.
 ///
-/// Errors  JSON: no temporary file could be made.
+/// Errors   JSON: no temporary file could be made.
 result<std::unique_ptr<report_writer>> make_report_writer(const replay_request& asked,
                                                           const std::vector<helper_schema>& schemas,
                                                           bool colour, output& out);

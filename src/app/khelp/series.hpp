@@ -26,8 +26,8 @@ class series {
   /// At most `capacity` slots (at least 4).
   explicit series(std::size_t capacity) : capacity_(capacity) {}
 
-  /// Units  when_ns: capture time. What lies before the first measurement counts as simultaneous
-  ///        with it.
+  /// Units    when_ns: capture time. What lies before the first measurement counts as simultaneous
+  ///          with it.
   void add(std::int64_t when_ns, std::int64_t value);
 
   bool empty() const noexcept { return slots_.empty(); }

@@ -62,11 +62,10 @@ struct decoded {
 /// Look for a TCP segment in a frame.
 ///
 /// Shape    captured: the bytes at hand. length: what the frame measured on the wire; a larger
-/// value than
-///          captured.size() means the rest was cut by the snap length. out: filled for verdict::tcp
-///          only. A first fragment with a whole TCP header is a segment with the payload it
-///          carries. A frame shorter than its IPv4 packet was cut by a tool that forgot the
-///          original length if the header's checksum is right, and is malformed if not.
+///          value than captured.size() means the rest was cut by the snap length. out: filled for
+///          verdict::tcp only. A first fragment with a whole TCP header is a segment with the
+///          payload it carries. A frame shorter than its IPv4 packet was cut by a tool that forgot
+///          the original length if the header's checksum is right, and is malformed if not.
 /// Cost     no allocation.
 decoded decode(link_layer link, std::span<const uint8_t> captured, uint32_t length, segment& out);
 

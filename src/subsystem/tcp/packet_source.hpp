@@ -25,7 +25,7 @@ class packet_source {
   virtual ~packet_source() = default;
 
   /// The next packet; false: there are no more.
-  /// Errors  EIO the source is damaged from here on: where and how, in words.
+  /// Errors   EIO the source is damaged from here on: where and how, in words.
   virtual result<bool> next(frame& packet) = 0;
 
   virtual link_layer link() const = 0;

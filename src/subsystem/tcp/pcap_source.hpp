@@ -16,9 +16,8 @@ class pcap_source final : public packet_source {
  public:
   /// Open a file; "-" is standard input.
   ///
-  /// Errors  the errno of opening it · EINVAL not a capture, or its header is damaged · ENOTSUP a
-  /// link type
-  ///         that cannot be decoded.
+  /// Errors   the errno of opening it · EINVAL not a capture, or its header is damaged · ENOTSUP a
+  ///          link type that cannot be decoded.
   static result<std::unique_ptr<pcap_source>> open(const std::string& name);
 
   result<bool> next(frame& packet) override;

@@ -16,7 +16,7 @@ extern hook_point<khelp_tcp_hhook_data> est_out;
 /// Keeps both points registered. One at a time per process.
 class points {
  public:
-  /// Errors  EEXIST somebody else registered them · ENOMEM.
+  /// Errors   EEXIST somebody else registered them · ENOMEM.
   static result<points> attach();
   points(points&& other) noexcept : attached_(other.attached_) { other.attached_ = false; }
   points& operator=(points&&) = delete;

@@ -37,7 +37,7 @@ class replay_session {
     engine::close_listener on_close = {};  ///< see engine
   };
 
-  /// Errors  EEXIST the points are taken · ENOMEM.
+  /// Errors   EEXIST the points are taken · ENOMEM.
   static result<std::unique_ptr<replay_session>> create(settings wanted);
 
   /// Open the next capture; "-" is standard input. What goes wrong is in its summary too.

@@ -35,9 +35,8 @@ struct before_send {
 /// observer must guess: it was overtaken if it came within one round trip (3 ms if unknown) after
 /// those bytes, and was not asked for by two duplicate ACKs within 20 ms.
 ///
-/// Source  the guess and its constants are tshark's (tcp.analysis.out_of_order). Unlike tshark,
-/// payload that
-///         the capture has shown is never called overtaken.
+/// Source   the guess and its constants are tshark's (tcp.analysis.out_of_order). Unlike tshark,
+///          payload that the capture has shown is never called overtaken.
 bool is_resent(const flow& f, const end& from, const end& to, const segment& seg,
                const seen_before& seen, const before_send& before, int64_t when_ns);
 

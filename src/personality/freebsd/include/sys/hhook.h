@@ -20,7 +20,7 @@
 #define HHOOK_TYPE_SOCKET KHELP_HHOOK_TYPE_SOCKET
 #define HHOOK_TYPE_IPSEC_IN KHELP_HHOOK_TYPE_IPSEC_IN
 #define HHOOK_TYPE_IPSEC_OUT KHELP_HHOOK_TYPE_IPSEC_OUT
-#define HHOOK_TYPE_APP                                                      \
+#define HHOOK_TYPE_APP \
   KHELP_HHOOK_TYPE_APP /* libkhelp's: an application's own types start here \
                         */
 
