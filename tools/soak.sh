@@ -15,7 +15,7 @@ done
 
 echo "== fuzzing, $seconds s each"
 cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz -j "$jobs"
+cmake --build --preset fuzz -j "$jobs" --target fuzzers
 for seeds in build/fuzz/bin/fuzz/*.seeds; do
   fuzzer=${seeds%.seeds}
   name=${fuzzer##*/}

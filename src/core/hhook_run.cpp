@@ -146,35 +146,35 @@ int run_timed_hook(std::int32_t type, std::int32_t id, void* udata, void* ctx, v
 extern "C" KHELP_CATCHES_FORCED_UNWINDING void khelp_hhook_run_hooks(khelp_hhook_head* hhh,
                                                                      void* ctx, khelp_osd* hosd) {
   using namespace khelp;
-  thread_record* record = this_record;
+  thread_record& record = *straight_record;
   if (KHELP_UNLIKELY(!may_open_first(record))) {
     run_any(*hhh, ctx, hosd);
     return;
   }
-  open_section& section = open_record_section(*record, 0, hhh, hosd);
+  open_section& section = open_record_section(record, 0, hhh, hosd);
   light_barrier();
   const auto* set = use_published<hook_set>(section, hhh->hhh_hooks);
   if (KHELP_UNLIKELY(set == nullptr || !set->single))
-    return run_opened(*record, *hhh, ctx, hosd);
+    return run_opened(record, *hhh, ctx, hosd);
   const hook_entry& entry = *set->entries();
   const std::uint32_t slot = load_relaxed(entry.slot);
   void* hdata = nullptr;
   if (slot != 0) {
     hdata = slot_value(hosd, slot);
     if (KHELP_UNLIKELY(hdata == nullptr))
-      return run_opened(*record, *hhh, ctx, hosd);
+      return run_opened(record, *hhh, ctx, hosd);
   }
-  bump(*record, entry.block, cell_calls);
+  bump(record, entry.block, cell_calls);
   try {
     entry.fn(hhh->hhh_type, hhh->hhh_id, entry.udata, ctx, hdata, hosd);
   } catch (const abi::__forced_unwind&) {
     // The thread is cancelled, or ends, inside the hook.
-    close_first(*record);
+    close_first(record);
     throw;
   } catch (...) {
-    count_first_exception(*record);
+    count_first_exception(record);
   }
-  close_first(*record);
+  close_first(record);
 }
 
 extern "C" int khelp_hhook_run_hooks_result(khelp_hhook_head* hhh, void* ctx, khelp_osd* hosd) {

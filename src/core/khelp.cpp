@@ -204,9 +204,9 @@ int khelp_destroy_osd(khelp_osd* hosd) {
 }
 
 void* khelp_get_osd(khelp_osd* hosd, int32_t id) noexcept {
-  if (hosd == nullptr || id <= 0)
+  if (hosd == nullptr)
     return nullptr;
-  // In this order: a value of the slot's next owner comes with the next owner's id.
+  // What is no id is no slot's, or slot 0's, which has no value. In this order: a value of the slot's next owner comes with the next owner's id.
   void* data = osd_slots::get(*hosd, khelp_id_slot(id));
   return khelp_id_is_current(id) ? data : nullptr;
 }

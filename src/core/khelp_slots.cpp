@@ -1,14 +1,15 @@
 #include "core/khelp_slots.hpp"
 
 #include "core/osd.hpp"
-#include "sync/word.hpp"
 
 namespace khelp {
+
+std::int32_t current_khelp_ids[khelp_slot_count];
+
 namespace {
 
 struct slot_entry {
   helper* owner;
-  std::int32_t current_id;   // 0: nobody answers to it
   std::uint32_t generation;  // guarded by registry_mutex
   event_count changes;
 };
@@ -24,7 +25,7 @@ unsigned take_khelp_slot() {
 }
 
 void give_khelp_slot(unsigned slot) noexcept {
-  store_release(table[slot].current_id, 0);
+  store_release(current_khelp_ids[slot], 0);
   store_release(table[slot].owner, nullptr);
   table[slot].generation = (table[slot].generation + 1) & generation_mask;
   osd::give_khelp_slot(slot);
@@ -37,7 +38,7 @@ std::int32_t khelp_slot_id(unsigned slot) noexcept {
 void set_khelp_slot_owner(unsigned slot, helper* owner) noexcept {
   const std::int32_t id = owner == nullptr ? 0 : khelp_slot_id(slot);
   store_release(table[slot].owner, owner);
-  store_release(table[slot].current_id, id);
+  store_release(current_khelp_ids[slot], id);
 }
 
 event_count& khelp_slot_changes(unsigned slot) noexcept {
@@ -46,10 +47,6 @@ event_count& khelp_slot_changes(unsigned slot) noexcept {
 
 helper* khelp_slot_owner(unsigned slot) noexcept {
   return slot < khelp_slot_count ? load_acquire(table[slot].owner) : nullptr;
-}
-
-bool khelp_id_is_current(std::int32_t id) noexcept {
-  return load_acquire(table[khelp_id_slot(id)].current_id) == id;
 }
 
 }  // namespace khelp

@@ -9,6 +9,7 @@
 
 #include "sync/event_count.hpp"
 #include "sync/publication.hpp"
+#include "sync/word.hpp"
 
 namespace khelp {
 
@@ -33,10 +34,15 @@ event_count& khelp_slot_changes(unsigned slot) noexcept;
 
 // The owner by slot; nullptr: none.
 helper* khelp_slot_owner(unsigned slot) noexcept;
-// Whether the id is that of the slot's present owner.
-bool khelp_id_is_current(std::int32_t id) noexcept;
+// By slot, the id that its present owner goes by; 0: nobody answers to it.
+extern std::int32_t current_khelp_ids[khelp_slot_count] __attribute__((visibility("hidden")));
+
 inline unsigned khelp_id_slot(std::int32_t id) noexcept {
   return static_cast<std::uint32_t>(id) & (khelp_slot_count - 1);
+}
+// Whether the id is that of the slot's present owner.
+inline bool khelp_id_is_current(std::int32_t id) noexcept {
+  return load_acquire(current_khelp_ids[khelp_id_slot(id)]) == id;
 }
 
 }  // namespace khelp

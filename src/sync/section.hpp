@@ -41,8 +41,8 @@ extern std::uint32_t deep_total;
 void deep_sections_after_fork() noexcept;
 
 // The thread's straight line serves a record with no section open.
-inline bool may_open_first(const thread_record* record) noexcept {
-  return record != nullptr && record->top.load(std::memory_order_relaxed) == 0;
+inline bool may_open_first(const thread_record& straight) noexcept {
+  return straight.top.load(std::memory_order_relaxed) == 0;
 }
 
 inline open_section& open_record_section(thread_record& record, std::uint32_t top, const void* key,

@@ -10,7 +10,12 @@
 
 namespace khelp {
 
+namespace {
+constinit thread_record no_record{.top = 1};
+}
+
 __thread thread_record* this_record = nullptr;
+__thread thread_record* straight_record = &no_record;
 
 namespace {
 
@@ -19,6 +24,11 @@ pthread_key_t end_key;
 bool end_key_made = false;
 std::once_flag end_key_once;
 std::atomic<void (*)(thread_record&)> end_hooks[4];
+
+void set_this_record(thread_record* record) noexcept {
+  this_record = record;
+  straight_record = record != nullptr ? record : &no_record;
+}
 
 pid_t current_tid() noexcept {
   return static_cast<pid_t>(syscall(SYS_gettid));
@@ -51,7 +61,7 @@ void thread_ends(void* value) {
     if (auto* fn = hook.load(std::memory_order_acquire))
       fn(*record);
   }
-  this_record = nullptr;
+  set_this_record(nullptr);
   give_back(*record);
 }
 
@@ -111,7 +121,7 @@ thread_record* enrol() noexcept {
     give_back(*record);
     record = nullptr;
   }
-  this_record = record;
+  set_this_record(record);
   errno = saved;
   return record;
 }

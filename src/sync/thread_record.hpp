@@ -43,7 +43,7 @@ struct alignas(64) thread_record {
   std::atomic<std::uint32_t> attention{0};
   std::atomic<std::uint64_t>* cells = nullptr;
   void* caches = nullptr;  // core/uma: this thread's zone caches
-  open_section sections[section_depth];
+  open_section sections[section_depth]{};
 
   // others
   std::atomic<std::uint32_t> wake{0};  // futex word: a waiter for one of the sections sleeps here
@@ -56,6 +56,11 @@ inline constexpr std::uint32_t attention_outermost = 2;
 
 // This thread's record, nullptr before its first section. Initial-exec: one instruction to reach.
 extern __thread thread_record* this_record
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+// The same for the straight line, which has no time to ask: never nullptr. A thread without a record
+// has one here whose `top` sends it the long way.
+extern __thread thread_record* straight_record
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 // This thread's record, enrolling the thread if needed. nullptr: no memory; every caller has a way
