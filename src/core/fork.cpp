@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "core/helper_registry.hpp"
+#include "core/hook_lists.hpp"
 #include "core/hook_registry.hpp"
 #include "core/osd.hpp"
 #include "core/uma.hpp"
@@ -39,6 +40,7 @@ void child() KHELP_NO_TSA {
         [](const hook_point_record& point) { store_relaxed(point.head->hhh_deep, 0); });
     the_helpers().no_deep_readers();
   }
+  the_hook_lists().after_fork();
   uma::fork_child();
   osd::fork_child();
   registry_mutex.unlock();

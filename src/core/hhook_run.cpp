@@ -13,12 +13,9 @@
 #include "core/attachment.hpp"
 #include "core/hook_registry.hpp"
 #include "core/hook_set.hpp"
+#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
-
-// A forced unwinding has no exception object: what its handler binds is null, which
-// UndefinedBehaviorSanitizer reports.
-#define KHELP_CATCHES_FORCED_UNWINDING __attribute__((no_sanitize("null")))
 
 namespace khelp {
 namespace {

@@ -10,7 +10,7 @@
 namespace khelp {
 namespace {
 
-std::atomic<unsigned (*)()> reapers[4];
+std::atomic<unsigned (*)()> reapers[8];
 
 template <class Fn>
 unsigned without_memory_counts_as_waiting(Fn fn) {

@@ -7,7 +7,7 @@ namespace khelp {
 // still waiting.
 unsigned reap() noexcept;
 
-// Called by reap(), in order of registration; returns how much is still waiting. At most 4.
+// Called by reap(), in order of registration; returns how much is still waiting. At most 8.
 void add_reaper(unsigned (*fn)()) noexcept;
 
 }  // namespace khelp

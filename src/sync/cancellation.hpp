@@ -1,7 +1,11 @@
-// Thread cancellation, put off.
+// Thread cancellation: put off, and let through.
 #pragma once
 
 #include <pthread.h>
+
+// Of a function that catches abi::__forced_unwind&. A forced unwinding has no exception object:
+// what the handler binds is null, which UndefinedBehaviorSanitizer reports.
+#define KHELP_CATCHES_FORCED_UNWINDING __attribute__((no_sanitize("null")))
 
 namespace khelp {
 

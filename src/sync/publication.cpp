@@ -112,8 +112,10 @@ void wait_until_none_is_deep(Fn none) {
 // ---- waiting ----
 
 bool section_is_open(const void* key) noexcept {
-  if (!heavy_barrier())
-    return true;
+  return !heavy_barrier() || section_is_open_after_barrier(key);
+}
+
+bool section_is_open_after_barrier(const void* key) noexcept {
   bool open = false;
   for_each_section([&](thread_record&, open_section& section) {
     open = open || section.point.load(std::memory_order_acquire) == key;

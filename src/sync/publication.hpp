@@ -125,6 +125,8 @@ unsigned free_quiescent_sets() KHELP_EXCLUDES(registry_mutex);
 
 // Whether some section for this key is open now. True when nothing can be known.
 bool section_is_open(const void* key) noexcept;
+// The same for those who ask for many keys, after one heavy_barrier() that was not refused.
+bool section_is_open_after_barrier(const void* key) noexcept;
 
 // The objects that sections are open for. Returns how many there are, which may be more than there
 // is room for.

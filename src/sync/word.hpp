@@ -33,6 +33,14 @@ T exchange(T& word, std::type_identity_t<T> value) noexcept {
   return std::atomic_ref<T>(word).exchange(value, std::memory_order_acq_rel);
 }
 
+// True: the word was `expected` and is `value` now.
+template <class T>
+bool exchange_if(T& word, std::type_identity_t<T> expected,
+                 std::type_identity_t<T> value) noexcept {
+  return std::atomic_ref<T>(word).compare_exchange_strong(
+      expected, value, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+
 // Bits of a word that several threads change. Both return the word before.
 template <class T>
 T set_bits(T& word, std::type_identity_t<T> bits) noexcept {

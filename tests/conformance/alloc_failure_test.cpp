@@ -19,6 +19,7 @@
 #include <khelp/clock.h>
 #include <khelp/error.h>
 #include <khelp/hhook.h>
+#include <khelp/hook_list.h>
 #include <khelp/khelp.h>
 #include <khelp/loader.h>
 #include <khelp/log.h>
@@ -225,6 +226,26 @@ void end_vnet() {
   vnet = nullptr;
 }
 
+khelp_hook_list* list = nullptr;
+khelp_hook* listed = nullptr;
+void on_list(void*) {
+  ++calls;
+}
+void make_list() {
+  list = khelp_hook_alloc("ours");
+  demand(list != nullptr, "a hook list");
+}
+void end_list() {
+  khelp_hook_free(list);
+  list = nullptr;
+}
+void make_list_with_hook() {
+  make_list();
+  listed = khelp_hook_register(list, on_list, nullptr);
+  demand(listed != nullptr, "a hook on it");
+  calls = 0;
+}
+
 // ---- the rows ----
 
 struct row {
@@ -425,6 +446,80 @@ const std::vector<row>& rows() {
          khelp_hhook_remove_hook_lookup(&throwing);
          end_points();
        }},
+      // hook lists
+      {"khelp_hook_alloc", nothing,
+       [] {
+         list = khelp_hook_alloc("ours");
+         return made(list);
+       },
+       end_list},
+      {"khelp_hook_free", make_list_with_hook,
+       [] {
+         const int answer = khelp_hook_free(list);
+         list = nullptr;
+         return answer;
+       },
+       nothing},
+      {"khelp_hook_register_x", make_list,
+       [] {
+         khelp_hook_x x{};
+         x.size = sizeof x;
+         x.callback = on_list;
+         return made(khelp_hook_register_x(list, &x));
+       },
+       end_list},
+      {"khelp_hook_unregister", make_list_with_hook,
+       [] { return khelp_hook_unregister(list, listed, 0); }, end_list},
+      {"khelp_hook_unregister_held", make_list_with_hook,
+       [] {
+         return khelp_hook_unregister_held(
+             list, listed, 0, [](void*) {}, [](void*) {}, nullptr);
+       },
+       end_list},
+      {"khelp_hook_run", make_list_with_hook,
+       [] { return khelp_hook_run(list, 0, nullptr, nullptr) == 0 && calls > 0 ? 0 : silent; },
+       end_list},
+      {"khelp_hook_run that takes hooks off", make_list_with_hook,
+       [] {
+         khelp_hook_run(list, KHELP_HOOK_UNREGISTER, nullptr, nullptr);
+         return calls == 1 && khelp_hook_count(list) == 0 ? 0 : silent;
+       },
+       end_list},
+      {"khelp_hook_proc_run", make_list_with_hook,
+       [] {
+         return khelp_hook_proc_run(list, 0, nullptr, nullptr, nullptr) == 0 && calls > 0 ? 0
+                                                                                          : silent;
+       },
+       end_list},
+      {"khelp_hook_resume",
+       [] {
+         make_list();
+         listed = khelp_hook_register(
+             list, [](void*) { throw 1; }, nullptr);
+         khelp_hook_run(list, 0, nullptr, nullptr);
+       },
+       [] { return khelp_hook_resume(list, listed); }, end_list},
+      {"khelp_hook_list_each", make_list_with_hook,
+       [] {
+         int hooks = 0;
+         const int answer = khelp_hook_list_each(
+             list, [](void* arg, const khelp_hook_info*) { ++*static_cast<int*>(arg); }, &hooks);
+         return answer == 0 && hooks != 1 ? silent : answer;
+       },
+       end_list},
+      {"khelp_hook_count",
+       make_list_with_hook,
+       [] { return khelp_hook_count(list) == 1 ? 0 : silent; },
+       end_list,
+       {},
+       "counts"},
+      {"khelp_hooks_of_process",
+       nothing,
+       [] { return made(khelp_hooks_of_process(KHELP_HOOKS_FORK)); },
+       nothing,
+       {ENOMEM},
+       nullptr,
+       "the process's lists stay"},
       // helpers
       {"khelp_helper_register", make_points, [] { return khelp_helper_register(&helper, &id); },
        [] {

@@ -1,0 +1,82 @@
+// A hook list and what is on it.
+//
+// A list publishes an immutable array of its hooks; a run uses the array it found. Whether a hook
+// of the array still runs is a word of the hook itself, so that removing one (also by the run that
+// takes it) needs no memory and reaches runs that are under way. Each call of a hook is a section
+// of its own, inside the run's: a removal waits for its hook alone.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <khelp/hook_list.h>
+
+#include "sync/publication.hpp"
+
+namespace khelp {
+
+// One registration. Constant but for its state.
+class listed_hook {
+ public:
+  listed_hook(std::uint64_t number, const khelp_hook_x& x);
+  listed_hook(const listed_hook&) = delete;
+  listed_hook& operator=(const listed_hook&) = delete;
+
+  const std::uint64_t serial;
+  const khelp_hook_callback_t callback;
+  const khelp_hook_proc_callback_t proc_callback;
+  void* const pointer;
+  void* const arg;
+  char name[sizeof khelp_hook_info::name] = {};
+
+  khelp_hook* handle() const noexcept;
+
+  bool runs() const noexcept;  // neither removed nor suspended
+  bool is_removed() const noexcept;
+  bool is_suspended() const noexcept;
+  // True for exactly one of all who remove it.
+  bool remove() noexcept;
+  // The same for a run that is going to call it: not when it was suspended meanwhile.
+  bool take() noexcept;
+  void suspend() noexcept;
+  // False: it was not suspended.
+  bool resume() noexcept;
+  // No thread is inside and none will enter. The first call tells the owner of `arg`.
+  void release_once() noexcept;
+
+  std::atomic<std::uint64_t> exceptions{0};
+  std::uint32_t deep = 0;  // sections of it that found no room in their thread's record
+  // Of those that are off their list. Guarded by registry_mutex.
+  std::shared_ptr<listed_hook> next_leaving;
+
+ private:
+  void (*const release_)(void* arg);
+  std::uint32_t state_ = 0;
+  std::uint32_t released_ = 0;
+};
+
+using hook_array = std::vector<std::shared_ptr<listed_hook>>;
+
+// In order of registration, and so of serials.
+struct listed_hooks final : published_set {
+  hook_array hooks;
+};
+
+}  // namespace khelp
+
+// The type behind the contract's opaque one.
+struct khelp_hook_list {
+  explicit khelp_hook_list(const char* words);
+  khelp_hook_list(const khelp_hook_list&) = delete;
+  khelp_hook_list& operator=(const khelp_hook_list&) = delete;
+
+  char name[128] = {};
+  void* hooks = nullptr;                     // the published khelp::listed_hooks
+  std::uint32_t deep = 0;                    // runs that found no room in their thread's record
+  std::atomic<const void*> runner{nullptr};  // the thread of the KHELP_HOOK_ALONE run
+  std::atomic<bool> untidy{false};           // a hook of the array is removed
+  std::uint32_t enders = 0;  // who waits for its runs to end; guarded by registry_mutex
+  khelp::publication place;
+};
