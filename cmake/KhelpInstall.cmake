@@ -9,7 +9,9 @@ set(KHELP_INSTALLED_HELPERS ${CMAKE_INSTALL_LIBDIR}/khelp)
 install(DIRECTORY include/khelp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY src/personality/freebsd/include/
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/khelp/freebsd)
-install(TARGETS khelp khelp_freebsd_module EXPORT khelpTargets
+install(DIRECTORY src/personality/netbsd/include/
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/khelp/netbsd)
+install(TARGETS khelp khelp_freebsd_module khelp_netbsd EXPORT khelpTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 # The helpers of helpers/; those of examples and tests stay here.
