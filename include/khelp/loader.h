@@ -15,6 +15,8 @@ KHELP_BEGIN_DECLS
 
 #define KHELP_LOAD_DEBUG \
   0x1u /**< map the file by its path, so that debuggers and profilers find it */
+/// As kldload(2) has it: of a file with several modules, some may fail to start.
+#define KHELP_LOAD_PARTIAL 0x2u
 
 /// One parameter of a load.
 struct khelp_load_param {
@@ -36,21 +38,37 @@ struct khelp_load_options {
 /// Shape    name: a module's name searched along the path (options, then KHELP_MODULE_PATH unless
 ///          the process is set-id, then the build's and the installed folder), or a file when it
 ///          contains '/' or ends in ".so". id: a number for this file, never reused. Dependencies
-///          are loaded first.
+///          are loaded first: each is met by the loaded interface of the preferred version, else
+///          of the highest one in its range, else by a file of the path.
+///          All modules of a file start, or the load fails. With KHELP_LOAD_PARTIAL the file stays
+///          when at least one has started; the listing's `reason` tells of the others.
 /// Context  any thread; loads take turns. From a module's own init: a dependency load. EDEADLK
-///          inside a hook.
-/// Errors   ENOENT no such module · EEXIST loaded already · ENOEXEC the file is refused (all
-///          reasons in khelp_failure_text(), one per line) · EINVAL a parameter is refused · ENOMEM
-///          · EACCES · what the module's init returned. Nothing is left behind.
+///          inside a hook. Waits while another thread finishes the unload of the same module.
+/// Errors   ENOENT no such module, or something it needs is missing · EEXIST loaded already, or
+///          another file offers the same version of an interface · ENOEXEC the file is refused (all
+///          reasons in khelp_failure_text(), one per line), or all its modules failed, each in its
+///          own way · EINVAL a parameter is refused · ENOMEM · EACCES · what the module's init
+///          returned. Nothing is left behind.
 KHELP_API int khelp_load(const char* name, const struct khelp_load_options* options, int32_t* id);
 
-/// Unload a module file: ask all its modules, then commit (two phases).
+/// Added to khelp_unload()'s `how`: what a module answers to the question whether it may go
+/// (MOD_QUIESCE) does not count. What it answers to MOD_UNLOAD does.
+#define KHELP_UNLOAD_FORCE 0x100
+/// Added to `how`, as kldunload(2) has it: files that depend on this one are no refusal. It is given
+/// up now, and goes with the last of them.
+#define KHELP_UNLOAD_WHEN_FREE 0x200
+
+/// Unload a module file: ask all its modules, the last one started first, then stop them in the
+/// same order. If one objects, all go on as before; so also if one refuses to be stopped: those
+/// that were stopped already are started again.
 ///
-/// Shape    how, timeout_ns: as khelp_helper_unregister().
+/// Shape    how: as khelp_helper_unregister(), and KHELP_UNLOAD_... flags. timeout_ns: as there.
+///          Files that were loaded only because this one needs them go, too, if they can.
 /// Context  from inside a hook it returns at once for REFUSE and REVOKE, and khelp_reap() finishes.
-/// Errors   ENOENT · EBUSY objects, dependants or runs hold it (khelp_failure_text() lists them) ·
-///          ETIMEDOUT · EDEADLK. 0: its hooks are gone; whether the code is unmapped,
-///          khelp_modules() says (ZOMBIE if not).
+/// Errors   ENOENT · EBUSY files that depend on it, objects or runs hold it (khelp_failure_text()
+///          lists them), or it is the program itself · what a module answered · ETIMEDOUT ·
+///          EALREADY it is on its way · EDEADLK. 0: its hooks are gone; whether the code is
+///          unmapped, khelp_modules() says (ZOMBIE if not).
 KHELP_API int khelp_unload(int32_t id, int how, int64_t timeout_ns);
 
 /// The id of the file that provides a module, by the module's name; -1: none.
@@ -71,17 +89,21 @@ struct khelp_module_info {
   int32_t id;
   uint32_t state; /**< enum khelp_module_state */
   uint32_t version;
-  uint32_t references; /**< 1 + modules that depend on it */
+  uint32_t references; /**< who holds it: who loaded it, and each file that depends on it */
   uint32_t permanent;  /**< 1: cannot be unmapped once loaded */
   uint64_t base;       /**< where it is mapped; 0: not */
   uint64_t bytes;      /**< mapped size */
   const char* name;
   const char* file;
-  const char* reason;   /**< of ZOMBIE and permanent; "" otherwise */
-  int32_t helper;       /**< the helper's id; 0: none */
-  uint32_t personality; /**< enum khelp_modinfo_personality */
+  const char* reason;       /**< of ZOMBIE and permanent; what is amiss; "" otherwise */
+  int32_t helper;           /**< the helper's id; 0: none */
+  uint32_t personality;     /**< enum khelp_modinfo_personality */
+  uint32_t user_references; /**< of the references, loads by khelp_load(): 1 or 0 */
+  uint32_t spare;
+  const char* held_by; /**< names of the files that depend on it, ", " between; "" none */
 };
-/// Call fn for every module file in load order, no lock held. Errors: ENOMEM.
+/// Call fn for every module file in load order, no lock held; the program itself (linker.h) is not
+/// among them. Errors: ENOMEM.
 KHELP_API int khelp_modules(void (*fn)(void* arg, const struct khelp_module_info* info), void* arg);
 
 /// Check a file without running any of its code, and describe it.

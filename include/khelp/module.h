@@ -17,6 +17,9 @@ KHELP_BEGIN_DECLS
 #define KHELP_MODINFO_MAGIC 0x70686b6dU /**< "mkhp" in the file */
 #define KHELP_ABI 1                     /**< changes when a module must be rebuilt */
 #define KHELP_MODULE_NAME_MAX 32        /**< the NUL included */
+#define KHELP_KERNEL_VERSION \
+  1400097 /**< of the interface "kernel", which every program offers: FreeBSD's __FreeBSD_version \
+           */
 
 enum khelp_modinfo_kind {
   KHELP_MODINFO_MODULE = 1,

@@ -60,6 +60,12 @@ int khelp_check_file(const char* file, void (*fn)(void* arg, int severity, const
     std::vector<std::string> problems = contents->problems;
     for (std::string& words : layout_problems(*contents))
       problems.push_back(std::move(words));
+    for (const module_dependency& need : contents->needs) {
+      if (need.name == "kernel" && !need.accepts(KHELP_KERNEL_VERSION))
+        problems.push_back(sentence("it was made for version ", need.minimum, " to ", need.maximum,
+                                    " of the kernel; this library has version ",
+                                    KHELP_KERNEL_VERSION, ": compile it again"));
+    }
 
     for (const std::string& line : describe(*contents))
       fn(arg, description, line.c_str());

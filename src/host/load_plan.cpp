@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
 
 #include <khelp/module.h>
 
@@ -26,10 +25,11 @@ bool better(const module_dependency& need, std::int32_t version, std::int32_t be
 
 class planner {
  public:
-  planner(const std::vector<present_file>& present, std::string_view path_first)
-      : present_(present), path_first_(path_first) {}
+  planner(const std::vector<present_file>& present, std::string_view path_first,
+          std::int32_t& hindrance)
+      : present_(present), path_first_(path_first), hindrance_(hindrance) {}
 
-  result<void> add(const std::string& path) {
+  static result<planned_file> read(const std::string& path) {
     auto bytes = read_whole_file(path);
     if (!bytes)
       return std::move(bytes.error());
@@ -40,10 +40,14 @@ class planner {
     file.path = path;
     file.bytes = std::move(*bytes);
     file.contents = std::move(*contents);
+    return file;
+  }
+
+  result<void> add(planned_file file) {
     for (const std::string& problem : file.contents.problems)
-      refuse(ENOEXEC, path, problem);
+      refuse(ENOEXEC, file.path, problem);
     for (const std::string& problem : layout_problems(file.contents))
-      refuse(ENOEXEC, path, problem);
+      refuse(ENOEXEC, file.path, problem);
     check_names_free(file);
     in_progress_.push_back(&file);
     for (const module_dependency& need : file.contents.needs) {
@@ -71,13 +75,21 @@ class planner {
     words_ += (words_.empty() ? "" : "\n") + path + ": " + problem;
   }
 
+  /// The same, on account of a file that is there.
+  void refuse_for(const present_file& other, int code, const std::string& path,
+                  const std::string& problem) {
+    refuse(code, path, problem);
+    if (other.ending)
+      hindrance_ = other.id;
+  }
+
   void check_names_free(const planned_file& file) {
     for (const declared_module& module : file.contents.modules) {
       for (const present_file& other : present_) {
         if (std::find(other.modules.begin(), other.modules.end(), module.name) !=
             other.modules.end())
-          refuse(
-              EEXIST, file.path,
+          refuse_for(
+              other, EEXIST, file.path,
               sentence("module ", quoted(module.name), " is loaded already, by file ", other.id));
       }
     }
@@ -86,24 +98,33 @@ class planner {
         const auto same = [&](const offered_interface& o) {
           return o.name == offer.name && o.version == offer.version;
         };
-        const bool module_told = std::find(other.modules.begin(), other.modules.end(),
-                                           offer.name) != other.modules.end();
-        if (!module_told && std::any_of(other.offers.begin(), other.offers.end(), same))
-          refuse(EEXIST, file.path,
-                 sentence("version ", offer.version, " of ", quoted(offer.name),
-                          " is offered already, by file ", other.id));
+        const bool told = declares(file.contents.modules, offer.name) &&
+                          std::find(other.modules.begin(), other.modules.end(), offer.name) !=
+                              other.modules.end();
+        if (!told && std::any_of(other.offers.begin(), other.offers.end(), same))
+          refuse_for(other, EEXIST, file.path,
+                     sentence("version ", offer.version, " of ", quoted(offer.name),
+                              " is offered already, by file ", other.id));
       }
     }
   }
 
+  static bool declares(const std::vector<declared_module>& modules, const std::string& name) {
+    return std::any_of(modules.begin(), modules.end(),
+                       [&](const declared_module& module) { return module.name == name; });
+  }
+
   result<void> meet(planned_file& file, const module_dependency& need) {
     std::string others;
-    if (const std::optional<std::int32_t> id = best_present(need, others)) {
-      add_once(file.needs_present, *id);
+    const present_file* on_its_way = nullptr;
+    const provider present = best_present(need, others, on_its_way);
+    const provider planned = best_planned(need);
+    if (planned.found && (!present.found || better(need, planned.version, present.version))) {
+      add_once(file.needs_planned, planned.place);
       return {};
     }
-    if (const std::optional<std::size_t> place = best_planned(need)) {
-      add_once(file.needs_planned, *place);
+    if (present.found) {
+      add_once(file.needs_present, present_[present.place].id);
       return {};
     }
     for (const planned_file* open : in_progress_) {
@@ -113,12 +134,13 @@ class planner {
         return {};
       }
     }
-    if (!others.empty()) {
-      refuse(ENOENT, file.path,
-             sentence("it needs ", quoted(need.name), " ", range_of(need), "; ", others));
+    if (on_its_way != nullptr) {
+      refuse_for(*on_its_way, ENOENT, file.path,
+                 sentence("it needs ", quoted(need.name), " ", range_of(need),
+                          "; it is there, but not ready or on its way out"));
       return {};
     }
-    return search(file, need);
+    return search(file, need, others);
   }
 
   template <class T>
@@ -133,57 +155,82 @@ class planner {
     });
   }
 
-  /// `others` becomes what is there of the interface and does not do.
-  std::optional<std::int32_t> best_present(const module_dependency& need, std::string& others) {
-    std::optional<std::int32_t> id;
-    std::int32_t best = 0;
-    for (const present_file& file : present_) {
-      for (const offered_interface& offer : file.offers) {
-        if (offer.name != need.name)
+  /// Who offers an interface: a place in the list of those that are there, or in the plan.
+  struct provider {
+    bool found = false;
+    std::size_t place = 0;
+    std::int32_t version = 0;
+
+    void take_if_better(const module_dependency& need, std::size_t other,
+                        const std::vector<offered_interface>& offers) {
+      for (const offered_interface& offer : offers) {
+        if (offer.name != need.name || !need.accepts(offer.version))
           continue;
-        if (!file.usable) {
-          others = "it is there, but not ready or on its way out";
-        } else if (!need.accepts(offer.version)) {
-          others = sentence("version ", offer.version, " is loaded");
-        } else if (!id || better(need, offer.version, best)) {
-          id = file.id;
-          best = offer.version;
-        }
+        if (!found || better(need, offer.version, version))
+          *this = {true, other, offer.version};
       }
     }
-    return id;
-  }
+  };
 
-  std::optional<std::size_t> best_planned(const module_dependency& need) {
-    for (std::size_t i = 0; i < files_.size(); i++) {
-      if (offers(files_[i].contents, need))
-        return i;
+  /// `others` becomes what is there of the interface and does not do; `on_its_way` a file that
+  /// would do at another time.
+  provider best_present(const module_dependency& need, std::string& others,
+                        const present_file*& on_its_way) {
+    provider best;
+    for (std::size_t i = 0; i < present_.size(); i++) {
+      const present_file& file = present_[i];
+      for (const offered_interface& offer : file.offers) {
+        if (offer.name == need.name && !need.accepts(offer.version))
+          others = sentence("version ", offer.version, " is loaded");
+        else if (offer.name == need.name && !file.usable)
+          on_its_way = &file;
+      }
+      if (file.usable)
+        best.take_if_better(need, i, file.offers);
     }
-    return std::nullopt;
+    return best;
   }
 
-  /// Load it too, from the path. Its own problems are ours.
-  result<void> search(planned_file& file, const module_dependency& need) {
-    const auto path = find_module_by_name(need.name, path_first_);
-    if (!path) {
-      refuse(
-          ENOENT, file.path,
-          sentence("it needs ", quoted(need.name), " ", range_of(need), ": ", path.error().detail));
+  provider best_planned(const module_dependency& need) {
+    provider best;
+    for (std::size_t i = 0; i < files_.size(); i++)
+      best.take_if_better(need, i, files_[i].contents.offers);
+    return best;
+  }
+
+  /// Load it too: the first file of its name along the path that offers what is needed. Its own
+  /// problems are ours.
+  result<void> search(planned_file& file, const module_dependency& need, std::string others) {
+    const auto refuse_need = [&](const std::string& why) {
+      refuse(ENOENT, file.path, sentence("it needs ", quoted(need.name), " ", range_of(need), why));
+    };
+    const auto paths = find_modules_by_name(need.name, path_first_);
+    if (!paths) {
+      refuse_need(others.empty() ? ": " + paths.error().detail : "; " + others);
       return {};
     }
-    if (auto added = add(*path); !added)
-      return added;
-    if (offers(files_.back().contents, need))
+    for (const std::string& path : *paths) {
+      auto candidate = read(path);
+      if (!candidate)
+        return std::move(candidate.error());
+      // A damaged file may not be able to tell what it offers.
+      if (!offers(candidate->contents, need) && candidate->contents.sound()) {
+        if (others.empty())
+          others = path + " does not offer that";
+        continue;
+      }
+      if (auto added = add(std::move(*candidate)); !added)
+        return added;
       add_once(file.needs_planned, files_.size() - 1);
-    else
-      refuse(ENOENT, file.path,
-             sentence("it needs ", quoted(need.name), " ", range_of(need), "; ", *path,
-                      " does not offer that"));
+      return {};
+    }
+    refuse_need("; " + others);
     return {};
   }
 
   const std::vector<present_file>& present_;
   std::string_view path_first_;
+  std::int32_t& hindrance_;
   std::vector<planned_file> files_;
   std::vector<const planned_file*> in_progress_;
   int code_ = 0;
@@ -194,9 +241,12 @@ class planner {
 
 result<std::vector<planned_file>> plan_load(const std::string& path,
                                             const std::vector<present_file>& present,
-                                            std::string_view path_first) {
-  planner plan(present, path_first);
-  if (auto added = plan.add(path); !added)
+                                            std::string_view path_first, std::int32_t& hindrance) {
+  planner plan(present, path_first, hindrance);
+  auto file = planner::read(path);
+  if (!file)
+    return std::move(file.error());
+  if (auto added = plan.add(std::move(*file)); !added)
     return std::move(added.error());
   return plan.finish();
 }

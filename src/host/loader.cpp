@@ -6,11 +6,13 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/log.hpp"
 #include "core/helper_registry.hpp"
 #include "core/reaper.hpp"
 #include "host/file_copy.hpp"
 #include "host/module_path.hpp"
 #include "host/sentence.hpp"
+#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {
@@ -32,12 +34,11 @@ failure with_name(failure why, const std::string& path) {
 /// descriptor, or the file itself, for debuggers and profilers.
 result<std::string> place_for_linker(loaded_file& f, const planned_file& planned, bool by_path) {
   if (by_path) {
-    char* full = realpath(planned.path.c_str(), nullptr);
+    const std::unique_ptr<char, void (*)(void*)> full(realpath(planned.path.c_str(), nullptr),
+                                                      std::free);
     if (full == nullptr)
       return failure(errno, khelp_strerror(errno));
-    std::string name(full);
-    std::free(full);
-    return name;
+    return std::string(full.get());
   }
   auto copy = seal_copy(planned.bytes, sentence("khelp:", f.name, "@", f.version));
   if (!copy)
@@ -66,6 +67,30 @@ result<void> give_parameters(loaded_file& f, const load_parameters& parameters) 
     if (!wanted)
       return failure(EINVAL, sentence("it has no parameter ", quoted(param)));
   }
+  return {};
+}
+
+/// Start its modules in their order: all of them, or, if that is asked for, those that will. Of
+/// several that fail in different ways none speaks for all: ENOEXEC (M-2, M-3).
+result<void> start_all(loaded_file& f, bool partial) {
+  int code = 0;
+  std::string words;
+  std::size_t failed = 0;
+  for (module_instance& module : f.modules) {
+    auto started = module.start();
+    if (started)
+      continue;
+    if (!partial)
+      return started;
+    failed++;
+    const int own = started.error().code;
+    code = code == 0 || code == own ? own : ENOEXEC;
+    words += (words.empty() ? "" : "\n") + started.error().detail;
+  }
+  if (failed == f.modules.size())
+    return failure(code, std::move(words));
+  if (failed != 0)
+    f.amiss = "not all of its modules have started: " + words;
   return {};
 }
 
@@ -111,19 +136,53 @@ class loader::turn {
 
 // ---- load
 
+result<std::int32_t> loader::load(const load_request& request) {
+  if (inside_section())
+    return failure(EDEADLK, "a module cannot be loaded from inside a hook");
+  while (true) {
+    std::int32_t hindrance = 0;
+    auto loaded = load_in_turn(request, hindrance);
+    if (loaded || hindrance == 0 || !wait_for_the_end_of(hindrance))
+      return loaded;
+  }
+}
+
+/// Whether others may wait for what this thread is doing.
+bool loader::at_work() const {
+  if (turn_taken_ && pthread_equal(turn_owner_, pthread_self()))
+    return true;
+  return std::any_of(files_.begin(), files_.end(), [](const file& f) {
+    return f->busy && pthread_equal(f->worker, pthread_self());
+  });
+}
+
+/// A file whose unload was reported as done may still be in the hands of the thread that ends it.
+/// Nothing is held meanwhile, not even the turn: what ends may load. False: it does not end now, or
+/// its end may wait for this very thread.
+bool loader::wait_for_the_end_of(std::int32_t id) {
+  const no_cancellation later;
+  lock_guard held(mutex_);
+  if (at_work())
+    return false;
+  file f = find_file(id);
+  while (f != nullptr && f->state == KHELP_MODULE_GOING && f->busy) {
+    settled_.wait(mutex_);
+    f = find_file(id);
+  }
+  return f == nullptr || f->state != KHELP_MODULE_GOING;
+}
+
 /// The pipeline. Resolve the name; read each file once and check its bytes, its records and what
 /// they need (plan_load: a signature would be judged there, on the bytes that were read); then,
 /// file by file and dependencies first, reserve (enter; an unsigned file would be tried in a child
 /// process after that), map and start (bring_in). Whatever fails, all of it is undone in reverse.
-result<std::int32_t> loader::load(const load_request& request) {
-  if (inside_section())
-    return failure(EDEADLK, "a module cannot be loaded from inside a hook");
+result<std::int32_t> loader::load_in_turn(const load_request& request, std::int32_t& hindrance) {
   const turn mine(*this);
   khelp::reap();
   const auto path = find_module_file(request.name, request.path_first);
   if (!path)
     return path.error();
-  auto plan = plan_load(*path, present(), request.path_first);
+  auto plan = plan_load(*path, present(), request.path_first, hindrance);
   if (!plan)
     return std::move(plan.error());
 
@@ -134,7 +193,7 @@ result<std::int32_t> loader::load(const load_request& request) {
       take_out(loaded_now.back());
     unload_unneeded();
   };
-  const load_request as_dependency{{}, {}, {}, request.by_path};
+  const load_request as_dependency{{}, {}, {}, request.by_path, request.partial};
   try {
     for (const planned_file& planned : *plan) {
       const bool last = &planned == &plan->back();
@@ -144,7 +203,6 @@ result<std::int32_t> loader::load(const load_request& request) {
         return with_name(std::move(entered.error()), planned.path);
       }
       loaded_now.push_back(*entered);
-      loaded_now.back()->on_request = last;
       auto done = bring_in(*loaded_now.back(), planned, last ? request : as_dependency);
       if (!done) {
         undo();
@@ -156,18 +214,29 @@ result<std::int32_t> loader::load(const load_request& request) {
     undo();
     throw;
   }
-  for (const file& f : loaded_now)
-    settle(f, KHELP_MODULE_LIVE);
+  go_live(loaded_now);
+  for (const file& f : loaded_now) {
+    if (!f->amiss.empty())
+      log(KHELP_LOG_WARNING, {f->path, ": ", f->amiss});
+  }
   return loaded_now.back()->id;
 }
 
 std::vector<present_file> loader::present() {
   lock_guard held(mutex_);
   std::vector<present_file> all;
+  all.push_back({program_file, true, false, {}, {{"kernel", KHELP_KERNEL_VERSION}}});
   for (const file& f : files_) {
     if (f->state == KHELP_MODULE_DEAD || f->state == KHELP_MODULE_ZOMBIE)
       continue;
-    all.push_back({f->id, usable(*f), f->module_names, f->offers});
+    const bool others_end_it =
+        f->state == KHELP_MODULE_GOING && f->busy && !pthread_equal(f->worker, pthread_self());
+    present_file& added =
+        all.emplace_back(present_file{f->id, usable(*f), others_end_it, {}, f->offers});
+    for (const registered_module& module : f->registered) {
+      if (module.there || f->state == KHELP_MODULE_GOING)
+        added.modules.push_back(module.name);
+    }
   }
   return all;
 }
@@ -190,12 +259,14 @@ result<loader::file> loader::enter(const planned_file& planned,
                               "not ended, or another library uses it)";
   f->offers = contents.offers;
   for (const declared_module& module : contents.modules)
-    f->module_names.push_back(module.name);
+    f->registered.push_back({0, module.name, true, 0});
   for (const std::size_t place : planned.needs_planned)
     f->stands_on.push_back(loaded_now[place]);
 
   lock_guard held(mutex_);
   for (const std::int32_t id : planned.needs_present) {
+    if (id == program_file)
+      continue;
     const auto found = std::find_if(files_.begin(), files_.end(), [id](const file& other) {
       return other->id == id && usable(*other);
     });
@@ -207,6 +278,8 @@ result<loader::file> loader::enter(const planned_file& planned,
   for (const file& below : f->stands_on)
     below->dependants++;
   f->id = next_id_++;
+  for (registered_module& module : f->registered)
+    module.id = next_module_id_++;
   f->worker = pthread_self();
   return f;
 }
@@ -228,16 +301,32 @@ result<void> loader::bring_in(loaded_file& f, const planned_file& planned,
   }
   if (auto given = give_parameters(f, request.parameters); !given)
     return given;
-  for (module_instance& module : f.modules) {
-    if (auto started = module.start(); !started)
-      return started;
-  }
-  return {};
+  return start_all(f, request.partial);
 }
 
 void loader::mark_started(const file& f) {
   lock_guard held(mutex_);
   f->started = true;
+  if (!f->amiss.empty())
+    f->reason += (f->reason.empty() ? "" : "; ") + f->amiss;
+  note_modules(*f);
+}
+
+/// The listing's account of its modules, by whoever works on the file.
+void loader::note_modules(loaded_file& f) noexcept {
+  for (std::size_t i = 0; i < f.modules.size(); i++) {
+    f.registered[i].there = f.modules[i].running();
+    f.registered[i].helper = f.modules[i].helper();
+  }
+}
+
+void loader::go_live(const std::vector<file>& loaded_now) noexcept {
+  lock_guard held(mutex_);
+  for (const file& f : loaded_now) {
+    f->state = KHELP_MODULE_LIVE;
+    f->busy = false;
+  }
+  loaded_now.back()->userrefs = 1;
 }
 
 /// Undo a load, wherever it stopped. What a module's init has loaded on top of it meanwhile stays,
@@ -252,6 +341,7 @@ void loader::take_out(const file& f) noexcept {
     }
   }
   f->how = KHELP_UNLOAD_REVOKE;
+  f->load_failed = true;
   settle(f, KHELP_MODULE_GOING);
   try {
     reap_one(f);
@@ -277,6 +367,7 @@ loader::loader() {
                  []() KHELP_NO_TSA { the_loader().after_fork_in_parent(); },
                  []() KHELP_NO_TSA { the_loader().after_fork_in_child(); });
   add_reaper([]() -> unsigned { return the_loader().reap(); });
+  std::atexit([] { the_loader().shut_down(); });
 }
 
 }  // namespace khelp

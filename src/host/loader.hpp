@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <khelp/linker.h>
 #include <khelp/loader.h>
 #include <khelp/result.hpp>
 
@@ -32,6 +33,26 @@ struct load_request {
   std::string path_first;
   load_parameters parameters;
   bool by_path = false;  // map the file itself, not a sealed copy
+  bool partial = false;  // a file stays when some of its modules have started
+};
+
+/// How to unload: what happens to objects (KHELP_UNLOAD_REFUSE, ...), and the flags beside that.
+struct unload_request {
+  int how = KHELP_UNLOAD_REFUSE;
+  bool force = false;      // answers to the question whether it may go do not count
+  bool when_free = false;  // files that need it are no refusal: it goes with the last of them
+  std::int64_t timeout_ns = 0;
+};
+
+/// The program itself, in the numbering of files.
+inline constexpr std::int32_t program_file = 1;
+
+/// A module in the numbering of modules.
+struct registered_module {
+  std::int32_t id;  // counts up, never reused
+  std::string name;
+  bool there;           // until its start failed, or it has been stopped
+  std::int32_t helper;  // that it registered; 0: none
 };
 
 /// A module file. `state` and what is marked (m) belong to the loader's mutex; the rest to whoever
@@ -40,10 +61,13 @@ struct loaded_file {
   std::int32_t id = 0;
   khelp_module_state state = KHELP_MODULE_LOADING;      // (m)
   unsigned dependants = 0;                              // (m) files that stand on this one
+  unsigned userrefs = 0;                                // (m) 1: by khelp_load(), not for others
   std::vector<std::shared_ptr<loaded_file>> stands_on;  // (m) and keeps in place
-  std::string reason;                                   // (m) of a zombie, or of being permanent
+  std::vector<registered_module> registered;            // (m) in the order of their start
+  std::string reason;     // (m) of a zombie, of being permanent; what is amiss
   bool started = false;   // (m) a LOADING one that its own turn may use
   bool unneeded = false;  // (m) who it was loaded for is gone
+  bool forced = false;    // (m) its unload: as told, or as that of who it was loaded for
   bool busy = true;       // (m) `worker` works on it
   pthread_t worker = {};  // (m)
 
@@ -56,14 +80,14 @@ struct loaded_file {
   bool permanent = false;
   bool kept_for_ever = false;  // as a zombie it is not looked at again
   std::string if_kept;         // the reason, should the linker keep the code
-  bool on_request = false;     // by khelp_load(), not as a dependency
-  std::vector<std::string> module_names;
   std::vector<offered_interface> offers;
 
   file_copy copy;  // open as long as the code is mapped: its number is the linker's name for it
   mapping code;
-  std::vector<module_instance> modules;  // in the order of their start
-  int how = KHELP_UNLOAD_REFUSE;         // of the unload that began inside a hook
+  std::vector<module_instance> modules;  // in the order of their start, as `registered`
+  std::string amiss;                     // modules that did not start, in words
+  int how = KHELP_UNLOAD_REFUSE;         // of the unload
+  bool load_failed = false;              // it goes for that
 };
 
 class loader {
@@ -71,16 +95,29 @@ class loader {
   loader();
 
   result<std::int32_t> load(const load_request& request) KHELP_EXCLUDES(mutex_);
-  result<void> unload(std::int32_t id, int how, std::int64_t timeout_ns) KHELP_EXCLUDES(mutex_);
-  /// -1: none.
+  result<void> unload(std::int32_t id, const unload_request& request) KHELP_EXCLUDES(mutex_);
+  /// The id of the file; -1: none.
   std::int32_t find(std::string_view module) KHELP_EXCLUDES(mutex_);
 
   /// One line of the listing. A DEAD file is listed once.
   struct listing {
     khelp_module_info info;
-    std::string name, path, reason;
+    std::string name, path, reason, held_by;
   };
   std::vector<listing> list() KHELP_EXCLUDES(mutex_);
+
+  // By number (khelp/linker.h). ENOENT: nothing has this number or name.
+  result<std::int32_t> file_after(std::int32_t id) KHELP_EXCLUDES(mutex_);
+  result<std::int32_t> file_named(std::string_view name) KHELP_EXCLUDES(mutex_);
+  result<void> describe(std::int32_t id, khelp_kld_info& into) KHELP_EXCLUDES(mutex_);
+  result<std::int32_t> newest_module(std::int32_t id) KHELP_EXCLUDES(mutex_);
+  result<std::int32_t> module_after(std::int32_t id) KHELP_EXCLUDES(mutex_);
+  result<std::int32_t> module_before_in_file(std::int32_t id) KHELP_EXCLUDES(mutex_);
+  result<std::int32_t> module_named(std::string_view name) KHELP_EXCLUDES(mutex_);
+  result<void> describe_module(std::int32_t id, khelp_mod_info& into) KHELP_EXCLUDES(mutex_);
+
+  /// The process ends: tell all modules, the last one loaded first.
+  void shut_down() KHELP_EXCLUDES(mutex_);
 
   /// Finish what could not be finished at once. Returns how many files still wait.
   unsigned reap() KHELP_EXCLUDES(mutex_);
@@ -93,14 +130,25 @@ class loader {
   using file = std::shared_ptr<loaded_file>;
   class turn;
 
+  /// hindrance: a file whose end, which another thread works on, is all that speaks against it.
+  result<std::int32_t> load_in_turn(const load_request& request, std::int32_t& hindrance)
+      KHELP_EXCLUDES(mutex_);
+  bool wait_for_the_end_of(std::int32_t id) KHELP_EXCLUDES(mutex_);
+  bool at_work() const KHELP_REQUIRES(mutex_);
   std::vector<present_file> present() KHELP_EXCLUDES(mutex_);
   result<file> enter(const planned_file& planned, const std::vector<file>& loaded_now)
       KHELP_EXCLUDES(mutex_);
   result<void> bring_in(loaded_file& f, const planned_file& planned, const load_request& request);
   void mark_started(const file& f) KHELP_EXCLUDES(mutex_);
+  void go_live(const std::vector<file>& loaded_now) noexcept KHELP_EXCLUDES(mutex_);
   void enter_state(const file& f, khelp_module_state state) KHELP_EXCLUDES(mutex_);
   void take_out(const file& f) noexcept KHELP_EXCLUDES(mutex_);
 
+  file find_file(std::int32_t id) const KHELP_REQUIRES(mutex_);
+  static void note_modules(loaded_file& f) noexcept;
+  bool is_listed(const loaded_file& f) const KHELP_REQUIRES(mutex_);
+  std::string names_of_dependants(const file& f) const KHELP_REQUIRES(mutex_);
+  bool leave_to_dependants(std::int32_t id) KHELP_EXCLUDES(mutex_);
   result<file> claim(std::int32_t id) KHELP_EXCLUDES(mutex_);
   void settle(const file& f, khelp_module_state state, std::string reason = {}) noexcept
       KHELP_EXCLUDES(mutex_);
@@ -109,13 +157,16 @@ class loader {
   bool reap_one(const file& f) KHELP_EXCLUDES(mutex_);
   bool bury_zombie(const file& f) KHELP_EXCLUDES(mutex_);
   bool finish(const file& f) KHELP_EXCLUDES(mutex_);
+  bool finish_or_leave(const file& f) KHELP_EXCLUDES(mutex_);
 
   mutex mutex_;
   condition turn_free_;
+  condition settled_;  // somebody's work on a file has ended
   bool turn_taken_ KHELP_GUARDED_BY(mutex_) = false;
   pthread_t turn_owner_ KHELP_GUARDED_BY(mutex_) = {};
   unsigned turn_depth_ KHELP_GUARDED_BY(mutex_) = 0;
-  std::int32_t next_id_ KHELP_GUARDED_BY(mutex_) = 1;
+  std::int32_t next_id_ KHELP_GUARDED_BY(mutex_) = program_file + 1;
+  std::int32_t next_module_id_ KHELP_GUARDED_BY(mutex_) = 1;
   std::vector<file> files_ KHELP_GUARDED_BY(mutex_);  // in load order
 };
 

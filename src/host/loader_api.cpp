@@ -1,9 +1,10 @@
-// The C face of the loader (khelp/loader.h).
+// The C face of the loader (khelp/loader.h, khelp/linker.h).
 
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
 
+#include <khelp/linker.h>
 #include <khelp/loader.h>
 
 #include "core/cold_call.hpp"
@@ -27,9 +28,11 @@ result<load_request> request_of(const char* name, const khelp_load_options* opti
   request.by_path = environment_wants_paths();
   if (options == nullptr)
     return request;
-  if (options->size < sizeof *options || (options->flags & ~KHELP_LOAD_DEBUG) != 0)
+  if (options->size < sizeof *options ||
+      (options->flags & ~(KHELP_LOAD_DEBUG | KHELP_LOAD_PARTIAL)) != 0)
     return failure(EINVAL, "unknown load options");
   request.by_path = request.by_path || (options->flags & KHELP_LOAD_DEBUG) != 0;
+  request.partial = (options->flags & KHELP_LOAD_PARTIAL) != 0;
   if (options->module_path != nullptr)
     request.path_first = options->module_path;
   for (std::uint32_t i = 0; i < options->nparams; i++) {
@@ -39,6 +42,23 @@ result<load_request> request_of(const char* name, const khelp_load_options* opti
     request.parameters.emplace_back(param.name, param.value);
   }
   return request;
+}
+
+unload_request request_of(int how, std::int64_t timeout_ns) {
+  unload_request request;
+  request.how = how & ~(KHELP_UNLOAD_FORCE | KHELP_UNLOAD_WHEN_FREE);
+  request.force = (how & KHELP_UNLOAD_FORCE) != 0;
+  request.when_free = (how & KHELP_UNLOAD_WHEN_FREE) != 0;
+  request.timeout_ns = timeout_ns;
+  return request;
+}
+
+/// A number for the caller, or the failure.
+result<void> give(const result<std::int32_t>& found, std::int32_t* to) {
+  if (!found)
+    return found.error();
+  *to = *found;
+  return {};
 }
 
 }  // namespace
@@ -58,7 +78,7 @@ int khelp_load(const char* name, const struct khelp_load_options* options, int32
 }
 
 int khelp_unload(int32_t id, int how, int64_t timeout_ns) {
-  return cold_call([&] { return the_loader().unload(id, how, timeout_ns); });
+  return cold_call([&] { return the_loader().unload(id, request_of(how, timeout_ns)); });
 }
 
 int32_t khelp_module_find(const char* name) {
@@ -71,8 +91,49 @@ int khelp_modules(void (*fn)(void* arg, const struct khelp_module_info* info), v
       line.info.name = line.name.c_str();
       line.info.file = line.path.c_str();
       line.info.reason = line.reason.c_str();
+      line.info.held_by = line.held_by.c_str();
       fn(arg, &line.info);
     }
     return {};
+  });
+}
+
+int khelp_kld_next(int32_t id, int32_t* next) {
+  return cold_call([&] { return give(the_loader().file_after(id), next); });
+}
+
+int khelp_kld_find(const char* name, int32_t* id) {
+  return cold_call([&] { return give(the_loader().file_named(name), id); });
+}
+
+int khelp_kld_stat(int32_t id, struct khelp_kld_info* info) {
+  return cold_call([&]() -> result<void> {
+    if (info->size < sizeof *info)
+      return failure(EINVAL, "struct khelp_kld_info is shorter than this library's");
+    return the_loader().describe(id, *info);
+  });
+}
+
+int khelp_kld_first_module(int32_t id, int32_t* module) {
+  return cold_call([&] { return give(the_loader().newest_module(id), module); });
+}
+
+int khelp_mod_next(int32_t id, int32_t* next) {
+  return cold_call([&] { return give(the_loader().module_after(id), next); });
+}
+
+int khelp_mod_next_in_file(int32_t id, int32_t* next) {
+  return cold_call([&] { return give(the_loader().module_before_in_file(id), next); });
+}
+
+int khelp_mod_find(const char* name, int32_t* id) {
+  return cold_call([&] { return give(the_loader().module_named(name), id); });
+}
+
+int khelp_mod_stat(int32_t id, struct khelp_mod_info* info) {
+  return cold_call([&]() -> result<void> {
+    if (info->size < sizeof *info)
+      return failure(EINVAL, "struct khelp_mod_info is shorter than this library's");
+    return the_loader().describe_module(id, *info);
   });
 }

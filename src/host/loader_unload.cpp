@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <new>
 
+#include "base/log.hpp"
 #include "core/reaper.hpp"
 #include "host/loader.hpp"
 #include "host/sentence.hpp"
@@ -34,20 +35,40 @@ class deadline {
   std::chrono::steady_clock::time_point end_;
 };
 
-/// Two phases (M-5): ask everybody, the last one loaded first; when somebody objects, those asked
+/// Its hooks are off, but nobody can tell whether a thread is still inside one (membarrier(2) is
+/// refused): the code stays where it is.
+bool cannot_be_sure(const failure& why) {
+  return why.code == ENOSYS;
+}
+
+/// Two phases (M-5): ask everybody, the last one started first; when somebody objects, those asked
 /// before go on. What waits or revokes does not care about objects that hold a helper.
-result<void> ask_all(loaded_file& f, int how) {
+result<void> ask_all(loaded_file& f, const unload_request& request) {
   for (std::size_t i = f.modules.size(); i-- > 0;) {
     auto answer = f.modules[i].ask();
-    if (answer || how == KHELP_UNLOAD_REVOKE)
+    if (answer || request.force || request.how == KHELP_UNLOAD_REVOKE)
       continue;
-    if (how == KHELP_UNLOAD_WAIT && f.modules[i].can_wait())
+    if (request.how == KHELP_UNLOAD_WAIT && f.modules[i].can_wait())
       continue;
     for (std::size_t j = i + 1; j < f.modules.size(); j++)
       f.modules[j].resume();
     return answer;
   }
   return {};
+}
+
+/// One that was asked in vain goes on; one that was stopped in vain starts again (M-4).
+failure go_on_all(loaded_file& f, failure why) {
+  for (module_instance& module : f.modules) {
+    if (module.running()) {
+      module.resume();
+    } else if (auto again = module.start_again(); !again) {
+      why.detail +=
+          sentence("; ", module.name(),
+                   " was stopped already, and does not start again: ", again.error().detail);
+    }
+  }
+  return why;
 }
 
 /// Stop what still runs, the last one started first. A handler that has to wait until this hook has
@@ -57,17 +78,12 @@ result<void> stop_all(loaded_file& f, int how, const deadline& limit) {
     auto stopped = f.modules[i].stop(how, limit.left_ns());
     if (stopped || stopped.error().code == EAGAIN)
       continue;
-    for (std::size_t j = 0; j <= i; j++)
-      f.modules[j].resume();
-    return stopped;
+    // What a failed load leaves is not wanted, and what cannot be known is not begun again.
+    if (f.load_failed || cannot_be_sure(stopped.error()))
+      return stopped;
+    return go_on_all(f, std::move(stopped.error()));
   }
   return {};
-}
-
-/// Its hooks are off, but nobody can tell whether a thread is still inside one (membarrier(2) is
-/// refused): the code stays where it is.
-bool cannot_be_sure(const failure& why) {
-  return why.code == ENOSYS;
 }
 
 bool all_gone(const loaded_file& f) {
@@ -82,27 +98,37 @@ void loader::enter_state(const file& f, khelp_module_state state) {
   f->state = state;
 }
 
+/// M-6: kldunload(2) of a file that others depend on succeeds, and it goes with the last of them.
+/// False: nobody depends on it, or it is theirs already.
+bool loader::leave_to_dependants(std::int32_t id) {
+  std::string words;
+  {
+    lock_guard held(mutex_);
+    const file f = find_file(id);
+    if (f == nullptr || f->state != KHELP_MODULE_LIVE || f->dependants == 0 || f->userrefs == 0)
+      return false;
+    words = f->name + " is held by " + names_of_dependants(f) + ", and goes with the last of them";
+    f->userrefs = 0;
+  }
+  log(KHELP_LOG_INFO, {words});
+  return true;
+}
+
 result<loader::file> loader::claim(std::int32_t id) {
+  if (id == program_file)
+    return failure(EBUSY, "file 1 is this program");
   lock_guard held(mutex_);
-  const auto found = std::find_if(files_.begin(), files_.end(),
-                                  [id](const file& other) { return other->id == id; });
-  if (found == files_.end() || (*found)->state == KHELP_MODULE_DEAD)
+  file f = find_file(id);
+  if (f == nullptr || f->state == KHELP_MODULE_DEAD)
     return failure(ENOENT, sentence("no module file ", id));
-  const file& f = *found;
   if (f->state == KHELP_MODULE_ZOMBIE)
     return failure(EALREADY, f->name + " is stopped for good; its code stays mapped: " + f->reason);
   if (f->state == KHELP_MODULE_LOADING)
     return failure(EBUSY, f->name + " is being loaded");
   if (f->state != KHELP_MODULE_LIVE)
     return failure(EALREADY, f->name + " is being unloaded");
-  if (f->dependants != 0) {
-    std::string names;
-    for (const file& other : files_) {
-      if (std::find(other->stands_on.begin(), other->stands_on.end(), f) != other->stands_on.end())
-        names += (names.empty() ? "" : ", ") + other->name;
-    }
-    return failure(EBUSY, f->name + " is needed by " + names);
-  }
+  if (f->dependants != 0)
+    return failure(EBUSY, f->name + " is needed by " + names_of_dependants(f));
   f->state = KHELP_MODULE_DRAINING;
   f->busy = true;
   f->worker = pthread_self();
@@ -116,9 +142,12 @@ void loader::settle(const file& f, khelp_module_state state, std::string reason)
   f->busy = false;
   if (!reason.empty())
     f->reason = std::move(reason);
+  note_modules(*f);
+  settled_.notify_all();
 }
 
-result<void> loader::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
+result<void> loader::unload(std::int32_t id, const unload_request& request) {
+  const int how = request.how;
   if (how != KHELP_UNLOAD_REFUSE && how != KHELP_UNLOAD_WAIT && how != KHELP_UNLOAD_REVOKE)
     return failure(EINVAL, "unknown way to unload");
   const bool in_hook = inside_section();
@@ -126,14 +155,16 @@ result<void> loader::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
     return failure(EDEADLK, "a hook would wait for itself");
   if (!in_hook)
     khelp::reap();
+  if (request.when_free && leave_to_dependants(id))
+    return {};
   auto claimed = claim(id);
   if (!claimed)
     return std::move(claimed.error());
   const file& f = *claimed;
-  const deadline limit(how == KHELP_UNLOAD_WAIT ? timeout_ns : 0);
+  const deadline limit(how == KHELP_UNLOAD_WAIT ? request.timeout_ns : 0);
 
   try {
-    if (auto answer = ask_all(*f, how); !answer) {
+    if (auto answer = ask_all(*f, request); !answer) {
       settle(f, KHELP_MODULE_LIVE);
       return answer;
     }
@@ -152,33 +183,44 @@ result<void> loader::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
     throw;
   }
   f->how = how;
-  settle(f, KHELP_MODULE_GOING);
-  if (!in_hook) {
-    reap_one(f);
-    unload_unneeded();
+  f->forced = request.force;
+  if (in_hook) {
+    settle(f, KHELP_MODULE_GOING);
+    return {};
   }
+  // To its end in one go: when this answers 0, the name is free.
+  enter_state(f, KHELP_MODULE_GOING);
+  finish_or_leave(f);
+  unload_unneeded();
   return {};
 }
 
 /// Give the code back and see whether the linker took it.
 void loader::let_go(const file& f) noexcept {
   f->code.close();
+  {
+    lock_guard held(mutex_);
+    for (const file& below : f->stands_on) {
+      below->unneeded = --below->dependants == 0 && below->userrefs == 0;
+      below->forced = f->forced;
+    }
+    f->stands_on.clear();
+    f->userrefs = 0;
+  }
   if (f->code.is_there()) {
     settle(f, KHELP_MODULE_ZOMBIE, std::move(f->if_kept));
   } else {
     f->copy.reset();
     settle(f, KHELP_MODULE_DEAD);
   }
-  lock_guard held(mutex_);
-  for (const file& below : f->stands_on)
-    below->unneeded = --below->dependants == 0 && !below->on_request;
-  f->stands_on.clear();
 }
 
-/// What was loaded only because others needed it goes with the last of them, unless it is in use.
+/// What was loaded only because others needed it goes with the last of them, unless it is in use:
+/// then it stays, and says why.
 void loader::unload_unneeded() {
   for (;;) {
     file f;
+    unload_request request;
     {
       lock_guard held(mutex_);
       const auto found = std::find_if(files_.begin(), files_.end(), [](const file& other) {
@@ -188,9 +230,17 @@ void loader::unload_unneeded() {
         return;
       f = *found;
       f->unneeded = false;
+      request.force = f->forced;
     }
     try {
-      (void)unload(f->id, KHELP_UNLOAD_REFUSE, 0);
+      auto gone = unload(f->id, request);
+      if (gone)
+        continue;
+      gone.error().detail = "nobody needs it any more; " + gone.error().detail;
+      log(KHELP_LOG_WARNING, {f->name, ": ", gone.error().detail});
+      lock_guard held(mutex_);
+      if (f->state == KHELP_MODULE_LIVE)
+        f->reason = std::move(gone.error().detail);
     } catch (const std::bad_alloc&) {
       lock_guard held(mutex_);
       f->unneeded = true;  // the next reap() tries again
@@ -212,10 +262,15 @@ bool loader::reap_one(const file& f) {
     f->busy = true;
     f->worker = pthread_self();
   }
+  return state == KHELP_MODULE_ZOMBIE ? bury_zombie(f) : finish_or_leave(f);
+}
+
+/// finish(); without memory for it, a later reap() tries again.
+bool loader::finish_or_leave(const file& f) {
   try {
-    return state == KHELP_MODULE_ZOMBIE ? bury_zombie(f) : finish(f);
+    return finish(f);
   } catch (...) {
-    settle(f, state);
+    settle(f, KHELP_MODULE_GOING);
     throw;
   }
 }
@@ -262,6 +317,32 @@ unsigned loader::reap() {
     waiting += !reap_one(f);
   unload_unneeded();
   return waiting;
+}
+
+// ---- the end of the process
+
+/// Files that another thread loads or unloads at this moment are left alone: they hear from it.
+void loader::shut_down() {
+  std::vector<file> all;
+  {
+    lock_guard held(mutex_);
+    all = files_;
+  }
+  while (!all.empty()) {
+    const file f = std::move(all.back());
+    all.pop_back();
+    {
+      lock_guard held(mutex_);
+      if (f->state != KHELP_MODULE_LIVE || f->busy)
+        continue;
+      f->state = KHELP_MODULE_DRAINING;
+      f->busy = true;
+      f->worker = pthread_self();
+    }
+    for (std::size_t i = f->modules.size(); i-- > 0;)
+      f->modules[i].shut_down();
+    settle(f, KHELP_MODULE_LIVE);
+  }
 }
 
 }  // namespace khelp

@@ -180,11 +180,11 @@ void adopt_versions(module_file& file) {
   }
 }
 
-/// What the file offers itself, it does not need from others; and every host is the kernel.
+/// What the file offers itself, it does not need from others.
 void drop_own_needs(module_file& file) {
   std::erase_if(file.needs, [&](const module_dependency& need) {
     const auto own = [&](const offered_interface& offer) { return offer.name == need.name; };
-    return need.name == "kernel" || std::any_of(file.offers.begin(), file.offers.end(), own);
+    return std::any_of(file.offers.begin(), file.offers.end(), own);
   });
 }
 

@@ -41,7 +41,10 @@ struct module_dependency {
   std::int32_t preferred;
   std::int32_t maximum;
 
-  bool accepts(std::int32_t version) const { return version >= minimum && version <= maximum; }
+  /// The preferred version does even if it lies outside the range, as in FreeBSD.
+  bool accepts(std::int32_t version) const {
+    return version == preferred || (version >= minimum && version <= maximum);
+  }
 };
 
 struct event_layout {

@@ -90,14 +90,17 @@ TEST(module_file, dependencies_and_layouts_are_read) {
   EXPECT_NE(judge("other_layout").events[0].fingerprint, file.events[0].fingerprint);
 }
 
-TEST(module_file, freebsd_modules_are_ordered_and_do_not_need_the_kernel_or_themselves) {
+TEST(module_file, freebsd_modules_are_ordered_and_need_the_kernel_but_not_themselves) {
   const module_file file = judge("pair");
   EXPECT_THAT(file.problems, IsEmpty());
   ASSERT_EQ(file.modules.size(), 2U);
   EXPECT_EQ(file.modules[0].name, "first");
   EXPECT_EQ(file.modules[1].name, "second");
   EXPECT_EQ(file.modules[1].version, 7U) << "from MODULE_VERSION";
-  EXPECT_THAT(file.needs, IsEmpty());
+  ASSERT_EQ(file.needs.size(), 2U) << "each module the kernel; of the other one, nothing";
+  EXPECT_EQ(file.needs[0].name, "kernel");
+  EXPECT_EQ(file.needs[0].minimum, KHELP_KERNEL_VERSION);
+  EXPECT_EQ(file.needs[0].maximum, 1499999) << "to the end of its branch";
 }
 
 TEST(module_file, a_file_without_records_is_no_helper) {

@@ -96,7 +96,6 @@ result<module_instance> module_instance::bind(const mapping& code,
   made.name_ = declared.name;
   made.code_begin_ = code.base();
   made.code_end_ = code.base() + code.size();
-  made.dead_ = std::make_shared<std::uint32_t>(0);
   if (declared.personality == KHELP_PERSONALITY_NATIVE) {
     const auto* x = static_cast<const khelp_helper_x*>(record->data);
     if (auto checked = check_native(code, x, declared); !checked)
@@ -161,6 +160,7 @@ failure module_instance::refusal(std::string_view event, int answer) const {
 /// A module whose MOD_LOAD failed is told MOD_UNLOAD at once, as FreeBSD does, and its own error is
 /// the load's (M-3).
 result<void> module_instance::start() {
+  dead_ = std::make_shared<std::uint32_t>(0);
   module_scope scope(code_begin_, code_end_, [dead = dead_] { store_release(*dead, 1U); });
   if (native()) {
     auto code = guarded(name_, "init", [this] { return khelp_helper_register(native_, nullptr); });
@@ -211,7 +211,21 @@ result<void> module_instance::stop(int how, std::int64_t timeout_ns) {
     return {};
   auto stopped = own_handler() ? stop_handler(how, timeout_ns) : stop_helper(how, timeout_ns);
   running_ = !stopped.has_value();
+  stopped_ = !running_;
   return stopped;
+}
+
+result<void> module_instance::start_again() {
+  if (!stopped_)
+    return {};
+  stopped_ = false;
+  return start();
+}
+
+void module_instance::shut_down() {
+  if (!running_ || native())
+    return;
+  (void)guarded(name_, "MOD_SHUTDOWN", [this] { return deliver(KHELP_MOD_SHUTDOWN); });
 }
 
 /// ENOENT counts as done: somebody unregistered the helper by its id.

@@ -33,6 +33,7 @@ class module_instance {
 
   /// MOD_LOAD; for a native helper its registration. On failure nothing of it is left.
   result<void> start();
+  bool running() const { return running_; }
 
   /// Ask whether it could go (MOD_QUIESCE): it attaches to no further object from now on.
   result<void> ask();
@@ -46,6 +47,12 @@ class module_instance {
   ///
   /// Shape    how, timeout_ns: as khelp_unload().
   result<void> stop(int how, std::int64_t timeout_ns);
+
+  /// An unload that stopped it was refused by another module: it starts again (M-4).
+  result<void> start_again();
+
+  /// MOD_SHUTDOWN: the process ends. Nobody minds the answer.
+  void shut_down();
 
   /// Whether nothing can run in it any more and nothing of its data is left.
   bool gone() const;
@@ -64,6 +71,7 @@ class module_instance {
   std::uintptr_t code_end_ = 0;
   std::int32_t helper_ = 0;  // that its start registered; 0: none
   bool running_ = false;
+  bool stopped_ = false;                 // it ran, and stop() ended that
   std::shared_ptr<std::uint32_t> dead_;  // of the helper: set by the registry, at its very end
 };
 

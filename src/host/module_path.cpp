@@ -40,7 +40,8 @@ bool is_file(const std::string& path) {
 
 }  // namespace
 
-result<std::string> find_module_by_name(std::string_view name, std::string_view first) {
+result<std::vector<std::string>> find_modules_by_name(std::string_view name,
+                                                      std::string_view first) {
   if (name.empty() || names_a_file(name))
     return failure(EINVAL, sentence("no module can have the name ", quoted(name)));
 
@@ -50,19 +51,31 @@ result<std::string> find_module_by_name(std::string_view name, std::string_view 
     add_folders(folders, path);
   add_folder_beside_library(folders);
 
+  std::vector<std::string> found;
   std::string searched;
   for (const std::string& folder : folders) {
     std::string path = folder + "/" + std::string(name) + ".so";
     if (is_file(path))
-      return path;
+      found.push_back(std::move(path));
     searched += (searched.empty() ? "" : ", ") + folder;
   }
-  return failure(ENOENT, sentence("no module ", quoted(name), " in ", searched));
+  if (found.empty())
+    return failure(ENOENT, sentence("no module ", quoted(name), " in ", searched));
+  return found;
+}
+
+result<std::string> find_module_by_name(std::string_view name, std::string_view first) {
+  auto found = find_modules_by_name(name, first);
+  if (!found)
+    return std::move(found.error());
+  return std::move(found->front());
 }
 
 result<std::string> find_module_file(std::string_view name, std::string_view first) {
   if (names_a_file(name))
     return std::string(name);
+  if (name.ends_with(".ko"))
+    name.remove_suffix(3);
   return find_module_by_name(name, first);
 }
 

@@ -21,6 +21,7 @@
 #include <khelp/hhook.h>
 #include <khelp/hook_list.h>
 #include <khelp/khelp.h>
+#include <khelp/linker.h>
 #include <khelp/loader.h>
 #include <khelp/log.h>
 #include <khelp/module.h>
@@ -976,6 +977,38 @@ const std::vector<row>& rows() {
        nothing},
       {"khelp_modules", nothing,
        [] { return khelp_modules([](void*, const khelp_module_info*) {}, nullptr); }, nothing},
+      {"khelp_kld_next", nothing, [] { return khelp_kld_next(KHELP_KLD_PROGRAM, &id); }, nothing},
+      {"khelp_kld_find", nothing, [] { return khelp_kld_find("kernel", &id); }, nothing},
+      {"khelp_kld_stat", nothing,
+       [] {
+         khelp_kld_info info{};
+         info.size = sizeof info;
+         return khelp_kld_stat(KHELP_KLD_PROGRAM, &info);
+       },
+       nothing},
+      {"khelp_kld_first_module", nothing,
+       [] { return khelp_kld_first_module(KHELP_KLD_PROGRAM, &id); }, nothing},
+      {"khelp_mod_next", nothing, [] { return khelp_mod_next(0, &id); }, nothing},
+      {"khelp_mod_next_in_file", nothing,
+       [] {
+         const int answer = khelp_mod_next_in_file(99, &id);
+         return answer == ENOENT ? 0 : answer;
+       },
+       nothing},
+      {"khelp_mod_find", nothing,
+       [] {
+         const int answer = khelp_mod_find("none", &id);
+         return answer == ENOENT ? 0 : answer;
+       },
+       nothing},
+      {"khelp_mod_stat", nothing,
+       [] {
+         khelp_mod_info info{};
+         info.size = sizeof info;
+         const int answer = khelp_mod_stat(99, &info);
+         return answer == ENOENT ? 0 : answer;
+       },
+       nothing},
       {"khelp_check_file", nothing,
        [] {
          const int answer = khelp_check_file(

@@ -49,5 +49,4 @@ static moduledata_t second_data = {"second", second_event, NULL};
 DECLARE_MODULE(second, second_data, SI_SUB_DRIVERS, SI_ORDER_ANY);
 DECLARE_MODULE(first, first_data, SI_SUB_KLD, SI_ORDER_ANY);
 MODULE_VERSION(second, 7);
-MODULE_DEPEND(first, kernel, 1, 2, 3);
 MODULE_DEPEND(first, second, 7, 7, 7);

@@ -1,15 +1,19 @@
-/// module(9): what a module is called, which versions it offers and needs, who handles its events.
+/// module(9): what a module is called, which versions it offers and needs, who handles its events;
+/// and which modules are loaded.
 ///
 /// The macros emit the passive records of <khelp/module.h>: a loader reads them from the file's
 /// bytes before any code of the module runs.
 #ifndef KHELP_FREEBSD_SYS_MODULE_H
 #define KHELP_FREEBSD_SYS_MODULE_H
 
+#include <errno.h>
 #include <khelp_names.h>
+#include <string.h>
 #include <sys/kernel.h>
 #include <sys/param.h>
 
 #include <khelp/khelp.h>
+#include <khelp/linker.h>
 #include <khelp/module.h>
 
 #define MAXMODNAME KHELP_MODULE_NAME_MAX
@@ -20,6 +24,9 @@ typedef enum modeventtype {
   MOD_SHUTDOWN = KHELP_MOD_SHUTDOWN,
   MOD_QUIESCE = KHELP_MOD_QUIESCE
 } modeventtype_t;
+
+_Static_assert(__FreeBSD_version == KHELP_KERNEL_VERSION,
+               "programs offer the version of the kernel that modules are compiled for");
 
 typedef struct module* module_t;
 typedef int (*modeventhand_t)(module_t, int, void*);
@@ -64,13 +71,21 @@ _Static_assert(sizeof(moduledata_t) == sizeof(struct khelp_moduledata) &&
       .preferred = (preferred_),                                                         \
       .maximum = (maximum_)}
 
-/// Declare a module; `data_` is its moduledata_t. Every record also carries KHELP_ABI, which must
-/// match exactly: it stands for the original's implicit dependency on the kernel's version.
-#define DECLARE_MODULE(name_, data_, subsystem_, order_) \
+/// The last version of the kernel's branch that a module is compiled for.
+#define MODULE_KERNEL_MAXVER ((__FreeBSD_version + 99999) / 100000 * 100000 - 1)
+#define KHELP_KERNEL_RECORD(tag_, name_, maximum_)                                     \
+  KHELP_DEPEND_RECORD(khelp_modinfo_kernel_##tag_, name_, "kernel", __FreeBSD_version, \
+                      __FreeBSD_version, maximum_)
+
+/// Declare a module; `data_` is its moduledata_t. It needs the kernel it was compiled for, or a
+/// later one of the same branch; every record also carries KHELP_ABI, which must match exactly.
+#define DECLARE_MODULE(name_, data_, subsystem_, order_)    \
+  KHELP_KERNEL_RECORD(name_, #name_, MODULE_KERNEL_MAXVER); \
   KHELP_MODULE_RECORD(khelp_modinfo_module_##name_, #name_, data_, subsystem_, order_)
 
-/// "Exactly this build of the kernel": every module is tied, by KHELP_ABI.
+/// The same for exactly this version of the kernel.
 #define DECLARE_MODULE_TIED(name_, data_, subsystem_, order_) \
+  KHELP_KERNEL_RECORD(name_, #name_, __FreeBSD_version);      \
   KHELP_MODULE_RECORD(khelp_modinfo_module_##name_, #name_, data_, subsystem_, order_)
 
 /// The file offers this version of the module's interface.
@@ -81,5 +96,62 @@ _Static_assert(sizeof(moduledata_t) == sizeof(struct khelp_moduledata) &&
 #define MODULE_DEPEND(name_, on_, minimum_, preferred_, maximum_)                                  \
   KHELP_DEPEND_RECORD(khelp_modinfo_depend_##name_##_on_##on_, #name_, #on_, minimum_, preferred_, \
                       maximum_)
+
+/* ---- looking at loaded modules: modnext(2), modstat(2), modfind(2) ---- */
+
+/// What a module may tell of itself with module_setspecific(), which is not provided: 0.
+typedef union modspecific {
+  int intval;
+  unsigned int uintval;
+  long longval;
+  unsigned long ulongval;
+} modspecific_t;
+
+struct module_stat {
+  int version; /**< sizeof(struct module_stat), set by the caller */
+  char name[MAXMODNAME];
+  int refs;
+  int id;
+  modspecific_t data;
+};
+
+/* These answer -1 and set errno, as system calls do. */
+
+/// The module after this one in load order; 0 begins, and ends.
+static inline int modnext(int modid) {
+  int32_t next = 0;
+  errno = khelp_mod_next(modid, &next);
+  return errno != 0 ? -1 : next;
+}
+
+/// The module of the same file that was loaded before this one; 0: none.
+static inline int modfnext(int modid) {
+  int32_t next = 0;
+  errno = khelp_mod_next_in_file(modid, &next);
+  return errno != 0 ? -1 : next;
+}
+
+static inline int modfind(const char* name) {
+  int32_t id = 0;
+  errno = khelp_mod_find(name, &id);
+  return errno != 0 ? -1 : id;
+}
+
+static inline int modstat(int modid, struct module_stat* stat) {
+  struct khelp_mod_info info;
+  if (stat->version != (int)sizeof *stat) {
+    errno = EINVAL;
+    return -1;
+  }
+  info.size = sizeof info;
+  errno = khelp_mod_stat(modid, &info);
+  if (errno != 0)
+    return -1;
+  memcpy(stat->name, info.name, sizeof stat->name);
+  stat->refs = (int)info.references;
+  stat->id = info.id;
+  stat->data.ulongval = 0;
+  return 0;
+}
 
 #endif

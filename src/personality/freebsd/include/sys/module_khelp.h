@@ -35,6 +35,7 @@
   static moduledata_t khelp_moduledata_##tag_ = {.name = name_,                                \
                                                  .evhand = (modeventhand_t)khelp_modevent,     \
                                                  .priv = &khelp_modevent_data_##tag_};         \
+  KHELP_KERNEL_RECORD(tag_, name_, MODULE_KERNEL_MAXVER);                                      \
   KHELP_MODULE_RECORD(khelp_modinfo_module_##tag_, name_, khelp_moduledata_##tag_, SI_SUB_KLD, \
                       SI_ORDER_ANY);                                                           \
   KHELP_VERSION_RECORD(khelp_modinfo_version_##tag_, name_, version_)

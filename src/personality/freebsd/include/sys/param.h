@@ -15,6 +15,9 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+/// Which kernel a module is compiled for: a release whose names and calls these headers have.
+#define __FreeBSD_version 1400097
+
 #ifndef nitems
 #define nitems(array) (sizeof(array) / sizeof((array)[0]))
 #endif
