@@ -1,12 +1,13 @@
 // Around a fork: the registries, stripes and zones are whole in the child, which has one thread.
 //
-// Locks are taken in their order (registry, stripes, zones), never the loader's ticket. The child
+// Locks are taken in their order (instances, registry, stripes, zones), never a ticket. The child
 // keeps the caller's record; sections of threads that are not in the child are closed.
 #include <pthread.h>
 
 #include "core/helper_registry.hpp"
 #include "core/hook_lists.hpp"
 #include "core/hook_registry.hpp"
+#include "core/instance.hpp"
 #include "core/osd.hpp"
 #include "core/uma.hpp"
 #include "sync/barrier.hpp"
@@ -19,6 +20,7 @@ namespace khelp {
 namespace {
 
 void prepare() KHELP_NO_TSA {
+  the_instances().before_fork();
   registry_mutex.lock();
   osd::fork_prepare();
   uma::fork_prepare();
@@ -28,6 +30,7 @@ void parent() KHELP_NO_TSA {
   uma::fork_parent();
   osd::fork_parent();
   registry_mutex.unlock();
+  the_instances().after_fork_in_parent();
 }
 
 void child() KHELP_NO_TSA {
@@ -44,6 +47,7 @@ void child() KHELP_NO_TSA {
   uma::fork_child();
   osd::fork_child();
   registry_mutex.unlock();
+  the_instances().after_fork_in_child();
 }
 
 // Before any thread of ours can fork: when the library is loaded. Only notes functions; takes no

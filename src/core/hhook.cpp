@@ -107,7 +107,7 @@ int khelp_hhook_head_deregister(khelp_hhook_head* hhh) {
   return cold_call([&]() -> result<void> {
     if (hhh == nullptr)
       return failure(ENOENT, "no hook point was given");
-    auto removed = the_hooks().remove_point(hhh, false);
+    auto removed = the_hooks().remove_point(hhh);
     if (removed)
       reap();
     return removed;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/log.hpp"
+#include "core/instance.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
 
@@ -36,6 +37,10 @@ bool matches(const subscription& wish, const khelp_hookinfo& which) {
 
 failure no_point(point_name name) {
   return {ENOENT, "hook point " + to_string(name) + ": not registered"};
+}
+
+failure memory_stays() {
+  return {ENOSYS, "hook point: deregistered, but membarrier(2) is refused: its memory stays"};
 }
 
 // What a set's entry says of a hook.
@@ -256,6 +261,9 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
   if (!at.points.empty() && (at.points.begin()->first == 0) != (vid == 0))
     return failure(EEXIST, "hook point " + to_string(name) + ": registered " +
                                (vid == 0 ? "per instance" : "for the whole process"));
+  if (vid != 0 && vid != default_instance_serial && !open_instances_.contains(vid))
+    return failure(EINVAL, "hook point " + to_string(name) +
+                               ": an instance has points from SI_SUB_HHOOK on, until it ends");
   if (at.points.contains(vid))
     return failure(EEXIST, "hook point " + to_string(name) + ": registered already");
   if (storage != nullptr && load_acquire(storage->hhh_point) != nullptr)
@@ -285,6 +293,8 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
   point->recursion_limit =
       options.recursion_limit == 0 ? default_recursion_limit : options.recursion_limit;
   point->owner_reference = keep_reference;
+  point->last_set = make_set(*point, {}, false);
+  point->among_ended.emplace_back();
 
   // Helpers that came before the point.
   point_changes changes;
@@ -320,77 +330,112 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
   return storage;
 }
 
-result<void> hook_registry::begin_removal(hook_point_record* point, bool force, removal& into) {
+result<void> hook_registry::check_removal(const hook_point_record* point) {
   if (point == nullptr || !point->registered)
     return failure(ENOENT, "hook point: not registered");
-  if (point->user_references > 0 && !force)
+  if (point->user_references > 0)
     return failure(EBUSY, "hook point " + to_string(point->name) + ": " +
                               std::to_string(point->user_references) + " references are held");
-  for (const auto& hook : point->hooks)
-    into.owners.push_back(hook->wish().owner_name);
-  auto nothing = hook_set::make(0);
-  nothing->rule = point->rule;
-  nothing->recursion_limit = point->recursion_limit;
-  into.point.emplace_back();
-
-  // Nothing fails from here on.
-  auto listed = points_.find(point->serial);
-  into.point.front() = std::move(listed->second);
-  points_.erase(listed);
-  named& at = names_[point->name];
-  at.points.erase(point->vid);
-  forget_ownerless(at.wishes, point->vid);
-  if (force)
-    forget_instance(at.wishes, point->vid);
-  forget_name_if_unused(point->name);
-  point->registered = false;
-  point->owner_reference = false;
-  point->place.publish(nothing.release());
-  store_relaxed(point->head->hhh_nhooks, 0);
-  point->hooks.clear();
   return {};
 }
 
-result<void> hook_registry::finish_removal(removal& r) {
-  for (const std::string& owner : r.owners)
-    log(KHELP_LOG_INFO,
-        {"hook point deregistered: a hook of '", owner, "' waits for it to return"});
+void hook_registry::begin_removal(hook_point_record& point, removal& into) noexcept {
+  const auto listed = points_.find(point.serial);
+  into.point.splice(into.point.end(), point.among_ended);
+  into.point.front() = std::move(listed->second);
+  points_.erase(listed);
+  named& at = names_.find(point.name)->second;
+  at.points.erase(point.vid);
+  forget_ownerless(at.wishes, point.vid);
+  forget_name_if_unused(point.name);
+  point.registered = false;
+  point.owner_reference = false;
+  point.place.publish(point.last_set.release());
+  store_relaxed(point.head->hhh_nhooks, 0);
+  into.hooks.swap(point.hooks);
+}
+
+bool hook_registry::finish_removal(removal& r) noexcept {
+  for (const auto& hook : r.hooks)
+    log(KHELP_LOG_INFO, {"hook point deregistered: a hook of '", hook->wish().owner_name,
+                         "' waits for it to return"});
   khelp_hhook_head* const head = r.point.front()->head;
   const bool inside = inside_section();
   const bool known = !inside && wait_for_open_sections(head);
   if (known)
     wait_for_deep_readers(head->hhh_deep);
-  {
-    lock_guard held(registry_mutex);
-    if (known && r.point.front()->user_references == 0)
-      r.point.front()->end();
-    else
-      ended_.splice(ended_.end(), r.point);
-  }
-  if (!inside && !known)
-    return failure(ENOSYS,
-                   "hook point: deregistered, but membarrier(2) is refused: its memory stays");
-  return {};
+  lock_guard held(registry_mutex);
+  r.hooks.clear();
+  if (known && r.point.front()->user_references == 0)
+    r.point.front()->end();
+  else
+    ended_.splice(ended_.end(), r.point);
+  return inside || known;
 }
 
-result<void> hook_registry::remove_point(khelp_hhook_head* head, bool force) {
+result<void> hook_registry::remove_point(khelp_hhook_head* head) {
   removal r;
   {
     lock_guard held(registry_mutex);
-    if (auto begun = begin_removal(record_of(head), force, r); !begun)
-      return begun;
+    hook_point_record* point = record_of(head);
+    if (auto may = check_removal(point); !may)
+      return may;
+    begin_removal(*point, r);
   }
-  return finish_removal(r);
+  return finish_removal(r) ? result<void>() : memory_stays();
 }
 
 result<void> hook_registry::remove_point(point_name name, std::uintptr_t vid) {
   removal r;
   {
     lock_guard held(registry_mutex);
-    if (auto begun = begin_removal(find(name, vid), false, r); !begun)
-      return begun;
+    hook_point_record* point = find(name, vid);
+    if (auto may = check_removal(point); !may)
+      return may;
+    begin_removal(*point, r);
   }
-  return finish_removal(r);
+  return finish_removal(r) ? result<void>() : memory_stays();
+}
+
+// ---- instances ----
+
+void hook_registry::open_instance(std::uintptr_t vid) {
+  lock_guard held(registry_mutex);
+  open_instances_.insert(vid);
+}
+
+bool hook_registry::take_leftover(std::uintptr_t vid, removal& into) noexcept {
+  lock_guard held(registry_mutex);
+  const auto left = std::find_if(points_.begin(), points_.end(),
+                                 [vid](const auto& p) { return p.second->vid == vid; });
+  if (left != points_.end()) {
+    begin_removal(*left->second, into);
+    return true;
+  }
+  for (auto next = names_.begin(); next != names_.end();) {
+    const auto at = next++;
+    forget_instance(at->second.wishes, vid);
+    forget_name_if_unused(at->first);
+  }
+  return false;
+}
+
+void hook_registry::close_instance(std::uintptr_t vid) noexcept {
+  {
+    lock_guard held(registry_mutex);
+    open_instances_.erase(vid);
+  }
+  for (;;) {
+    removal r;
+    if (!take_leftover(vid, r))
+      return;
+    const point_name name = r.point.front()->name;
+    char type[12];
+    char id[12];
+    log(KHELP_LOG_WARNING, {"hook point ", digits(type, name.type), "/", digits(id, name.id),
+                            ": left in an instance that ends; cleanup required"});
+    (void)finish_removal(r);
+  }
 }
 
 void hook_registry::forget_name_if_unused(point_name name) {
@@ -448,16 +493,6 @@ void hook_registry::release(khelp_hhook_head* head) {
   }
   if (last_of_ended && !inside_section())
     bury_points();
-}
-
-std::vector<khelp_hhook_head*> hook_registry::points_of_instance(std::uintptr_t vid) {
-  lock_guard held(registry_mutex);
-  std::vector<khelp_hhook_head*> heads;
-  for (const auto& [serial, point] : points_) {
-    if (point->vid == vid)
-      heads.push_back(point->head);
-  }
-  return heads;
 }
 
 // ---- subscriptions ----

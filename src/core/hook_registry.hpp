@@ -9,6 +9,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -59,6 +60,11 @@ class hook_point_record {
   bool registered = false;
   attachment_list hooks;  // in running order
   publication place;
+
+  // What its removal needs, so that no removal fails for want of memory: the set that is published
+  // last, and a place among the points that ended.
+  std::unique_ptr<hook_set> last_set;
+  std::list<std::unique_ptr<hook_point_record>> among_ended;
 };
 
 // New sets for some points, prepared together.
@@ -99,14 +105,17 @@ class hook_registry {
   result<khelp_hhook_head*> add_point(point_name name, khelp_hhook_head* storage,
                                       bool keep_reference, std::uintptr_t vid,
                                       const head_options& options) KHELP_EXCLUDES(registry_mutex);
-  // force: whatever references remain (the instance ends).
-  result<void> remove_point(khelp_hhook_head* head, bool force) KHELP_EXCLUDES(registry_mutex);
+  result<void> remove_point(khelp_hhook_head* head) KHELP_EXCLUDES(registry_mutex);
   result<void> remove_point(point_name name, std::uintptr_t vid) KHELP_EXCLUDES(registry_mutex);
   hook_point_record* find(point_name name, std::uintptr_t vid) KHELP_REQUIRES(registry_mutex);
   khelp_hhook_head* get(point_name name, std::uintptr_t vid) KHELP_EXCLUDES(registry_mutex);
   void release(khelp_hhook_head* head) KHELP_EXCLUDES(registry_mutex);
-  std::vector<khelp_hhook_head*> points_of_instance(std::uintptr_t vid)
-      KHELP_EXCLUDES(registry_mutex);
+
+  // ---- instances ----
+  // Points may be registered in it from now on.
+  void open_instance(std::uintptr_t vid) KHELP_EXCLUDES(registry_mutex);
+  // No more; those that are left are reported and removed, whatever references remain.
+  void close_instance(std::uintptr_t vid) noexcept KHELP_EXCLUDES(registry_mutex);
 
   // ---- subscriptions ----
   // Attach to all points it wants. strict: ENOENT when there is none.
@@ -160,7 +169,7 @@ class hook_registry {
   // A point whose removal has begun: it is off the registry, and nobody else ends it.
   struct removal {
     point_list point;
-    std::vector<std::string> owners;  // of the hooks that were on it
+    attachment_list hooks;  // that were on it
   };
 
   result<khelp_hhook_head*> add_point_locked(point_name name, khelp_hhook_head* storage,
@@ -169,11 +178,15 @@ class hook_registry {
                                              std::unique_ptr<hook_point_record>& point,
                                              std::vector<std::string>& misfits)
       KHELP_EXCLUDES(registry_mutex);
-  // Take a point off the registry. A failure leaves it.
-  result<void> begin_removal(hook_point_record* point, bool force, removal& into)
+  // Whether a point may be taken off.
+  static result<void> check_removal(const hook_point_record* point) KHELP_REQUIRES(registry_mutex);
+  // Take it off the registry.
+  void begin_removal(hook_point_record& point, removal& into) noexcept
       KHELP_REQUIRES(registry_mutex);
-  // Wait for its runs, unless inside one, and end it.
-  result<void> finish_removal(removal& r) KHELP_EXCLUDES(registry_mutex);
+  // Wait for its runs, unless inside one, and end it. False: they cannot be known, its memory
+  // stays.
+  bool finish_removal(removal& r) noexcept KHELP_EXCLUDES(registry_mutex);
+  bool take_leftover(std::uintptr_t vid, removal& into) noexcept KHELP_EXCLUDES(registry_mutex);
   void forget_name_if_unused(point_name name) KHELP_REQUIRES(registry_mutex);
   bool fits(const subscription& wish, const hook_point_record& point) const;
   result<void> attach(const std::shared_ptr<subscription>& wish, hook_point_record& point,
@@ -184,6 +197,7 @@ class hook_registry {
       KHELP_GUARDED_BY(registry_mutex);
   std::uint64_t next_serial_ KHELP_GUARDED_BY(registry_mutex) = 1;
   point_list ended_ KHELP_GUARDED_BY(registry_mutex);
+  std::set<std::uintptr_t> open_instances_ KHELP_GUARDED_BY(registry_mutex);
   std::unordered_map<std::string, point_name> pairs_ KHELP_GUARDED_BY(registry_mutex);
   bool timing_ KHELP_GUARDED_BY(registry_mutex) = false;
 };

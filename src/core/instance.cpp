@@ -1,61 +1,89 @@
-// vnet(9), the part that identity of points needs: create, destroy, current per thread.
-#include <atomic>
-#include <new>
+// vnet(9): the C face of the instances.
+#include "core/instance.hpp"
+
 #include <utility>
 
 #include <khelp/vnet.h>
 
-#include "base/log.hpp"
 #include "core/cold_call.hpp"
-#include "core/hook_registry.hpp"
-#include "sync/section.hpp"
 
 namespace khelp {
 namespace {
 
-constexpr std::uint32_t dead_magic = 0xdeadbeef;
-
-std::atomic<std::uint64_t> last_serial{0};
 __thread khelp_vnet* current __attribute__((tls_model("initial-exec"))) = nullptr;
-
-result<void> destroy_instance(khelp_vnet& vnet) {
-  if (inside_section())
-    return failure(EDEADLK, "waiting inside a hook would never end");
-  for (khelp_hhook_head* head : the_hooks().points_of_instance(vnet.vnet_serial)) {
-    log(KHELP_LOG_WARNING, {"hook point ", to_string({head->hhh_type, head->hhh_id}),
-                            ": left in an instance that ends; cleanup required"});
-    if (auto removed = the_hooks().remove_point(head, true); !removed)
-      return removed;
-  }
-  if (current == &vnet)
-    current = nullptr;
-  vnet.vnet_magic_n = dead_magic;
-  delete &vnet;
-  return {};
-}
 
 }  // namespace
 }  // namespace khelp
 
-extern "C" khelp_vnet* khelp_vnet_alloc(void) {
-  auto* vnet = new (std::nothrow) khelp_vnet{};
-  if (vnet == nullptr) {
-    khelp::report(khelp::failure(ENOMEM));
-    return nullptr;
-  }
-  vnet->vnet_magic_n = KHELP_VNET_MAGIC;
-  vnet->vnet_serial = ++khelp::last_serial;
-  return vnet;
+using namespace khelp;
+
+extern "C" {
+
+khelp_vnet* khelp_vnet_alloc(void) {
+  khelp_vnet* made = nullptr;
+  cold_call([&]() -> result<void> {
+    auto created = the_instances().create();
+    if (!created)
+      return std::move(created).error();
+    made = *created;
+    return {};
+  });
+  return made;
 }
 
-extern "C" int khelp_vnet_destroy(khelp_vnet* vnet) {
-  return khelp::cold_call([&] { return khelp::destroy_instance(*vnet); });
+int khelp_vnet_destroy(khelp_vnet* vnet) {
+  return cold_call([&] { return the_instances().destroy(vnet); });
 }
 
-extern "C" khelp_vnet* khelp_vnet_current(void) noexcept {
-  return khelp::current;
+khelp_vnet* khelp_vnet_default(void) noexcept {
+  return the_instances().first();
 }
 
-extern "C" khelp_vnet* khelp_vnet_set_current(khelp_vnet* vnet) noexcept {
-  return std::exchange(khelp::current, vnet);
+khelp_vnet* khelp_vnet_current(void) noexcept {
+  return current;
 }
+
+khelp_vnet* khelp_vnet_set_current(khelp_vnet* vnet) noexcept {
+  return std::exchange(current, vnet);
+}
+
+void khelp_vnet_list_lock(void) noexcept {
+  the_instances().hold_list();
+}
+
+void khelp_vnet_list_unlock(void) noexcept {
+  the_instances().let_list_go();
+}
+
+khelp_vnet* khelp_vnet_next(const khelp_vnet* vnet) noexcept {
+  return the_instances().next_listed(vnet);
+}
+
+int khelp_vnet_register_sysinit(const khelp_sysinit* start) {
+  return cold_call([&] { return the_instances().add_start(*start); });
+}
+
+int khelp_vnet_deregister_sysinit(const khelp_sysinit* start) {
+  return cold_call([&] { return the_instances().remove_start(*start); });
+}
+
+int khelp_vnet_register_sysuninit(const khelp_sysinit* end) {
+  return cold_call([&] { return the_instances().add_end(*end); });
+}
+
+int khelp_vnet_deregister_sysuninit(const khelp_sysinit* end) {
+  return cold_call([&] { return the_instances().remove_end(*end, true); });
+}
+
+int khelp_vnet_variables_add(const void* templates, size_t size, khelp_vnet_variable* variables,
+                             size_t count) {
+  return cold_call([&] {
+    return the_instances().add_variables(templates, size, {variables, count});
+  });
+}
+
+int khelp_vnet_variables_remove(khelp_vnet_variable* variables, size_t count) {
+  return cold_call([&] { return the_instances().remove_variables({variables, count}); });
+}
+
+}  // extern "C"

@@ -10,6 +10,7 @@
 #include "core/helper_registry.hpp"
 #include "core/reaper.hpp"
 #include "host/file_copy.hpp"
+#include "host/file_sets.hpp"
 #include "host/module_path.hpp"
 #include "host/sentence.hpp"
 #include "sync/cancellation.hpp"
@@ -70,13 +71,15 @@ result<void> give_parameters(loaded_file& f, const load_parameters& parameters) 
   return {};
 }
 
-/// Start its modules in their order: all of them, or, if that is asked for, those that will. Of
+/// Start its modules in their order, and its start functions between them: all of them, or, if that is asked for, those that will. Of
 /// several that fail in different ways none speaks for all: ENOEXEC (M-2, M-3).
 result<void> start_all(loaded_file& f, bool partial) {
   int code = 0;
   std::string words;
   std::size_t failed = 0;
   for (module_instance& module : f.modules) {
+    if (auto ran = f.startup->run_up_to(module.place()); !ran)
+      return ran;
     auto started = module.start();
     if (started)
       continue;
@@ -91,7 +94,7 @@ result<void> start_all(loaded_file& f, bool partial) {
     return failure(code, std::move(words));
   if (failed != 0)
     f.amiss = "not all of its modules have started: " + words;
-  return {};
+  return f.startup->run_all();
 }
 
 /// Whether others may depend on it: it is LIVE, or this very thread has just started it for a load
@@ -139,6 +142,9 @@ class loader::turn {
 result<std::int32_t> loader::load(const load_request& request) {
   if (inside_section())
     return failure(EDEADLK, "a module cannot be loaded from inside a hook");
+  // Who has the instances' turn waits for nobody's load: loads take the turns the other way round.
+  if (the_instances().changing())
+    return failure(EDEADLK, "a module cannot be loaded while an instance begins or ends");
   while (true) {
     std::int32_t hindrance = 0;
     auto loaded = load_in_turn(request, hindrance);
@@ -299,6 +305,13 @@ result<void> loader::bring_in(loaded_file& f, const planned_file& planned,
       return std::move(module.error());
     f.modules.push_back(std::move(*module));
   }
+  const auto sets = mapped_sets(f.code, planned.contents.sets);
+  if (!sets)
+    return sets.error();
+  auto startup = file_startup::prepare(f.name, *sets);
+  if (!startup)
+    return std::move(startup.error());
+  f.startup = std::move(*startup);
   if (auto given = give_parameters(f, request.parameters); !given)
     return given;
   return start_all(f, request.partial);

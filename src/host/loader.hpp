@@ -18,6 +18,7 @@
 #include <khelp/loader.h>
 #include <khelp/result.hpp>
 
+#include "core/startup.hpp"
 #include "host/file_copy.hpp"
 #include "host/load_plan.hpp"
 #include "host/mapping.hpp"
@@ -84,10 +85,11 @@ struct loaded_file {
 
   file_copy copy;  // open as long as the code is mapped: its number is the linker's name for it
   mapping code;
-  std::vector<module_instance> modules;  // in the order of their start, as `registered`
-  std::string amiss;                     // modules that did not start, in words
-  int how = KHELP_UNLOAD_REFUSE;         // of the unload
-  bool load_failed = false;              // it goes for that
+  std::vector<module_instance> modules;   // in the order of their start, as `registered`
+  std::unique_ptr<file_startup> startup;  // its start and end functions
+  std::string amiss;                      // modules that did not start, in words
+  int how = KHELP_UNLOAD_REFUSE;          // of the unload
+  bool load_failed = false;               // it goes for that
 };
 
 class loader {

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/log.hpp"
+#include "core/instance.hpp"
 #include "core/reaper.hpp"
 #include "host/loader.hpp"
 #include "host/sentence.hpp"
@@ -89,6 +90,17 @@ result<void> stop_all(loaded_file& f, int how, const deadline& limit) {
 bool all_gone(const loaded_file& f) {
   return std::all_of(f.modules.begin(), f.modules.end(),
                      [](const module_instance& module) { return module.gone(); });
+}
+
+/// After its modules: the functions of its end. False: not where this thread is now.
+bool end_functions_done(loaded_file& f) {
+  if (f.startup == nullptr)
+    return true;
+  if (!the_instances().may_change())
+    return false;
+  f.startup->end();
+  f.startup.reset();
+  return true;
 }
 
 }  // namespace
@@ -293,7 +305,7 @@ bool loader::finish(const file& f) {
       settle(f, KHELP_MODULE_LIVE, "it refused to be unloaded: " + stopped.error().detail);
     return true;
   }
-  if (!all_gone(*f)) {
+  if (!all_gone(*f) || !end_functions_done(*f)) {
     settle(f, KHELP_MODULE_GOING);
     return false;
   }

@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include <khelp/khelp.h>
+#include <khelp/sysinit.h>
+#include <khelp/vnet.h>
 
 #include "host/sentence.hpp"
 
@@ -112,13 +114,16 @@ class record_reader {
       return;
     }
     const bool native = record.personality == KHELP_PERSONALITY_NATIVE;
+    // A native helper starts where helpers of FreeBSD's style do.
+    const std::uint64_t subsystem = native ? KHELP_SI_SUB_KLD : record.subsystem;
+    const std::uint64_t order = native ? KHELP_SI_ORDER_ANY : record.order;
     if (native && name->size() >= KHELP_HELPER_NAME_MAXLEN)
       file_.problems.push_back(sentence("the helper's name ", quoted(*name), " is too long"));
     if (std::any_of(file_.modules.begin(), file_.modules.end(),
                     [&](const declared_module& m) { return m.name == *name; }))
       file_.problems.push_back(sentence("it declares module ", quoted(*name), " twice"));
     file_.modules.push_back({*name, record.personality, record.version, record.classes,
-                             record.data_size, record.subsystem, record.order, address_ + at_});
+                             record.data_size, subsystem, order, address_ + at_});
     if (native)
       file_.offers.push_back({*name, static_cast<std::int32_t>(record.version)});
   }
@@ -188,6 +193,34 @@ void drop_own_needs(module_file& file) {
   });
 }
 
+/// Where a set lies whose elements have so many bytes.
+linker_set find_set(module_file& file, std::string_view name, std::uint64_t element) {
+  const auto named = [&](const elf_section& s) { return s.name == name; };
+  const elf_section* section = find_section(file.elf, name);
+  if (section == nullptr) {
+    if (std::any_of(file.elf.sections.begin(), file.elf.sections.end(), named))
+      file.problems.push_back(sentence("it has several sections ", name));
+    return {};
+  }
+  const std::uint64_t limit = file.elf.memory_size;
+  const bool whole =
+      section->size % element == 0 && (element == 1 || section->address % sizeof(void*) == 0);
+  const bool mapped = section->address != 0 && section->address <= limit &&
+                      section->size <= limit - section->address;
+  if (!whole || !mapped)
+    file.problems.push_back(sentence("the section ", name, " is not mapped properly"));
+  return {section->address, section->size};
+}
+
+void read_sets(module_file& file) {
+  file.sets.starts = find_set(file, KHELP_SYSINIT_SECTION, sizeof(void*));
+  file.sets.ends = find_set(file, KHELP_SYSUNINIT_SECTION, sizeof(void*));
+  file.sets.templates = find_set(file, KHELP_VNET_SECTION, 1);
+  file.sets.variables = find_set(file, KHELP_VNET_VARIABLES_SECTION, sizeof(khelp_vnet_variable));
+  if (file.sets.variables.size != 0 && file.sets.templates.size == 0)
+    file.problems.emplace_back("it has variables per instance without templates");
+}
+
 void read_records(std::span<const std::byte> bytes, module_file& file) {
   const elf_section* section = find_section(file.elf, KHELP_MODINFO_SECTION);
   if (section == nullptr) {
@@ -209,6 +242,7 @@ void read_records(std::span<const std::byte> bytes, module_file& file) {
   order_modules(file);
   adopt_versions(file);
   drop_own_needs(file);
+  read_sets(file);
 }
 
 }  // namespace

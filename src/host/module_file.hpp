@@ -53,12 +53,27 @@ struct event_layout {
   std::uint64_t size;
 };
 
+/// A linker set of the file: where it will be, from the base; of no size when there is none.
+struct linker_set {
+  std::uint64_t address = 0;
+  std::uint64_t size = 0;
+};
+
+/// Its start and end functions, and its variables per instance (khelp/sysinit.h).
+struct startup_sets {
+  linker_set starts;
+  linker_set ends;
+  linker_set templates;
+  linker_set variables;
+};
+
 struct module_file {
   elf_summary elf;
   std::vector<declared_module> modules;  // in the order of their initialisation
   std::vector<offered_interface> offers;
   std::vector<module_dependency> needs;  // without those that the file satisfies itself
   std::vector<event_layout> events;
+  startup_sets sets;
   std::vector<std::string> problems;  // of the ELF structure and of the records, all of them
 
   bool sound() const noexcept { return problems.empty(); }

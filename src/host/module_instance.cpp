@@ -2,35 +2,18 @@
 
 #include <cerrno>
 #include <cstring>
-#include <cxxabi.h>
-#include <exception>
 
 #include <khelp/khelp.h>
 
+#include "core/guarded.hpp"
 #include "core/helper_registry.hpp"
+#include "core/instance.hpp"
 #include "host/sentence.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
 
 namespace khelp {
 namespace {
-
-/// Call the module's code. An exception ends here, in words, while its type is still mapped;
-/// cancellation goes on.
-template <class Fn>
-result<int> guarded(const std::string& name, std::string_view what, Fn fn) {
-  std::string thrown;
-  try {
-    return fn();
-  } catch (abi::__forced_unwind&) {
-    throw;
-  } catch (const std::exception& e) {
-    thrown = e.what();
-  } catch (...) {
-    thrown = "something that is no std::exception";
-  }
-  return failure(ECANCELED, sentence(name, ": ", what, " threw: ", thrown));
-}
 
 /// A string of the module that ends inside it.
 bool is_text(const mapping& code, const char* text, std::string_view expected) {
@@ -94,6 +77,8 @@ result<module_instance> module_instance::bind(const mapping& code,
   const auto* record = reinterpret_cast<const khelp_modinfo_module*>(code.base() + declared.record);
   module_instance made;
   made.name_ = declared.name;
+  made.place_ = {static_cast<std::uint32_t>(declared.subsystem),
+                 static_cast<std::uint32_t>(declared.order)};
   made.code_begin_ = code.base();
   made.code_end_ = code.base() + code.size();
   if (declared.personality == KHELP_PERSONALITY_NATIVE) {
@@ -144,6 +129,7 @@ result<void> module_instance::set_param(const char* param, const char* value) {
 int module_instance::deliver(int event) {
   if (freebsd_->evhand == nullptr)
     return default_handler(event);
+  const instance_scope in(the_instances().first());
   void* handle = const_cast<khelp_moduledata*>(freebsd_);
   return freebsd_->evhand(handle, event, freebsd_->priv);
 }

@@ -11,6 +11,7 @@
 #include <khelp/module.h>
 #include <khelp/result.hpp>
 
+#include "core/instance.hpp"
 #include "host/mapping.hpp"
 #include "host/module_file.hpp"
 
@@ -26,6 +27,8 @@ class module_instance {
   const std::string& name() const { return name_; }
   bool native() const { return native_ != nullptr; }
   std::int32_t helper() const { return helper_; }
+  /// Where it starts among the file's start functions.
+  start_place place() const { return place_; }
 
   bool has_param(const char* param) const;
   /// EINVAL: it does not want this value.
@@ -65,6 +68,7 @@ class module_instance {
   result<void> stop_handler(int how, std::int64_t timeout_ns);
 
   std::string name_;
+  start_place place_;
   const khelp_helper_x* native_ = nullptr;
   const khelp_moduledata* freebsd_ = nullptr;  // of the two, one is set
   std::uintptr_t code_begin_ = 0;

@@ -53,7 +53,11 @@ PROVIDED = {
     "sys/socketvar.h": "int id = HHOOK_SOCKET_OPT; struct socket_hhook_data context;",
     "sys/sockopt.h": "struct sockopt *option;",
     "sys/systm.h": 'void f(int *p) { printf("%d", *p); bzero(p, sizeof *p); panic("no"); }',
-    "net/vnet.h": "void f(struct vnet *v) { CURVNET_SET(v); (void)curvnet; CURVNET_RESTORE(); }",
+    "net/vnet.h": """
+        VNET_DEFINE(int, x) = 1;
+        int f(struct vnet *v) {
+          CURVNET_SET(v); (void)v; (void)curvnet; VNET(x)++; CURVNET_RESTORE(); return VNET_VNET(v, x);
+        }""",
     "netinet/in.h": "uint32_t f(uint32_t n) { return ntohl(n); }",
     "netinet/in_pcb.h": "void f(struct inpcb *inp) { INP_WLOCK_ASSERT(inp); }",
     "netinet/tcp.h": "int f(struct tcphdr *th) { return (th->th_flags & TH_SYN) + th->th_off; }",
@@ -167,15 +171,43 @@ class Compiler(unittest.TestCase):
         self.refuses(includes(["sys/module.h"]) + f"MODULE_VERSION({name}, 1);\n",
                      "at most 31 characters")
 
-    def test_start_up_functions_that_would_never_run_are_refused(self):
-        for macro in ("SYSINIT", "SYSUNINIT", "VNET_SYSINIT", "VNET_SYSUNINIT"):
-            with self.subTest(macro=macro):
-                text = includes(["sys/kernel.h", "net/vnet.h"]) + "void f(void *);\n"
-                self.refuses(text + f"{macro}(x, SI_SUB_KLD, SI_ORDER_ANY, f, NULL);\n",
-                             f"{macro}(x): not run here")
+    def test_start_up_functions_and_variables_compile_with_and_without_vimage(self):
+        text = includes(["sys/kernel.h", "net/vnet.h"]) + """
+            VNET_DECLARE(int, ttl);
+            #define V_ttl VNET(ttl)
+            VNET_DEFINE(int, ttl) = 64;
+            typedef int pair[2];
+            VNET_DEFINE(pair, both);
+            VNET_DEFINE_STATIC(struct { int a; } *, pointer);
+            void f(void *arg) { (void)arg; V_ttl++; VNET(pointer) = NULL; (*VNET_PTR(both))[1] = 1; }
+            SYSINIT(one, SI_SUB_KLD, SI_ORDER_ANY, f, NULL);
+            SYSUNINIT(one, SI_SUB_KLD, SI_ORDER_ANY, f, NULL);
+            VNET_SYSINIT(two, SI_SUB_PSEUDO, SI_ORDER_ANY, f, NULL);
+            VNET_SYSUNINIT(two, SI_SUB_VNET_DONE, SI_ORDER_ANY, f, NULL);
+            int all(void) {
+              int sum = 0;
+              VNET_ITERATOR_DECL(each);
+              VNET_LIST_RLOCK();
+              VNET_FOREACH(each) {
+                CURVNET_SET(each);
+                CURVNET_ASSERT_SET();
+                sum += V_ttl + VNET_VNET(each, ttl) + (IS_DEFAULT_VNET(each) ? 1 : 0);
+                CURVNET_RESTORE();
+              }
+              VNET_LIST_RUNLOCK();
+              return sum;
+            }\n"""
+        self.accepts_all([(f"-std={dialect} {options}", text, f"-std={dialect}", *options)
+                          for dialect in DIALECTS
+                          for options in ((), ("-DVIMAGE",), ("-DVIMAGE", "-DINVARIANTS"))])
 
-    def test_variables_per_instance_are_refused(self):
-        self.refuses(includes(["net/vnet.h"]) + "VNET_DEFINE(int, x);\n", "VNET_DEFINE(x)")
+    def test_functions_per_instance_stand_above_si_sub_vnet(self):
+        for place in ("SI_SUB_VNET", "SI_SUB_LAST"):
+            for macro in ("VNET_SYSINIT", "VNET_SYSUNINIT"):
+                with self.subTest(macro=macro, place=place):
+                    self.refuses(includes(["net/vnet.h"]) + "void f(void *);\n"
+                                 + f"{macro}(x, {place}, SI_ORDER_ANY, f, NULL);\n",
+                                 "above SI_SUB_VNET", "-DVIMAGE")
 
     def test_the_contract_before_the_names_is_refused(self):
         self.refuses(includes(["khelp/hhook.h", "sys/hhook.h"]), "before any <khelp/...> header")

@@ -6,6 +6,7 @@
 #include <sys/param.h>
 
 #include <khelp/hhook.h>
+#include <khelp/vnet.h>
 
 #define HHOOK_WAITOK KHELP_HHOOK_WAITOK
 #define HHOOK_NOWAIT KHELP_HHOOK_NOWAIT
@@ -43,9 +44,21 @@
 
 typedef khelp_hhook_func_t hhook_func_t;
 
+/* Without VIMAGE there is one instance, and nobody says which: what looks a point up by the current
+ * instance gets the default one (H-21). */
+#ifdef VIMAGE
+#define KHELP_IN_ITS_INSTANCE(type, call) return (call)
+#else
+#define KHELP_IN_ITS_INSTANCE(type, call)                                             \
+  struct vnet* const khelp_saved_vnet = khelp_vnet_set_current(khelp_vnet_default()); \
+  type const khelp_answer = (call);                                                   \
+  (void)khelp_vnet_set_current(khelp_saved_vnet);                                     \
+  return khelp_answer
+#endif
+
 static inline int hhook_head_register(int32_t type, int32_t id, struct hhook_head** hhh,
                                       uint32_t flags) {
-  return khelp_hhook_head_register(type, id, hhh, flags);
+  KHELP_IN_ITS_INSTANCE(int, khelp_hhook_head_register(type, id, hhh, flags));
 }
 
 static inline int hhook_head_deregister(struct hhook_head* hhh) {
@@ -53,11 +66,11 @@ static inline int hhook_head_deregister(struct hhook_head* hhh) {
 }
 
 static inline int hhook_head_deregister_lookup(int32_t type, int32_t id) {
-  return khelp_hhook_head_deregister_lookup(type, id);
+  KHELP_IN_ITS_INSTANCE(int, khelp_hhook_head_deregister_lookup(type, id));
 }
 
 static inline struct hhook_head* hhook_head_get(int32_t type, int32_t id) {
-  return khelp_hhook_head_get(type, id);
+  KHELP_IN_ITS_INSTANCE(struct hhook_head*, khelp_hhook_head_get(type, id));
 }
 
 static inline void hhook_head_release(struct hhook_head* hhh) {
@@ -69,7 +82,7 @@ static inline uint32_t hhook_head_is_virtualised(struct hhook_head* hhh) {
 }
 
 static inline uint32_t hhook_head_is_virtualised_lookup(int32_t type, int32_t id) {
-  return khelp_hhook_head_is_virtualised_lookup(type, id);
+  KHELP_IN_ITS_INSTANCE(uint32_t, khelp_hhook_head_is_virtualised_lookup(type, id));
 }
 
 static inline int hhook_add_hook(struct hhook_head* hhh, struct hookinfo* hki, uint32_t flags) {
@@ -109,8 +122,17 @@ static inline int hhook_synchronize(struct hhook_head* hhh) {
 #define HHOOKS_RUN_IF(hhh, ctx_data, hosd) khelp_hhooks_run_if((hhh), (ctx_data), (hosd))
 
 /// The same by name, for rare paths. The manual spells it the second way.
+#ifdef VIMAGE
 #define HHOOKS_RUN_LOOKUP_IF(type, id, ctx_data, hosd) \
   khelp_hhook_run_hooks_lookup((type), (id), (ctx_data), (hosd))
+#else
+#define HHOOKS_RUN_LOOKUP_IF(type, id, ctx_data, hosd)                                  \
+  do {                                                                                  \
+    struct vnet* const khelp_saved_vnet = khelp_vnet_set_current(khelp_vnet_default()); \
+    khelp_hhook_run_hooks_lookup((type), (id), (ctx_data), (hosd));                     \
+    (void)khelp_vnet_set_current(khelp_saved_vnet);                                     \
+  } while (0)
+#endif
 #define HHOOKS_RUN_IF_LOOKUP(type, id, ctx_data, hosd) \
   HHOOKS_RUN_LOOKUP_IF(type, id, ctx_data, hosd)
 

@@ -1,13 +1,15 @@
-/// Places in the start-up order.
+/// Functions that run when a file starts and ends, and the places by which they are ordered.
 ///
-/// Modules name theirs in DECLARE_MODULE; it becomes part of the module's record. Functions of a
-/// module's own at such places (SYSINIT) are not run by this version, so declaring one is an error
-/// at compile time rather than a function that silently never runs. mod_init, mod_destroy and the
-/// module's event handler are run.
+/// A module's run when it is loaded and unloaded, together with its modules' events, which stand at
+/// the places that DECLARE_MODULE names. A program's run when it says mi_startup().
 #ifndef KHELP_FREEBSD_SYS_KERNEL_H
 #define KHELP_FREEBSD_SYS_KERNEL_H
 
+#include <khelp_names.h>
+#include <sys/linker_set.h>
 #include <sys/param.h>
+
+#include <khelp/sysinit.h>
 
 enum sysinit_sub_id {
   SI_SUB_DUMMY = 0x0000000,
@@ -63,9 +65,46 @@ enum sysinit_elem_order {
   SI_ORDER_ANY = 0xfffffff
 };
 
-#define SYSINIT(name, subsystem, order, function, argument) \
-  _Static_assert(0, "SYSINIT(" #name "): not run here; use mod_init or the event MOD_LOAD")
-#define SYSUNINIT(name, subsystem, order, function, argument) \
-  _Static_assert(0, "SYSUNINIT(" #name "): not run here; use mod_destroy or MOD_UNLOAD")
+_Static_assert(SI_SUB_KLD == KHELP_SI_SUB_KLD && SI_SUB_VNET == KHELP_SI_SUB_VNET &&
+                   SI_SUB_HHOOK == KHELP_SI_SUB_HHOOK &&
+                   SI_SUB_VNET_DONE == KHELP_SI_SUB_VNET_DONE && SI_ORDER_ANY == KHELP_SI_ORDER_ANY,
+               "the library's places are these");
+
+typedef void (*sysinit_nfunc_t)(void*);
+typedef void (*sysinit_cfunc_t)(const void*);
+
+#define KHELP_SYSINIT_RECORD(variable_, subsystem_, order_, kind_, function_, argument_) \
+  static const struct khelp_sysinit variable_ = {.subsystem = (subsystem_),              \
+                                                 .order = (order_),                      \
+                                                 .kind = (kind_),                        \
+                                                 .function = (function_),                \
+                                                 .argument = (argument_)}
+
+/// Call function(argument) when the file starts: ascending by (subsystem, order), equal ones as
+/// they were linked (M-1). SI_SUB_DUMMY is never called.
+#define SYSINIT(name, subsystem, order, function, argument)                     \
+  KHELP_SYSINIT_RECORD(name##_sys_init, subsystem, order, KHELP_SYSINIT_CALL,   \
+                       (sysinit_cfunc_t)(sysinit_nfunc_t)(function), argument); \
+  DATA_SET(sysinit_set, name##_sys_init)
+/// Call it when the file ends: descending.
+#define SYSUNINIT(name, subsystem, order, function, argument)                   \
+  KHELP_SYSINIT_RECORD(name##_sys_uninit, subsystem, order, KHELP_SYSINIT_CALL, \
+                       (sysinit_cfunc_t)(sysinit_nfunc_t)(function), argument); \
+  DATA_SET(sysuninit_set, name##_sys_uninit)
+/// For functions that take a const void *.
+#define C_SYSINIT(name, subsystem, order, function, argument)                             \
+  KHELP_SYSINIT_RECORD(name##_sys_init, subsystem, order, KHELP_SYSINIT_CALL, (function), \
+                       argument);                                                         \
+  DATA_SET(sysinit_set, name##_sys_init)
+#define C_SYSUNINIT(name, subsystem, order, function, argument)                             \
+  KHELP_SYSINIT_RECORD(name##_sys_uninit, subsystem, order, KHELP_SYSINIT_CALL, (function), \
+                       argument);                                                           \
+  DATA_SET(sysuninit_set, name##_sys_uninit)
+
+/// Run the program's start functions and give its VNET_DEFINE variables their places: main() calls
+/// it once. 0, or an errno (the kernel's cannot fail). khelp_program_stop() undoes it.
+static inline int mi_startup(void) {
+  return khelp_program_start();
+}
 
 #endif
