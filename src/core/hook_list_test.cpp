@@ -268,6 +268,27 @@ TEST(hook_list, two_one_shot_runs_at_once_call_each_hook_once) {
   }
 }
 
+TEST(hook_list, two_one_shot_runs_that_have_both_chosen_a_hook_call_it_once) {
+  test_list list;
+  std::atomic<int> called{0};
+  action counting = [&] { ++called; };
+  list.add(counting);
+  std::latch both(2);
+  const auto shoot = [&] {
+    khelp_hook_run(
+        list.get(), KHELP_HOOK_UNREGISTER,
+        [](void*, void* mask_arg) {
+          static_cast<std::latch*>(mask_arg)->arrive_and_wait();
+          return 1;
+        },
+        &both);
+  };
+  std::thread other(shoot);
+  shoot();
+  other.join();
+  EXPECT_EQ(called, 1);
+}
+
 TEST(hook_list, removing_what_a_one_shot_run_is_still_in_waits_and_says_that_it_is_off) {
   test_list list;
   std::latch inside(1);
@@ -525,6 +546,30 @@ TEST(hook_list, what_a_one_shot_run_took_is_released_by_a_later_call) {
   EXPECT_EQ(owner.times, 1);
 }
 
+TEST(hook_list, what_a_run_is_still_in_is_not_released_by_a_call_of_another_thread) {
+  struct slow : released {
+    std::latch inside{1};
+    std::latch go_on{1};
+  } owner;
+  test_list list;
+  add_released(
+      list.get(),
+      [](void* arg) {
+        auto& o = *static_cast<slow*>(static_cast<released*>(arg));
+        o.inside.count_down();
+        o.go_on.wait();
+      },
+      owner);
+  std::thread runner([&] { list.run(KHELP_HOOK_UNREGISTER); });
+  owner.inside.wait();
+  EXPECT_NE(khelp_reap(), 0);
+  EXPECT_EQ(owner.times, 0);
+  owner.go_on.count_down();
+  runner.join();
+  EXPECT_EQ(khelp_reap(), 0);
+  EXPECT_EQ(owner.times, 1);
+}
+
 TEST(hook_list, what_is_released_may_add_and_remove_hooks) {
   struct adding {
     khelp_hook_list* list;
@@ -593,7 +638,10 @@ TEST(hook_list, freed_from_one_of_its_hooks_it_calls_no_further_hook_and_goes_la
   test_list list;
   released owner;
   bool called = false;
-  action freeing = [&] { EXPECT_EQ(list.free(), 0); };
+  action freeing = [&] {
+    EXPECT_EQ(list.free(), 0);
+    std::thread([] { EXPECT_NE(khelp_reap(), 0); }).join();
+  };
   action next = [&] { called = true; };
   add_released(
       list.get(), [](void*) {}, owner);
