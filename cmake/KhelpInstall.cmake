@@ -14,6 +14,11 @@ install(DIRECTORY src/personality/netbsd/include/
 install(TARGETS khelp khelp_freebsd_module khelp_netbsd EXPORT khelpTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
+foreach(section 1 3 4 9)
+  install(DIRECTORY man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
+          FILES_MATCHING PATTERN "*.${section}")
+endforeach()
+
 # The helpers of helpers/; those of examples and tests stay here.
 get_target_property(helpers khelp_helpers MANUALLY_ADDED_DEPENDENCIES)
 foreach(helper IN LISTS helpers)

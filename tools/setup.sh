@@ -13,7 +13,7 @@ packages_of() {
       echo cmake g++ ninja-build pkg-config python3 libgtest-dev libgmock-dev libpcap-dev \
         libcli11-dev nlohmann-json3-dev libfmt-dev
       ;;
-    check) echo clang clang-tidy clang-format libclang-rt-14-dev ;;
+    check) echo clang clang-tidy clang-format libclang-rt-14-dev mandoc ;;
     bench) echo valgrind ;;
     soak) echo clang libclang-rt-14-dev ;;
     *)

@@ -48,6 +48,10 @@ class package(unittest.TestCase):
         moduledir = run(os.environ["PKG_CONFIG"], "--variable=moduledir", "khelp", env=environment)
         self.assertTrue((pathlib.Path(moduledir.strip()) / "count.so").exists())
 
+    def test_every_manual_page_is_installed(self):
+        for page in (pathlib.Path(SOURCE) / "man").iterdir():
+            self.assertTrue((self.prefix / "share/man" / f"man{page.suffix[1:]}" / page.name).exists())
+
     def test_the_installed_program_finds_its_library_and_helpers(self):
         self.assertIn("count", run(self.prefix / "bin" / "khelp", "check", self.lib / "khelp" / "count.so"))
 
