@@ -166,6 +166,89 @@ class Outputs(SystemTest):
         self.assertEqual(child.returncode, FAILED)
 
 
+class Precious(SystemTest):
+    """Outputs never destroy what the user has."""
+
+    def setUp(self):
+        super().setUp()
+        self.results = self.folder / "results.csv"
+        self.results.write_text("last week's results\n")
+
+    def assert_kept(self, file, before):
+        self.assertEqual(file.read_bytes(), before)
+
+    def test_an_output_is_never_a_capture_whatever_it_is_called(self):
+        capture = self.folder / "in.pcap"
+        shutil.copy(WRAP, capture)
+        (self.folder / "hard").hardlink_to(capture)
+        (self.folder / "soft").symlink_to(capture)
+        for option in ("--samples", "--plot"):
+            for name in ("in.pcap", "hard", "soft"):
+                with self.subTest(option=option, name=name):
+                    done = run("replay", "--load", "ertt", option, self.folder / name, WRAP,
+                               capture)
+                    self.assert_refused(done, USAGE, f"{option} {self.folder / name}", capture)
+                    self.assertEqual(done.stdout, "")
+                    self.assert_kept(capture, WRAP.read_bytes())
+
+    def test_nor_the_capture_on_standard_input(self):
+        capture = self.folder / "in.pcap"
+        shutil.copy(WRAP, capture)
+        with capture.open("rb") as stdin:
+            self.assert_refused(run("replay", "--samples", capture, "-", stdin=stdin), USAGE,
+                                capture)
+        self.assert_kept(capture, WRAP.read_bytes())
+
+    def test_standard_output_does_not_append_to_the_capture(self):
+        capture = self.folder / "in.pcap"
+        shutil.copy(WRAP, capture)
+        with capture.open("ab") as stdout:
+            self.assert_refused(run("replay", capture, stdout=stdout), USAGE, "standard output",
+                                capture)
+        self.assert_kept(capture, WRAP.read_bytes())
+
+    def test_an_output_is_never_a_helper(self):
+        helper = self.folder / "ertt.so"
+        shutil.copy(HELPERS / "ertt.so", helper)
+        for how in ([helper], ["ertt", "--module-path", self.folder]):
+            with self.subTest(how=how):
+                self.assert_refused(run("replay", "--load", *how, "--samples", helper, WRAP),
+                                    USAGE, "--samples", helper)
+                self.assert_kept(helper, (HELPERS / "ertt.so").read_bytes())
+
+    def test_two_outputs_are_two_files(self):
+        done = run("replay", "--load", "ertt", "--samples", self.results, "--plot", self.results,
+                   WRAP)
+        self.assert_refused(done, USAGE, "--plot", "--samples", self.results)
+        self.assert_kept(self.results, b"last week's results\n")
+        with self.results.open("a") as stdout:
+            self.assert_refused(run("replay", "--samples", self.results, WRAP, stdout=stdout),
+                                USAGE, "--samples", "standard output")
+        self.assert_kept(self.results, b"last week's results\n")
+
+    def test_two_outputs_may_be_the_same_device(self):
+        done = run("replay", "--load", "ertt", "--samples", "/dev/null", "--plot", "/dev/null",
+                   WRAP)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_a_replay_that_cannot_begin_leaves_older_results_alone(self):
+        new = self.folder / "new.csv"
+        for mistake in (["--load", "nosuch", WRAP], ["--load", "ertt", self.folder / "nosuch.pcap"]):
+            for file in (self.results, new):
+                with self.subTest(mistake=mistake, file=file):
+                    self.assert_refused(run("replay", "--samples", file, *mistake), NOT_FOUND,
+                                        "nosuch")
+                    self.assert_kept(self.results, b"last week's results\n")
+                    self.assertFalse(new.exists())
+
+    def test_a_replay_that_begins_replaces_older_results(self):
+        self.results.write_text("last week's results\n" * 1000)
+        done = run("replay", "--load", "ertt", "--samples", self.results, WRAP)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(self.results.read_text().startswith("time,"))
+        self.assertNotIn("last week", self.results.read_text())
+
+
 class Check(SystemTest):
     def test_a_good_helper_is_described(self):
         done = run("check", HELPERS / "ertt.so")

@@ -86,6 +86,17 @@ void helper_set::list_members(bool raw) {
   }
 }
 
+std::vector<std::string> helper_set::files() const {
+  std::vector<std::string> names;
+  khelp_modules(
+      [](void* arg, const khelp_module_info* info) {
+        if (info->state == KHELP_MODULE_LIVE)
+          static_cast<std::vector<std::string>*>(arg)->emplace_back(info->file);
+      },
+      &names);
+  return names;
+}
+
 std::vector<std::optional<helper_data>> helper_set::read(khelp_osd* object) const {
   std::vector<std::optional<helper_data>> all(schemas_.size());
   if (members_.empty())

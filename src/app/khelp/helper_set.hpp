@@ -28,6 +28,8 @@ class helper_set {
 
   /// One per loaded helper, in load order; unchanged by unload().
   const std::vector<helper_schema>& schemas() const noexcept { return schemas_; }
+  /// The files that are loaded now, dependencies included.
+  std::vector<std::string> files() const;
   bool loaded() const noexcept { return !files_.empty(); }
 
   /// What each helper keeps on an object. After unload(): nothing.

@@ -75,8 +75,9 @@ TEST(jsonreport, the_document_holds_captures_connections_in_order_and_helpers) {
   ASSERT_TRUE(spill);
   spill->write("{\"n\": 1},\n{\"n\": 2}");
   const std::string file = testing::TempDir() + "json_report_test.json";
-  auto out = output::create(file);
+  auto out = output::open(file);
   ASSERT_TRUE(out);
+  ASSERT_TRUE(out->begin());
   ASSERT_TRUE(write_json_document(summary, *spill, *out));
   ASSERT_TRUE(out->flush());
 
@@ -97,8 +98,9 @@ TEST(jsonreport, a_replay_without_connections_is_a_document_too) {
   auto spill = output::temporary();
   ASSERT_TRUE(spill);
   const std::string file = testing::TempDir() + "json_report_test_empty.json";
-  auto out = output::create(file);
+  auto out = output::open(file);
   ASSERT_TRUE(out);
+  ASSERT_TRUE(out->begin());
   ASSERT_TRUE(write_json_document({}, *spill, *out));
   ASSERT_TRUE(out->flush());
   std::ifstream in(file);

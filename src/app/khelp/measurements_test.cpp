@@ -36,7 +36,9 @@ class samples_file {
  public:
   samples_file()
       : name_(testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->name()),
-        out(std::move(*output::create(name_))) {}
+        out(std::move(*output::open(name_))) {
+    EXPECT_TRUE(out.begin());
+  }
   ~samples_file() { khelp_clock_reset(); }
 
   std::string contents() {

@@ -19,13 +19,23 @@ std::string temporary_folder() {
 
 }  // namespace
 
-result<output> output::create(const std::string& file) {
-  std::FILE* opened = std::fopen(file.c_str(), "we");
+result<output> output::open(const std::string& file) {
+  constexpr int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
+  constexpr mode_t mode = 0666;
+  int descriptor = ::open(file.c_str(), flags | O_EXCL, mode);
+  const bool made = descriptor >= 0;
+  if (!made && errno == EEXIST)
+    descriptor = ::open(file.c_str(), flags, mode);
+  std::FILE* opened = descriptor >= 0 ? ::fdopen(descriptor, "w") : nullptr;
   if (opened == nullptr) {
     const int error = errno;
+    if (descriptor >= 0)
+      ::close(descriptor);
     return failure(error, fmt::format("cannot write {}: {}", file, khelp_strerror(error)));
   }
-  return output(opened, file, true);
+  output ready(opened, file, true);
+  ready.unbegun_ = made;
+  return ready;
 }
 
 output output::standard_output() {
@@ -63,6 +73,17 @@ output& output::operator=(output&& other) noexcept {
 output::~output() {
   if (owned_)
     (void)std::fclose(file_);
+  if (unbegun_)
+    (void)::unlink(name_.c_str());
+}
+
+result<void> output::begin() {
+  unbegun_ = false;
+  if (identity() && ::ftruncate(::fileno(file_), 0) != 0) {
+    error_ = errno;
+    return why();
+  }
+  return {};
 }
 
 void output::write(std::string_view text) noexcept {
@@ -106,6 +127,7 @@ void output::swap(output& other) noexcept {
   std::swap(file_, other.file_);
   std::swap(name_, other.name_);
   std::swap(owned_, other.owned_);
+  std::swap(unbegun_, other.unbegun_);
   std::swap(error_, other.error_);
 }
 

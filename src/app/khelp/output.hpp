@@ -2,18 +2,22 @@
 #pragma once
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <khelp/result.hpp>
+
+#include "app/khelp/overwriting.hpp"
 
 namespace khelp::app {
 
 /// An open file that remembers its first failure. After one, writes do nothing.
 class output {
  public:
-  /// Create or empty a file.
-  static result<output> create(const std::string& file);
+  /// Open a file, which keeps what it holds until begin(). One that was not there is made, and goes
+  /// again if nothing begins.
+  static result<output> open(const std::string& file);
   static output standard_output();
   /// A file without a name, for what must wait on disk: in $TMPDIR, else /var/tmp, else /tmp.
   static result<output> temporary();
@@ -22,8 +26,13 @@ class output {
   output& operator=(output&& other) noexcept;
   ~output();
 
+  /// Before the first write: what the file holds goes.
+  result<void> begin();
   void write(std::string_view text) noexcept;
   bool failed() const noexcept { return error_ != 0; }
+
+  /// Which file it is. Nothing: it keeps nothing (a device, a pipe).
+  std::optional<file_identity> identity() const { return identity_of(::fileno(file_)); }
 
   /// Everything written so far is with the kernel, or why not.
   result<void> flush();
@@ -41,7 +50,8 @@ class output {
   std::FILE* file_ = nullptr;
   std::string name_;  ///< for people
   bool owned_ = false;
-  int error_ = 0;  ///< errno of the first failure
+  bool unbegun_ = false;  ///< name_ is a file that open() made, and nothing has begun
+  int error_ = 0;         ///< errno of the first failure
 };
 
 }  // namespace khelp::app

@@ -19,8 +19,10 @@ std::string contents(const std::string& file) {
 
 TEST(output, what_was_written_is_in_the_file_after_flush) {
   const std::string file = testing::TempDir() + "output_test.txt";
-  auto out = output::create(file);
+  std::ofstream(file) << "what was there before, and is longer";
+  auto out = output::open(file);
   ASSERT_TRUE(out);
+  ASSERT_TRUE(out->begin());
   out->write("one\n");
   out->write("two\n");
   ASSERT_TRUE(out->flush());
@@ -29,8 +31,9 @@ TEST(output, what_was_written_is_in_the_file_after_flush) {
 }
 
 TEST(output, a_full_disk_is_told_with_the_name_of_the_file) {
-  auto out = output::create("/dev/full");
+  auto out = output::open("/dev/full");
   ASSERT_TRUE(out);
+  ASSERT_TRUE(out->begin()) << "a device holds nothing that would have to go";
   out->write("x");
   auto flushed = out->flush();
   ASSERT_FALSE(flushed);
@@ -39,8 +42,34 @@ TEST(output, a_full_disk_is_told_with_the_name_of_the_file) {
   EXPECT_TRUE(out->failed());
 }
 
+TEST(output, a_file_keeps_what_it_holds_until_the_output_begins) {
+  const std::string file = testing::TempDir() + "output_test_kept.txt";
+  std::ofstream(file) << "last week's results";
+  {
+    auto out = output::open(file);
+    ASSERT_TRUE(out);
+    EXPECT_EQ(contents(file), "last week's results");
+  }
+  EXPECT_EQ(contents(file), "last week's results");
+  std::filesystem::remove(file);
+}
+
+TEST(output, a_file_that_was_not_there_is_not_left_behind_empty) {
+  const std::string file = testing::TempDir() + "output_test_new.txt";
+  std::filesystem::remove(file);
+  { ASSERT_TRUE(output::open(file)); }
+  EXPECT_FALSE(std::filesystem::exists(file));
+  {
+    auto out = output::open(file);
+    ASSERT_TRUE(out);
+    ASSERT_TRUE(out->begin());
+  }
+  EXPECT_TRUE(std::filesystem::exists(file));
+  std::filesystem::remove(file);
+}
+
 TEST(output, a_file_that_cannot_be_made_is_refused_with_its_errno) {
-  auto out = output::create("/nonexistent/folder/file");
+  auto out = output::open("/nonexistent/folder/file");
   ASSERT_FALSE(out);
   EXPECT_EQ(out.error().code, ENOENT);
 }
@@ -60,7 +89,7 @@ TEST(output, a_temporary_file_leaves_no_name_and_copies_everything) {
   spill->write(long_text);
 
   const std::string file = folder + "/copy";
-  auto copy = output::create(file);
+  auto copy = output::open(file);
   ASSERT_TRUE(copy);
   copy->write("head\n");
   ASSERT_TRUE(spill->copy_to(*copy));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unistd.h>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "app/khelp/helper_set.hpp"
 #include "app/khelp/measurements.hpp"
 #include "app/khelp/output.hpp"
+#include "app/khelp/overwriting.hpp"
 #include "app/khelp/plot.hpp"
 #include "app/khelp/progress.hpp"
 #include "app/khelp/report_writer.hpp"
@@ -39,11 +41,11 @@ struct refusal {
   throw refusal{status};
 }
 
-/// The files of --samples and --plot are made first: a replay may take long.
+/// The files of --samples and --plot are opened first: a replay may take long.
 std::optional<output> output_file(const std::string& name) {
   if (name.empty())
     return std::nullopt;
-  auto made = output::create(name);
+  auto made = output::open(name);
   if (!made)
     refuse(made.error(), made.error().code == EACCES ? exit_not_permitted : exit_failed);
   return std::move(*made);
@@ -59,12 +61,12 @@ class replay {
         session_(new_session()) {
     if (auto loaded = helpers_.load(asked_); !loaded)
       refuse(loaded.error(), exit_code_for(loaded.error().code));
+    if (auto safe = check_overwriting(written_files(), read_files()); !safe)
+      refuse(safe.error(), exit_usage);
     auto writer = make_report_writer(asked_, helpers_.schemas(), wants_colour(), out_);
     if (!writer)
       refuse(writer.error(), exit_failed);
     writer_ = std::move(*writer);
-    measurements_ =
-        std::make_unique<measurements>(samples_ ? &*samples_ : nullptr, plot_.has_value());
   }
 
   int run() {
@@ -90,6 +92,39 @@ class replay {
     return std::move(*made);
   }
 
+  std::vector<used_file> written_files() const {
+    std::vector<used_file> files = {{"standard output", out_.identity()}};
+    if (samples_)
+      files.push_back({"--samples " + asked_.samples_file, samples_->identity()});
+    if (plot_)
+      files.push_back({"--plot " + asked_.plot_file, plot_->identity()});
+    return files;
+  }
+
+  std::vector<used_file> read_files() const {
+    std::vector<used_file> files;
+    for (const std::string& file : asked_.captures)
+      files.push_back(
+          {"the capture " + file, file == "-" ? identity_of(STDIN_FILENO) : identity_of(file)});
+    for (const std::string& file : helpers_.files())
+      files.push_back({"the helper " + file, identity_of(file)});
+    return files;
+  }
+
+  /// Once there is something to write. Until then a mistake costs nobody last week's results.
+  void begin_outputs() {
+    if (measurements_)
+      return;
+    for (std::optional<output>* one : {&samples_, &plot_}) {
+      if (!*one)
+        continue;
+      if (auto begun = (*one)->begin(); !begun)
+        refuse(begun.error(), exit_failed);
+    }
+    measurements_ =
+        std::make_unique<measurements>(samples_ ? &*samples_ : nullptr, plot_.has_value());
+  }
+
   /// Where standard output carries a document, words go to standard error.
   void explain() {
     const std::string text = explain_hooks();
@@ -109,6 +144,7 @@ class replay {
       results_.push_back(exit_code_for_capture(opened.error().code));
       return;
     }
+    begin_outputs();
     while (!stopped() && session_->step()) {
       unload_if_due();
       show_progress(file);
@@ -208,21 +244,26 @@ class replay {
     return results_.empty();
   }
 
-  int finish() {
-    complete_summary();
-    bool complete = true;
-    if (asked_.form != report_form::table || any_capture_opened())
-      complete &= written(writer_->finish(summary_));
+  bool finish_measurements() {
+    bool complete = !measurements_->incomplete();
+    if (!complete)
+      complain("no memory for some measurements: samples and curves are incomplete");
     if (samples_)
       complete &= written(samples_->flush());
     if (plot_) {
       plot_->write(plot_svg(drawn_));
       complete &= written(plot_->flush());
     }
-    if (measurements_->incomplete()) {
-      complain("no memory for some measurements: samples and curves are incomplete");
-      complete = false;
-    }
+    return complete;
+  }
+
+  int finish() {
+    complete_summary();
+    bool complete = true;
+    if (asked_.form != report_form::table || any_capture_opened())
+      complete &= written(writer_->finish(summary_));
+    if (measurements_)
+      complete &= finish_measurements();
     if (interruption() != 0)
       return exit_signal + interruption();
     return complete ? exit_status_of(results_) : static_cast<int>(exit_failed);
@@ -238,7 +279,7 @@ class replay {
   std::unique_ptr<tcp::replay_session> session_;
   helper_set helpers_;
   std::unique_ptr<report_writer> writer_;
-  std::unique_ptr<measurements> measurements_;
+  std::unique_ptr<measurements> measurements_;  ///< once a capture is open
   std::unordered_map<const tcp::end*, std::vector<std::optional<helper_data>>> harvest_;
   plot_selection drawn_;
   progress progress_{wants_progress() ? stderr : nullptr, began_};

@@ -22,7 +22,8 @@ connection_report from(const std::string& src, std::uint64_t bytes) {
 /// What a writer of this form prints for three connections.
 std::string written(const replay_request& asked) {
   const std::string file = testing::TempDir() + "report_writer_test";
-  auto out = output::create(file);
+  auto out = output::open(file);
+  EXPECT_TRUE(out->begin());
   auto writer = make_report_writer(asked, no_helpers, false, *out);
   for (const auto& [src, bytes] : {std::pair{"a", 5}, {"b", 50}, {"c", 0}})
     (*writer)->add(from(src, static_cast<std::uint64_t>(bytes)), direction_curves(2));
@@ -60,7 +61,7 @@ TEST(reportwriter, the_table_shows_only_directions_with_data) {
 }
 
 TEST(reportwriter, an_output_that_is_full_is_noticed_while_writing) {
-  auto full = output::create("/dev/full");
+  auto full = output::open("/dev/full");
   replay_request asked;
   asked.form = report_form::csv;
   auto writer = make_report_writer(asked, no_helpers, false, *full);
