@@ -26,6 +26,10 @@ inline void* slot_value(const khelp_osd* hosd, std::uint32_t slot) noexcept {
   return load_acquire(load_relaxed(hosd->osd_slots)[slot - 1]);
 }
 
+inline std::size_t index_of(const hook_set& set, const hook_entry* entry) noexcept {
+  return static_cast<std::size_t>(entry - set.entries());
+}
+
 // A hook of the set threw. Called in the handler.
 [[gnu::cold]] void count_exception(const hook_set& set, std::size_t index, khelp_hhook_head& head) {
   bump(set.entries()[index].block, cell_exceptions);
@@ -39,32 +43,33 @@ inline void* slot_value(const khelp_osd* hosd, std::uint32_t slot) noexcept {
 
 // Every hook of the set, in order. The caller's section protects the set; forced unwinding passes
 // through it.
+template <class CountCall>
 KHELP_CATCHES_FORCED_UNWINDING int run_set(const hook_set& set, khelp_hhook_head& head, void* ctx,
-                                           khelp_osd* hosd) {
+                                           khelp_osd* hosd, CountCall count_call) {
   int combined = 0;
-  const hook_entry* entry = set.entries();
-  for (std::uint32_t i = 0; i < set.count; ++i, ++entry) {
+  const hook_entry* const end = set.entries() + set.count;
+  for (const hook_entry* entry = set.entries(); entry != end; ++entry) {
     void* hdata = nullptr;
     const std::uint32_t slot = load_relaxed(entry->slot);
     if (slot != 0) {
       hdata = slot_value(hosd, slot);
       if (KHELP_UNLIKELY(hdata == nullptr)) {
-        hdata = adopt_or_count_skip(set, i, slot, hosd);
+        hdata = adopt_or_count_skip(set, index_of(set, entry), slot, hosd);
         if (hdata == nullptr)
           continue;
       }
     }
-    bump(entry->block, cell_calls);
+    count_call(entry->block);
     int outcome = 0;
     try {
       outcome = entry->fn(head.hhh_type, head.hhh_id, entry->udata, ctx, hdata, hosd);
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (...) {
-      count_exception(set, i, head);
+      count_exception(set, index_of(set, entry), head);
       continue;
     }
-    if (set.rule == result_rule::ignore || outcome == 0)
+    if (outcome == 0 || set.rule == result_rule::ignore)
       continue;
     if (set.rule == result_rule::first)
       return outcome;
@@ -85,7 +90,7 @@ KHELP_CATCHES_FORCED_UNWINDING int run_set(const hook_set& set, khelp_hhook_head
     count_recursion(*set);
     return 0;
   }
-  return run_set(*set, head, ctx, hosd);
+  return run_set(*set, head, ctx, hosd, [](counter_block block) { bump(block, cell_calls); });
 }
 
 // Closes the straight line's section.
@@ -104,7 +109,8 @@ inline void close_first(thread_record& record) {
     ~closing() { close_first(record); }
   } const at_end{record};
   if (const auto* set = set_in_use<hook_set>(record.sections[0]))
-    run_set(*set, head, ctx, hosd);
+    run_set(*set, head, ctx, hosd,
+            [&record](counter_block block) { bump(record, block, cell_calls); });
 }
 
 // The one hook of the straight line threw; called in the handler.
