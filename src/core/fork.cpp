@@ -9,6 +9,7 @@
 #include "core/hook_registry.hpp"
 #include "core/instance.hpp"
 #include "core/osd.hpp"
+#include "core/socket_filters.hpp"
 #include "core/uma.hpp"
 #include "sync/barrier.hpp"
 #include "sync/publication.hpp"
@@ -44,6 +45,7 @@ void child() KHELP_NO_TSA {
     the_helpers().no_deep_readers();
   }
   the_hook_lists().after_fork();
+  the_socket_filters().after_fork();
   uma::fork_child();
   osd::fork_child();
   registry_mutex.unlock();

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <set>
 #include <string>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -27,6 +28,7 @@
 #include <khelp/module.h>
 #include <khelp/osd.h>
 #include <khelp/sample.h>
+#include <khelp/sflt.h>
 #include <khelp/stats.h>
 #include <khelp/sysinit.h>
 #include <khelp/uma.h>
@@ -287,6 +289,46 @@ int stop_file() {
   return khelp_file_stop(&sets);
 }
 
+// ---- socket filters ----
+
+int a_socket_of_ours;
+khelp_socket* const so = reinterpret_cast<khelp_socket*>(&a_socket_of_ours);
+khelp_sflt_socket* filtered;
+int add_filter() {
+  khelp_sflt_filter filter{};
+  filter.sf_handle = 1;
+  filter.sf_name = "a filter whose name is not a short one";
+  filter.sf_attach = [](void**, khelp_socket*) { return 0; };
+  filter.sf_detach = [](void*, khelp_socket*) {};
+  return khelp_sflt_register(&filter, AF_INET, SOCK_STREAM, 0);
+}
+int open_socket() {
+  filtered = khelp_sflt_socket_open(so, AF_INET, SOCK_STREAM, 0);
+  return filtered != nullptr ? 0 : ENOMEM;
+}
+void make_filter() {
+  demand(add_filter() == 0, "a filter");
+}
+void end_filter() {
+  khelp_sflt_unregister(1);
+  demand(khelp_sflt_wait(1) == 0, "its end");
+}
+void make_filter_and_socket() {
+  make_filter();
+  demand(open_socket() == 0, "a socket");
+}
+void make_attached_filter() {
+  make_filter_and_socket();
+  demand(khelp_sflt_attach(so, 1) == 0, "the filter on it");
+}
+void close_socket() {
+  demand(khelp_sflt_socket_close(filtered) == 0, "its end");
+}
+void end_filter_and_socket() {
+  close_socket();
+  end_filter();
+}
+
 // ---- the rows ----
 
 struct row {
@@ -487,6 +529,30 @@ const std::vector<row>& rows() {
          khelp_hhook_remove_hook_lookup(&throwing);
          end_points();
        }},
+      // socket filters
+      {"khelp_sflt_register", nothing, add_filter, end_filter},
+      {"khelp_sflt_unregister", make_attached_filter, [] { return khelp_sflt_unregister(1); },
+       end_filter_and_socket},
+      {"khelp_sflt_wait", make_attached_filter,
+       [] {
+         (void)khelp_sflt_unregister(1);
+         return khelp_sflt_wait(1);
+       },
+       end_filter_and_socket},
+      {"khelp_sflt_attach", make_filter_and_socket, [] { return khelp_sflt_attach(so, 1); },
+       end_filter_and_socket},
+      {"khelp_sflt_detach", make_attached_filter, [] { return khelp_sflt_detach(so, 1); },
+       end_filter_and_socket},
+      {"khelp_sflt_socket_open", nothing, open_socket, close_socket},
+      {"khelp_sflt_socket_close", make_attached_filter,
+       [] { return khelp_sflt_socket_close(filtered); }, end_filter},
+      {"khelp_sflt_ask", make_attached_filter,
+       [] {
+         khelp_sflt_call call{};
+         call.question = KHELP_SFLT_LISTEN;
+         return khelp_sflt_ask(filtered, &call);
+       },
+       end_filter_and_socket},
       // hook lists
       {"khelp_hook_alloc", nothing,
        [] {
