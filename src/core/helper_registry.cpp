@@ -407,10 +407,16 @@ result<void> helper_registry::disable(helper& h, reader_wait& wait) {
     return done;
   auto list = list_with(nullptr, &h);
   wait.prepare(place_);
+  // Hooks that were removed while they run, and those of points that end, are ours as well.
+  const auto may_call = [&h](const published_set& set) {
+    return hook_registry::has_hook_of(h, set);
+  };
+  wait.prepare_retired(may_call);
 
   // Nothing fails from here on.
   h.set_state(KHELP_HELPER_GOING);
   changes.commit(&wait);
+  wait.include_retired(may_call);
   the_hooks().forget(h);
   place_.publish(list.release());
   wait.include(place_);

@@ -1,5 +1,6 @@
 // hhook(9): the C face of the hook registry.
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 #include <khelp/hhook.h>
@@ -227,15 +228,20 @@ int khelp_hhook_remove_hook_x(khelp_hookinfo* hki, uint32_t* removed) {
 }
 
 void khelp_hhook_run_hooks_lookup(int32_t type, int32_t id, void* ctx, khelp_osd* hosd) {
-  khelp_hhook_head* head = khelp_hhook_head_get(type, id);
-  if (head == nullptr)
-    return;
-  // The reference keeps the point, also when a hook throws a cancellation through here.
-  struct reference {
-    khelp_hhook_head* head;
-    ~reference() { khelp_hhook_head_release(head); }
-  } const held{head};
-  khelp_hhooks_run_if(head, ctx, hosd);
+  khelp_hhook_head* head = nullptr;
+  std::uint32_t depth = 0;
+  // Opened while the point cannot go; from then on it keeps the point itself.
+  std::optional<any_section> section;
+  {
+    lock_guard held(registry_mutex);
+    const hook_point_record* point = the_hooks().find({type, id}, current_instance());
+    if (point == nullptr || !khelp_hhooks_enabled(point->head))
+      return;
+    head = point->head;
+    depth = depth_of(head);
+    section.emplace(head, &head->hhh_hooks, head->hhh_deep, hosd);
+  }
+  run_found(*section, depth, *head, ctx, hosd);
 }
 
 int khelp_hhook_synchronize(khelp_hhook_head* hhh) {

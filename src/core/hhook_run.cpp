@@ -79,10 +79,10 @@ KHELP_CATCHES_FORCED_UNWINDING int run_set(const hook_set& set, khelp_hhook_head
   return combined;
 }
 
-// Nested, fenced, deep, or the thread's first run.
-[[gnu::noinline]] int run_any(khelp_hhook_head& head, void* ctx, khelp_osd* hosd) {
-  const std::uint32_t depth = depth_of(&head);
-  const any_section section(&head, &head.hhh_hooks, head.hhh_deep, hosd);
+}  // namespace
+
+int run_found(const any_section& section, std::uint32_t depth, khelp_hhook_head& head, void* ctx,
+              khelp_osd* hosd) {
   const auto* set = section.set<hook_set>();
   if (KHELP_UNLIKELY(set == nullptr))
     return 0;
@@ -91,6 +91,15 @@ KHELP_CATCHES_FORCED_UNWINDING int run_set(const hook_set& set, khelp_hhook_head
     return 0;
   }
   return run_set(*set, head, ctx, hosd, [](counter_block block) { bump(block, cell_calls); });
+}
+
+namespace {
+
+// Nested, fenced, deep, or the thread's first run.
+[[gnu::noinline]] int run_any(khelp_hhook_head& head, void* ctx, khelp_osd* hosd) {
+  const std::uint32_t depth = depth_of(&head);
+  const any_section section(&head, &head.hhh_hooks, head.hhh_deep, hosd);
+  return run_found(section, depth, head, ctx, hosd);
 }
 
 // Closes the straight line's section.

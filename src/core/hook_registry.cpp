@@ -35,12 +35,29 @@ bool matches(const subscription& wish, const khelp_hookinfo& which) {
          (which.hook_helper == nullptr || which.hook_helper == wish.info.hook_helper);
 }
 
+// Whether a retired set has a hook that `is_one` picks: a run that uses it may still call that hook.
+template <class Fn>
+bool any_hook(const published_set& retired, Fn is_one) {
+  const auto* set = dynamic_cast<const hook_set*>(&retired);
+  return set != nullptr && std::any_of(set->owners.begin(), set->owners.end(),
+                                       [&](const auto& hook) { return is_one(hook->wish()); });
+}
+
 failure no_point(point_name name) {
   return {ENOENT, "hook point " + to_string(name) + ": not registered"};
 }
 
 failure memory_stays() {
   return {ENOSYS, "hook point: deregistered, but membarrier(2) is refused: its memory stays"};
+}
+
+// The end of a removal: nobody is inside, unless this thread is.
+result<std::uint32_t> finish_wait(reader_wait& wait, std::uint32_t removed) {
+  if (!inside_section() && !wait.finish())
+    return failure(ENOSYS,
+                   "hook removed from new runs, but membarrier(2) is refused: whether a run is "
+                   "still inside cannot be known");
+  return removed;
 }
 
 // What a set's entry says of a hook.
@@ -554,32 +571,39 @@ result<void> hook_registry::subscribe(std::shared_ptr<subscription> wish, bool s
 result<std::uint32_t> hook_registry::remove_hook(khelp_hhook_head* head,
                                                  const khelp_hookinfo& which) {
   reader_wait wait;
+  std::uint32_t removed = 0;
   {
     lock_guard held(registry_mutex);
     hook_point_record* point = record_of(head);
     if (point == nullptr || !point->registered)
       return failure(ENOENT, "hook point: not registered");
+    // Somebody else, or the hook itself, may have removed it while it runs.
+    const auto may_still_run = [&](const published_set& set) {
+      return set.place->key() == head &&
+             any_hook(set, [&](const subscription& wish) { return matches(wish, which); });
+    };
+    point_changes changes;
     auto hook = std::find_if(point->hooks.begin(), point->hooks.end(),
                              [&](const auto& h) { return matches(h->wish(), which); });
-    if (hook == point->hooks.end())
-      return std::uint32_t{0};
-    const std::shared_ptr<subscription> wish = (*hook)->shared_wish();
-    point_changes changes;
-    changes.remove(*point, **hook);
+    if (hook != point->hooks.end()) {
+      changes.remove(*point, **hook);
+      removed = 1;
+    }
     if (auto done = changes.prepare(&wait); !done)
       return std::move(done).error();
-    // Without instances there is no other point that it could still be wished for.
-    if (wish->everywhere && point->vid != 0)
-      wish->taken_off.push_back(point->vid);
-    else
-      std::erase(names_[point->name].wishes, wish);
+    wait.prepare_retired(may_still_run);
+    if (removed != 0) {
+      const std::shared_ptr<subscription> wish = (*hook)->shared_wish();
+      // Without instances there is no other point that it could still be wished for.
+      if (wish->everywhere && point->vid != 0)
+        wish->taken_off.push_back(point->vid);
+      else
+        std::erase(names_[point->name].wishes, wish);
+    }
     changes.commit(&wait);
+    wait.include_retired(may_still_run);
   }
-  if (!inside_section() && !wait.finish())
-    return failure(ENOSYS,
-                   "hook removed from new runs, but membarrier(2) is refused: whether a run "
-                   "is still inside cannot be known");
-  return std::uint32_t{1};
+  return finish_wait(wait, removed);
 }
 
 result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which) {
@@ -587,32 +611,38 @@ result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which) {
   std::uint32_t removed = 0;
   {
     lock_guard held(registry_mutex);
-    auto at = names_.find({which.hook_type, which.hook_id});
-    if (at == names_.end())
-      return std::uint32_t{0};
+    const auto may_still_run = [&](const published_set& set) {
+      return any_hook(set, [&](const subscription& wish) {
+        return wish.info.hook_type == which.hook_type && wish.info.hook_id == which.hook_id &&
+               matches(wish, which);
+      });
+    };
     point_changes changes;
-    for (const auto& [vid, point] : at->second.points) {
-      for (const auto& hook : point->hooks) {
-        if (matches(hook->wish(), which)) {
-          changes.remove(*point, *hook);
-          ++removed;
+    const auto at = names_.find({which.hook_type, which.hook_id});
+    if (at != names_.end()) {
+      for (const auto& [vid, point] : at->second.points) {
+        for (const auto& hook : point->hooks) {
+          if (matches(hook->wish(), which)) {
+            changes.remove(*point, *hook);
+            ++removed;
+          }
         }
       }
     }
     if (auto done = changes.prepare(&wait); !done)
       return std::move(done).error();
-    const auto gone =
-        std::erase_if(at->second.wishes, [&](const auto& wish) { return matches(*wish, which); });
-    if (removed == 0)
-      removed = static_cast<std::uint32_t>(gone);
-    forget_name_if_unused(at->first);
+    wait.prepare_retired(may_still_run);
+    if (at != names_.end()) {
+      const auto gone =
+          std::erase_if(at->second.wishes, [&](const auto& wish) { return matches(*wish, which); });
+      if (removed == 0)
+        removed = static_cast<std::uint32_t>(gone);
+      forget_name_if_unused(at->first);
+    }
     changes.commit(&wait);
+    wait.include_retired(may_still_run);
   }
-  if (!inside_section() && !wait.finish())
-    return failure(ENOSYS,
-                   "hook removed from new runs, but membarrier(2) is refused: whether a run "
-                   "is still inside cannot be known");
-  return removed;
+  return finish_wait(wait, removed);
 }
 
 void hook_registry::plan_removal(const helper& owner, point_changes& changes) {
@@ -622,6 +652,10 @@ void hook_registry::plan_removal(const helper& owner, point_changes& changes) {
         changes.remove(*point, *hook);
     }
   }
+}
+
+bool hook_registry::has_hook_of(const helper& owner, const published_set& retired) {
+  return any_hook(retired, [&](const subscription& wish) { return wish.owner == &owner; });
 }
 
 void hook_registry::forget(const helper& owner) {

@@ -136,6 +136,8 @@ class hook_registry {
   // All wishes of a helper: plan their removal; after commit, forget().
   void plan_removal(const helper& owner, point_changes& changes) KHELP_REQUIRES(registry_mutex);
   void forget(const helper& owner) KHELP_REQUIRES(registry_mutex);
+  // Whether a run that uses this retired set may call a hook of the helper.
+  static bool has_hook_of(const helper& owner, const published_set& retired);
 
   // ---- hooks ----
   // A hook threw: skip it from now on, at this point. On the thread that runs it.
@@ -204,6 +206,12 @@ class hook_registry {
 
 // The process's registry; never destroyed (threads outlive static destructors).
 hook_registry& the_hooks();
+
+// Run the hooks that a section of the point has found (hhook_run.cpp). depth: how often this thread
+// was inside the point before.
+class any_section;
+int run_found(const any_section& section, std::uint32_t depth, khelp_hhook_head& head, void* ctx,
+              khelp_osd* hosd);
 
 // The timed form of a hook call (hhook_run.cpp): its udata is the attachment.
 int run_timed_hook(std::int32_t type, std::int32_t id, void* udata, void* ctx, void* hdata,

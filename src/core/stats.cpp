@@ -1,4 +1,6 @@
 // Statistics: copied under the registry's mutex, handed out without it.
+#include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -119,14 +121,23 @@ std::vector<helper_row> collect_helpers() {
     if (h.bsd != nullptr)
       h.bsd->h_refcount = static_cast<std::uint32_t>(rows.back().stat.attached);
   });
-  the_hooks().for_each_point([&](const hook_point_record& point) {
-    for (const auto& hook : point.hooks) {
-      const helper* owner = hook->wish().owner;
-      for (helper_row& row : rows) {
-        if (owner != nullptr && row.stat.id == owner->id)
-          add_counts(row.stat, hook->block());
-      }
+  // A hook's counts are its own while some set has it, current or retired, and its owner's then.
+  std::set<const hook_attachment*> counted;
+  const auto count = [&](const std::shared_ptr<hook_attachment>& hook) {
+    const helper* owner = hook->wish().owner;
+    if (owner == nullptr || !counted.insert(hook.get()).second)
+      return;
+    for (helper_row& row : rows) {
+      if (row.stat.id == owner->id)
+        add_counts(row.stat, hook->block());
     }
+  };
+  the_hooks().for_each_point([&](const hook_point_record& point) {
+    std::for_each(point.hooks.begin(), point.hooks.end(), count);
+  });
+  for_each_retired([&](const published_set& retired) {
+    if (const auto* set = dynamic_cast<const hook_set*>(&retired))
+      std::for_each(set->owners.begin(), set->owners.end(), count);
   });
   return rows;
 }

@@ -256,6 +256,24 @@ void reader_wait::include(publication& place) {
   }
 }
 
+void reader_wait::prepare_retired(const set_filter& wanted) {
+  for_each_retired([&](const published_set& set) { prepared_ += wanted(set) ? 1 : 0; });
+  targets_.reserve(prepared_);
+}
+
+void reader_wait::include_retired(const set_filter& wanted) {
+  for (publication* p = places_with_retired; p != nullptr; p = p->next_) {
+    for (published_set* set = p->retired_; set != nullptr; set = set->retired_next) {
+      const bool included = std::any_of(targets_.begin(), targets_.end(),
+                                        [set](const target& t) { return t.set == set; });
+      if (included || !wanted(*set))
+        continue;
+      ++set->waiters;
+      targets_.push_back({set, p->key()});
+    }
+  }
+}
+
 bool reader_wait::uses_old(const open_section& section) const {
   const void* point = section.point.load(std::memory_order_acquire);
   if (point == nullptr)
@@ -318,6 +336,13 @@ void reader_wait::release(bool quiescent) {
     publication::drop_waiter(*t.set, quiescent);
   targets_.clear();
   prepared_ = 0;
+}
+
+void for_each_retired(const std::function<void(const published_set&)>& fn) {
+  for (publication* p = places_with_retired; p != nullptr; p = p->next_) {
+    for (const published_set* set = p->retired_; set != nullptr; set = set->retired_next)
+      fn(*set);
+  }
 }
 
 unsigned free_quiescent_sets() {

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -60,6 +61,7 @@ class publication {
 
  private:
   friend class reader_wait;
+  friend void for_each_retired(const std::function<void(const published_set&)>& fn);
   friend unsigned free_quiescent_sets();
 
   bool has_deep_readers() const KHELP_REQUIRES(registry_mutex);
@@ -96,6 +98,11 @@ class reader_wait {
   void prepare(publication& place) KHELP_REQUIRES(registry_mutex);
   // Wait for this place's sets that are retired now.
   void include(publication& place) KHELP_REQUIRES(registry_mutex);
+  // The same for the retired sets of any place, ending ones included, that `wanted` picks: what
+  // somebody else took out earlier may be in use still.
+  using set_filter = std::function<bool(const published_set&)>;
+  void prepare_retired(const set_filter& wanted) KHELP_REQUIRES(registry_mutex);
+  void include_retired(const set_filter& wanted) KHELP_REQUIRES(registry_mutex);
 
   [[nodiscard]] bool finish() KHELP_EXCLUDES(registry_mutex);
   // The same without waiting: false when somebody is still inside, or when nothing can be known.
@@ -114,6 +121,10 @@ class reader_wait {
   std::vector<target> targets_;
   std::size_t prepared_ = 0;
 };
+
+// Every retired set that is still kept.
+void for_each_retired(const std::function<void(const published_set&)>& fn)
+    KHELP_REQUIRES(registry_mutex);
 
 // Free retired sets that no section uses, without waiting. Returns how many remain. Throws
 // std::bad_alloc.
