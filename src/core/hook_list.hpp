@@ -33,7 +33,8 @@ class listed_hook {
 
   khelp_hook* handle() const noexcept;
 
-  bool runs() const noexcept;  // neither removed nor suspended
+  // Neither removed nor suspended. Asked inside a section of the hook.
+  bool runs() const noexcept;
   bool is_removed() const noexcept;
   bool is_suspended() const noexcept;
   // True for exactly one of all who remove it.

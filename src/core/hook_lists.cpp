@@ -80,7 +80,7 @@ khelp_hook* listed_hook::handle() const noexcept {
 }
 
 bool listed_hook::runs() const noexcept {
-  return load_acquire(state_) == 0;
+  return load_in_section(state_) == 0;
 }
 
 bool listed_hook::is_removed() const noexcept {

@@ -17,6 +17,13 @@ T load_acquire(const T& word) noexcept {
   return std::atomic_ref<T>(const_cast<T&>(word)).load(std::memory_order_acquire);
 }
 
+// After a section was opened, also one that found no room in its thread's record: pairs with a change
+// of the word that is followed by heavy_barrier() and a look at the sections.
+template <class T>
+T load_in_section(const T& word) noexcept {
+  return std::atomic_ref<T>(const_cast<T&>(word)).load(std::memory_order_seq_cst);
+}
+
 template <class T>
 void store_relaxed(T& word, std::type_identity_t<T> value) noexcept {
   std::atomic_ref<T>(word).store(value, std::memory_order_relaxed);
