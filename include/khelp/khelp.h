@@ -155,7 +155,7 @@ KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id)
 /// Context  any thread. From inside a hook: REFUSE and REVOKE return at once and khelp_reap()
 ///          finishes; WAIT is EDEADLK.
 /// Errors   ENOENT unknown id · EBUSY objects hold its data · ETIMEDOUT · EDEADLK · EALREADY being
-///          unloaded.
+///          unloaded: by another thread, which may have begun while this one waited.
 KHELP_API int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns);
 
 /// What a loaded helper keeps and reports per object. Pointers are the helper's: valid until it is

@@ -62,6 +62,11 @@ class helper {
   // Hooks its init added: they go live with its table.
   std::vector<std::shared_ptr<subscription>> early_wishes;
 
+  // Who wants no more attachments; guarded by registry_mutex. Unless somebody decides about it or
+  // ends it, its state is DRAINING exactly while there is one of them, else LIVE.
+  unsigned waiting_unloads = 0;
+  bool quiesced = false;
+
   bool keeps_data() const { return (flags & KHELP_HELPER_NEEDS_OSD) != 0; }
 
   // State, or the number of objects.

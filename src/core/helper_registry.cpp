@@ -111,6 +111,38 @@ void call_mod_destroy(const helper& h) noexcept {
   log(KHELP_LOG_WARNING, {"helper '", h.name, "'", words});
 }
 
+bool is_ending(std::uint32_t state) {
+  return state == KHELP_HELPER_GOING || state == KHELP_HELPER_DEAD;
+}
+
+failure being_unloaded(const helper& h) {
+  return {EALREADY, quoted(h.name) + ": is being unloaded"};
+}
+
+// Nobody decides about it (any more): what it is then.
+void rest(helper& h) KHELP_REQUIRES(registry_mutex) {
+  const bool drains = h.waiting_unloads != 0 || h.quiesced;
+  h.set_state(drains ? KHELP_HELPER_DRAINING : KHELP_HELPER_LIVE);
+}
+
+void rest_unless_claimed(helper& h) KHELP_REQUIRES(registry_mutex) {
+  if (h.state() == KHELP_HELPER_LIVE || h.state() == KHELP_HELPER_DRAINING)
+    rest(h);
+}
+
+void give_up_claim(helper& h) KHELP_EXCLUDES(registry_mutex) {
+  lock_guard held(registry_mutex);
+  rest(h);
+}
+
+void claim_for_unload(helper& h) {
+  h.set_state(helper_checking);
+}
+
+void keep_quiesced(helper& h) {
+  h.quiesced = true;
+}
+
 unsigned finish_unloads_of_the_helpers() {
   return the_helpers().finish_unloads();
 }
@@ -334,66 +366,76 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
 
 // ---- unload ----
 
-result<void> helper_registry::wait_for_objects(helper& h, std::int64_t timeout_ns) {
+result<void> helper_registry::drain(helper& h, std::int64_t timeout_ns, void (*then)(helper&)) {
   const auto deadline = deadline_after(timeout_ns);
+  {
+    lock_guard held(registry_mutex);
+    if (is_ending(h.state()))
+      return being_unloaded(h);
+    ++h.waiting_unloads;
+    rest_unless_claimed(h);
+  }
+  struct waiting {
+    helper& h;
+    ~waiting() {
+      lock_guard held(registry_mutex);
+      --h.waiting_unloads;
+      rest_unless_claimed(h);
+    }
+  } const meanwhile{h};
+  // Pairs with attachment_reference: who attaches now sees the state, or is counted below.
+  full_barrier();
   const event_count::watch watched(h.changes());
   while (true) {
     const std::uint32_t ticket = h.changes().ticket();
-    if (h.attached() == 0)
-      return {};
-    if (h.state() != KHELP_HELPER_DRAINING)
-      return failure(EALREADY, quoted(h.name) + ": somebody else unloads or resumes it");
-    if (std::chrono::steady_clock::now() >= deadline) {
-      failure late = busy(h, h.attached());
-      late.code = ETIMEDOUT;
-      return late;
+    const bool late = std::chrono::steady_clock::now() >= deadline;
+    if (late || h.attached() == 0 || is_ending(h.state())) {
+      lock_guard held(registry_mutex);
+      if (is_ending(h.state()))
+        return being_unloaded(h);
+      const std::uint64_t objects = h.attached();
+      if (objects == 0 && h.state() == KHELP_HELPER_DRAINING) {
+        then(h);
+        return {};
+      }
+      if (late) {
+        failure words = busy(h, objects);
+        words.code = ETIMEDOUT;
+        return words;
+      }
     }
     h.changes().wait(ticket, look_again_ns);
   }
 }
 
-result<void> helper_registry::claim(helper& h, int how, std::int64_t timeout_ns,
-                                    std::uint32_t& before) {
+result<void> helper_registry::claim(helper& h, int how, std::int64_t timeout_ns) {
+  if (how == KHELP_UNLOAD_WAIT)
+    return drain(h, timeout_ns, claim_for_unload);
   {
     lock_guard held(registry_mutex);
-    before = h.state();
-    if (before != KHELP_HELPER_LIVE && before != KHELP_HELPER_DRAINING)
-      return failure(EALREADY, quoted(h.name) + ": is being unloaded");
+    if (h.state() != KHELP_HELPER_LIVE && h.state() != KHELP_HELPER_DRAINING)
+      return being_unloaded(h);
     if (how == KHELP_UNLOAD_REFUSE) {
       if (const std::uint64_t objects = h.attached())
         return busy(h, objects);
     }
-    h.set_state(how == KHELP_UNLOAD_WAIT ? static_cast<std::uint32_t>(KHELP_HELPER_DRAINING)
-                                         : helper_checking);
+    claim_for_unload(h);
   }
   if (how == KHELP_UNLOAD_REVOKE)
     return {};
-  // Whatever the answer, and also when there is no memory for its words.
-  struct undo_unless_done {
+  // Also when there is no memory for the words of the answer.
+  struct give_up_unless_done {
     helper& h;
-    const std::uint32_t mine;
-    const std::uint32_t before;
     bool done = false;
-    ~undo_unless_done() {
-      lock_guard held(registry_mutex);
-      if (!done && h.state() == mine)
-        h.set_state(before);
+    ~give_up_unless_done() {
+      if (!done)
+        give_up_claim(h);
     }
-  } undo{h, h.state(), before};
-  // Pairs with attachment_reference: who attaches now sees the state, or is counted below.
+  } undo{h};
+  // Pairs with attachment_reference, as in drain().
   full_barrier();
-  if (how == KHELP_UNLOAD_REFUSE) {
-    if (const std::uint64_t objects = h.attached())
-      return busy(h, objects);
-    undo.done = true;
-    return {};
-  }
-  if (auto waited = wait_for_objects(h, timeout_ns); !waited)
-    return waited;
-  lock_guard held(registry_mutex);
-  if (h.state() != KHELP_HELPER_DRAINING)
-    return failure(EALREADY, quoted(h.name) + ": somebody else unloads or resumes it");
-  h.set_state(helper_checking);
+  if (const std::uint64_t objects = h.attached())
+    return busy(h, objects);
   undo.done = true;
   return {};
 }
@@ -435,17 +477,16 @@ result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t time
   std::list<ending> mine;
   mine.push_back({h, std::make_unique<reader_wait>()});
   reader_wait& wait = *mine.front().wait;
-  std::uint32_t before = 0;
-  if (auto claimed = claim(*h, how, timeout_ns, before); !claimed)
+  if (auto claimed = claim(*h, how, timeout_ns); !claimed)
     return claimed;
   // From here the helper is ours.
   try {
     if (auto done = disable(*h, wait); !done) {
-      h->set_state(before);
+      give_up_claim(*h);
       return done;
     }
   } catch (...) {
-    h->set_state(before);
+    give_up_claim(*h);
     throw;
   }
   if (inside) {
@@ -460,11 +501,15 @@ result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t time
   return {};
 }
 
-// The forking thread is none of them: nothing of strangers is called while a helper is claimed.
+// The forking thread is none of them: nothing of strangers is called while a helper is claimed, or
+// while somebody waits for its objects.
 void helper_registry::forget_claims() noexcept {
   for (const auto& h : helpers_) {
+    h->waiting_unloads = 0;
     if (h->state() == helper_checking)
-      h->set_state(KHELP_HELPER_LIVE);
+      rest(*h);
+    else
+      rest_unless_claimed(*h);
   }
 }
 
@@ -513,18 +558,21 @@ result<void> helper_registry::quiesce(std::int32_t id) {
   const std::shared_ptr<helper> h = find(id);
   if (h == nullptr)
     return failure(ENOENT, "no such helper");
-  std::uint32_t before = 0;
-  if (auto claimed = claim(*h, KHELP_UNLOAD_REFUSE, 0, before); !claimed)
+  if (auto claimed = claim(*h, KHELP_UNLOAD_REFUSE, 0); !claimed)
     return claimed;
-  h->set_state(KHELP_HELPER_DRAINING);
+  lock_guard held(registry_mutex);
+  keep_quiesced(*h);
+  rest(*h);
   return {};
 }
 
 result<void> helper_registry::resume(std::int32_t id) {
   const std::shared_ptr<helper> h = find(id);
+  if (h == nullptr)
+    return {};
   lock_guard held(registry_mutex);
-  if (h != nullptr && h->state() == KHELP_HELPER_DRAINING)
-    h->set_state(KHELP_HELPER_LIVE);
+  h->quiesced = false;
+  rest_unless_claimed(*h);
   return {};
 }
 
@@ -534,17 +582,7 @@ result<void> helper_registry::drain(std::int32_t id, std::int64_t timeout_ns) {
     return failure(ENOENT, "no such helper");
   if (inside_section())
     return failure(EDEADLK, quoted(h->name) + ": waiting inside a hook would never end");
-  {
-    lock_guard held(registry_mutex);
-    if (h->state() != KHELP_HELPER_LIVE)
-      return failure(EALREADY, quoted(h->name) + ": is being unloaded");
-    h->set_state(KHELP_HELPER_DRAINING);
-  }
-  full_barrier();
-  auto waited = wait_for_objects(*h, timeout_ns);
-  if (!waited)
-    (void)resume(id);
-  return waited;
+  return drain(*h, timeout_ns, keep_quiesced);
 }
 
 // ---- dynamic hooks ----

@@ -127,11 +127,13 @@ class helper_registry {
   void discard(helper& h) KHELP_EXCLUDES(registry_mutex);
   std::unique_ptr<helper_list> list_with(const helper* added, const helper* removed)
       KHELP_REQUIRES(registry_mutex);
-  // Decide that a helper goes: helper_checking, which is entered by one only, or as it was
-  // (`before`).
-  result<void> claim(helper& h, int how, std::int64_t timeout_ns, std::uint32_t& before)
+  // Decide that a helper goes: it is helper_checking then, and the caller's alone. A failure leaves
+  // it to the others.
+  result<void> claim(helper& h, int how, std::int64_t timeout_ns) KHELP_EXCLUDES(registry_mutex);
+  // Wait until no object holds its data; it attaches no more meanwhile. Then, before it could, call
+  // `then` with registry_mutex held.
+  result<void> drain(helper& h, std::int64_t timeout_ns, void (*then)(helper&))
       KHELP_EXCLUDES(registry_mutex);
-  result<void> wait_for_objects(helper& h, std::int64_t timeout_ns) KHELP_EXCLUDES(registry_mutex);
   result<void> disable(helper& h, reader_wait& wait) KHELP_EXCLUDES(registry_mutex);
   void bury(helper& h) KHELP_EXCLUDES(registry_mutex);
 

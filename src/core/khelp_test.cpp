@@ -239,6 +239,75 @@ TEST(khelp, unload_waits_for_the_last_object) {
   unloader.join();
 }
 
+TEST(khelp, an_unload_that_gives_up_waiting_leaves_the_others_waiting) {
+  declared d("impatient", fresh_type());
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  constexpr std::int64_t a_while = 100'000'000;
+  std::thread impatient(
+      [&] { EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_WAIT, a_while), ETIMEDOUT); });
+  while (stat_of("impatient").state != KHELP_HELPER_DRAINING)
+    std::this_thread::yield();
+  std::thread patient([&] { EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_WAIT, -1), 0); });
+  impatient.join();
+  khelp_destroy_osd(&osd);
+  patient.join();
+  EXPECT_EQ(khelp_get_id("impatient"), -1);
+}
+
+TEST(khelp, a_resume_takes_back_a_quiesce_and_not_the_unload_that_waits) {
+  khelp_helper h{};
+  h.h_flags = KHELP_HELPER_NEEDS_OSD;
+  h.h_classes = test_class;
+  khelp_khelp_modevent_data data{};
+  std::strcpy(data.name, "resumed");
+  data.helper = &h;
+  data.uma_zsize = sizeof(state);
+  ASSERT_EQ(khelp_modevent(nullptr, KHELP_MOD_LOAD, &data), 0) << khelp_failure_text();
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  std::thread waiter([&] { EXPECT_EQ(khelp_helper_unregister(h.h_id, KHELP_UNLOAD_WAIT, -1), 0); });
+  while (stat_of("resumed").state != KHELP_HELPER_DRAINING)
+    std::this_thread::yield();
+  EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_RESUME, &data), 0);
+  EXPECT_EQ(stat_of("resumed").state, static_cast<std::uint32_t>(KHELP_HELPER_DRAINING));
+  khelp_destroy_osd(&osd);
+  waiter.join();
+  EXPECT_EQ(khelp_get_id("resumed"), -1);
+}
+
+TEST(khelp, an_unload_that_waits_beside_a_revoke_is_ealready_and_takes_nothing_back) {
+  declared d("overtaken", fresh_type());
+  static std::latch* going;
+  static std::latch* go_on;
+  std::latch in_fini(1);
+  std::latch finish(1);
+  going = &in_fini;
+  go_on = &finish;
+  d.x.data_fini = [](void*, void*) {
+    going->count_down();
+    go_on->wait();
+  };
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  std::thread waiter(
+      [&] { EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_WAIT, -1), EALREADY); });
+  while (stat_of("overtaken").state != KHELP_HELPER_DRAINING)
+    std::this_thread::yield();
+  std::thread revoker([&] { EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REVOKE, 0), 0); });
+  in_fini.wait();
+  waiter.join();
+  EXPECT_EQ(stat_of("overtaken").state, static_cast<std::uint32_t>(KHELP_HELPER_GOING));
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REVOKE, 0), EALREADY);
+  finish.count_down();
+  revoker.join();
+  khelp_destroy_osd(&osd);
+}
+
 TEST(khelp, revoke_destroys_the_data_on_live_objects_and_unloads) {
   const std::int32_t type = fresh_type();
   point p(type);
