@@ -112,7 +112,8 @@ struct khelp_helper_x {
   uint32_t flags;    /**< KHELP_HELPER_... */
   size_t data_size;  /**< bytes per object; with NEEDS_OSD not 0 */
   size_t data_align; /**< 0: natural */
-  /// Make the data; memory is zeroed. Non-zero: the object gets none (errno). May be NULL.
+  /// Make the data; memory is zeroed. Non-zero: the object gets none (errno); so if it throws. May
+  /// be NULL.
   int (*data_init)(void* data, void* arg, int flags);
   /// End the data. May be NULL.
   void (*data_fini)(void* data, void* arg);
@@ -222,8 +223,9 @@ KHELP_API int khelp_reap(void);
 /// Shape    hosd: zeroed before the first call; embedded in the object.
 /// Context  the object's owner, not concurrently with runs or destroy of this object; does not
 ///          block. Helpers' constructors run without locks.
-/// Errors   ENOMEM (or what a constructor returned): nothing is attached. Calling it twice is
-///          harmless (K-18).
+/// Errors   ENOMEM · what a constructor returned · ECANCELED a constructor threw: nothing is
+///          attached, as when the thread is cancelled in a constructor. Calling it twice is harmless
+///          (K-18).
 /// Source   FreeBSD khelp(9) khelp_init_osd(); all or nothing (K-17).
 KHELP_API int khelp_init_osd(uint32_t classes, struct khelp_osd* hosd);
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <bitset>
 #include <cerrno>
+#include <cxxabi.h>
+#include <new>
 
 #include "base/log.hpp"
 #include "core/helper.hpp"
@@ -104,33 +106,59 @@ void end_held_item(helper& h, void* item) {
   end_item(h, item);
 }
 
-// The same where nothing may unwind: a cancellation waits, an exception is told.
-void end_held_item_quietly(helper& h, void* item) noexcept {
+// Strangers' ends where nothing may unwind: a cancellation waits, an exception is told.
+template <class Fn>
+void quietly(Fn end) noexcept {
   const no_cancellation later;
   try {
-    end_held_item(h, item);
+    end();
   } catch (...) {
     log(KHELP_LOG_WARNING, {"a helper's destructor of per-object data threw"});
   }
 }
 
+void end_item_quietly(helper& h, void* item) noexcept {
+  quietly([&] { end_item(h, item); });
+}
+
+void end_held_item_quietly(helper& h, void* item) noexcept {
+  quietly([&] { end_held_item(h, item); });
+}
+
 // An item being made: freed unless handed over, also when its constructor is cancelled.
 class new_item {
  public:
-  explicit new_item(helper& h)
-      : helper_(h), item_(khelp_uma_zalloc_arg(h.zone, nullptr, KHELP_M_NOWAIT | KHELP_M_ZERO)) {}
+  explicit new_item(helper& h) : helper_(h) {}
   new_item(const new_item&) = delete;
   new_item& operator=(const new_item&) = delete;
   ~new_item() {
     if (item_ == nullptr)
       return;
     if (constructed_)
-      end_item(helper_, item_);
+      end_item_quietly(helper_, item_);
     else
       khelp_uma_zfree_arg(helper_.zone, item_, nullptr);
   }
 
-  int construct() {
+  // 0, or why there is no item. Only a cancellation leaves it early: in a hook's run, or below a
+  // function of C, there is nobody to catch what a constructor throws.
+  KHELP_CATCHES_FORCED_UNWINDING int construct() {
+    try {
+      return construct_or_throw();
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (const std::bad_alloc&) {
+      return ENOMEM;
+    } catch (...) {
+      return ECANCELED;
+    }
+  }
+  void* get() const { return item_; }
+  void hand_over() { item_ = nullptr; }
+
+ private:
+  int construct_or_throw() {
+    item_ = khelp_uma_zalloc_arg(helper_.zone, nullptr, KHELP_M_NOWAIT | KHELP_M_ZERO);
     if (item_ == nullptr)
       return ENOMEM;
     if (helper_.native != nullptr && helper_.native->data_init != nullptr) {
@@ -140,12 +168,9 @@ class new_item {
     constructed_ = true;
     return 0;
   }
-  void* get() const { return item_; }
-  void hand_over() { item_ = nullptr; }
 
- private:
   helper& helper_;
-  void* item_;
+  void* item_ = nullptr;
   bool constructed_ = false;
 };
 
@@ -223,15 +248,57 @@ void detach_one(khelp_osd& osd, unsigned slot, bool defer) {
     end_held_item(*taken.from, taken.item);
 }
 
+// All or nothing: what a call attached goes again unless it is done, also when it is cancelled.
+class attaching {
+ public:
+  explicit attaching(khelp_osd& osd) : osd_(osd) {}
+  attaching(const attaching&) = delete;
+  attaching& operator=(const attaching&) = delete;
+  ~attaching() {
+    if (done_)
+      return;
+    for (unsigned slot = osd_slots::max_slots; slot > 0; --slot) {
+      if (fresh_.test(slot))
+        take_back(slot);
+    }
+    // Values of others stay.
+    lock_guard held(osd_stripe(osd_));
+    if (osd_.osd_state == 0) {
+      osd_slots::free_arrays(osd_);
+      osd_ = khelp_osd{};
+    }
+  }
+
+  void attached(unsigned slot) { fresh_.set(slot); }
+  void done() { done_ = true; }
+
+ private:
+  void take_back(unsigned slot) noexcept {
+    const taken_item taken = take_out(osd_, slot, false);
+    if (taken.item != nullptr)
+      end_held_item_quietly(*taken.from, taken.item);
+  }
+
+  khelp_osd& osd_;
+  std::bitset<khelp_slot_count> fresh_;
+  bool done_ = false;
+};
+
+failure no_data_for(const helper& h, int error) {
+  if (error == ENOMEM)
+    return failure(ENOMEM);
+  return {error, "helper '" + h.name +
+                     "': making its data for an object failed: " + khelp_strerror(error)};
+}
+
 }  // namespace
 
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
   helper_registry& registry = the_helpers();
   registry.note_classes(classes);
-  std::bitset<khelp_slot_count> fresh;
-  int error = 0;
+  attaching work(osd);
   bool again = true;
-  while (again && error == 0) {
+  while (again) {
     helper* checking = nullptr;
     std::uint32_t ticket = 0;
     {
@@ -246,11 +313,10 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
           checking = h;
           break;
         }
-        error = outcome.error;
-        if (error != 0)
-          break;
+        if (outcome.error != 0)
+          return no_data_for(*h, outcome.error);
         if (outcome.data != nullptr && !outcome.was_there)
-          fresh.set(h->slot);
+          work.attached(h->slot);
       }
       // The helper stays while the list is read.
       if (checking != nullptr && checking->state() == helper_checking)
@@ -258,19 +324,7 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
     }
     again = checking != nullptr;
   }
-  if (error != 0) {
-    for (unsigned slot = osd_slots::max_slots; slot > 0; --slot) {
-      if (fresh.test(slot))
-        detach_one(osd, slot, false);
-    }
-    // Values of others stay.
-    lock_guard held(osd_stripe(osd));
-    if (osd.osd_state == 0) {
-      osd_slots::free_arrays(osd);
-      osd = khelp_osd{};
-    }
-    return failure(error);
-  }
+  work.done();
   lock_guard held(osd_stripe(osd));
   osd.osd_classes |= classes;
   osd.osd_state |= osd_initialised;

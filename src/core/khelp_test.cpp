@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <latch>
 #include <memory>
+#include <pthread.h>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -447,6 +449,67 @@ TEST(khelp, conformance_29_an_adopting_helper_gives_older_objects_data_at_the_fi
   khelp_destroy_osd(&old);
   khelp_destroy_osd(&stranger);
   EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
+namespace {
+// Two helpers of one class: `good` gets its data first, the other's constructor ends otherwise.
+struct half_made {
+  explicit half_made(int (*constructor)(void*, void*, int), std::uint32_t flags = 0)
+      : type(fresh_type()),
+        good("good", type, KHELP_HELPER_NEEDS_OSD | flags),
+        bad("bad", type, KHELP_HELPER_NEEDS_OSD | flags) {
+    bad.hook.hook.hook_udata = this;
+    bad.x.data_init = constructor;
+    // The first attachment is that of the highest slot.
+    EXPECT_EQ(khelp_helper_register(&bad.x, &bad_id), 0) << khelp_failure_text();
+    EXPECT_EQ(khelp_helper_register(&good.x, &good_id), 0) << khelp_failure_text();
+  }
+  ~half_made() {
+    EXPECT_EQ(khelp_helper_unregister(good_id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+    EXPECT_EQ(khelp_helper_unregister(bad_id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+  }
+  std::int32_t type;
+  declared good;
+  declared bad;
+  std::int32_t good_id = 0;
+  std::int32_t bad_id = 0;
+};
+}  // namespace
+
+TEST(khelp, a_constructor_that_throws_is_answered_and_the_object_gets_nothing) {
+  const half_made helpers([](void*, void*, int) -> int { throw std::runtime_error("no"); });
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  EXPECT_EQ(khelp_init_osd(test_class, &osd), ECANCELED);
+  EXPECT_NE(std::string(khelp_failure_text()).find("'bad'"), std::string::npos)
+      << khelp_failure_text();
+  EXPECT_TRUE(all_zero(osd));
+  EXPECT_EQ(stat_of("good").attached_total, 1u) << "the test would show nothing otherwise";
+  EXPECT_EQ(stat_of("good").attached, 0u);
+  EXPECT_EQ(stat_of("bad").attached, 0u);
+  EXPECT_EQ(stat_of("bad").attach_failures, 1u);
+}
+
+TEST(khelp, a_constructor_that_is_cancelled_leaves_the_object_with_nothing) {
+  const half_made helpers([](void*, void*, int) -> int { pthread_exit(nullptr); });
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  std::thread([&] { khelp_init_osd(test_class, &osd); }).join();
+  EXPECT_TRUE(all_zero(osd));
+  EXPECT_EQ(stat_of("good").attached_total, 1u) << "the test would show nothing otherwise";
+  EXPECT_EQ(stat_of("good").attached, 0u);
+  EXPECT_EQ(stat_of("bad").attached, 0u);
+}
+
+TEST(khelp, a_constructor_that_throws_at_an_adoption_makes_the_run_skip_its_hook) {
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  const half_made helpers([](void*, void*, int) -> int { throw std::runtime_error("no"); },
+                          KHELP_HELPER_ADOPT);
+  point p(helpers.type);
+  p.run(&osd);
+  EXPECT_EQ(stat_of("good").calls, 1u);
+  EXPECT_EQ(stat_of("bad").calls, 0u);
+  EXPECT_EQ(stat_of("bad").skipped[KHELP_SKIP_NO_MEMORY], 1u);
+  khelp_destroy_osd(&osd);
 }
 
 namespace {
