@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <new>
 #include <utility>
 
+#include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "core/attachment.hpp"
 #include "core/khelp_slots.hpp"
@@ -79,12 +79,6 @@ failure barrier_refused(const helper& h) {
           quoted(h.name) +
               ": its hooks are off, but membarrier(2) is refused: whether a thread is still "
               "inside cannot be known, so it stays (zombie)"};
-}
-
-std::chrono::steady_clock::time_point deadline_after(std::int64_t timeout_ns) {
-  if (timeout_ns < 0)
-    return std::chrono::steady_clock::time_point::max();
-  return std::chrono::steady_clock::now() + std::chrono::nanoseconds(timeout_ns);
 }
 
 // A zone of our own making, and its address in the helper's declaration.
@@ -367,7 +361,7 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
 // ---- unload ----
 
 result<void> helper_registry::drain(helper& h, std::int64_t timeout_ns, void (*then)(helper&)) {
-  const auto deadline = deadline_after(timeout_ns);
+  const deadline limit(timeout_ns);
   {
     lock_guard held(registry_mutex);
     if (is_ending(h.state()))
@@ -388,7 +382,7 @@ result<void> helper_registry::drain(helper& h, std::int64_t timeout_ns, void (*t
   const event_count::watch watched(h.changes());
   while (true) {
     const std::uint32_t ticket = h.changes().ticket();
-    const bool late = std::chrono::steady_clock::now() >= deadline;
+    const bool late = limit.has_passed();
     if (late || h.attached() == 0 || is_ending(h.state())) {
       lock_guard held(registry_mutex);
       if (is_ending(h.state()))

@@ -241,6 +241,23 @@ TEST(khelp, unload_waits_for_the_last_object) {
   unloader.join();
 }
 
+TEST(khelp, the_longest_wait_that_can_be_said_does_not_end_at_once) {
+  declared d("longest", fresh_type());
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  std::atomic<bool> answered{false};
+  std::thread waiter([&] {
+    EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_WAIT, INT64_MAX), 0);
+    answered = true;
+  });
+  while (stat_of("longest").state != KHELP_HELPER_DRAINING && !answered)
+    std::this_thread::yield();
+  khelp_destroy_osd(&osd);
+  waiter.join();
+}
+
 TEST(khelp, an_unload_that_gives_up_waiting_leaves_the_others_waiting) {
   declared d("impatient", fresh_type());
   std::int32_t id = 0;

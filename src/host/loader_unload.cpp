@@ -1,10 +1,10 @@
 // Unloading module files, and finishing what could not be finished at once.
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <new>
 
+#include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "core/instance.hpp"
 #include "core/reaper.hpp"
@@ -14,27 +14,6 @@
 
 namespace khelp {
 namespace {
-
-/// What is left of a wait. Negative: no limit.
-class deadline {
- public:
-  explicit deadline(std::int64_t timeout_ns)
-      : limited_(timeout_ns >= 0),
-        end_(std::chrono::steady_clock::now() +
-             std::chrono::nanoseconds(limited_ ? timeout_ns : 0)) {}
-
-  std::int64_t left_ns() const {
-    if (!limited_)
-      return -1;
-    const auto left = end_ - std::chrono::steady_clock::now();
-    return std::max<std::int64_t>(
-        0, std::chrono::duration_cast<std::chrono::nanoseconds>(left).count());
-  }
-
- private:
-  bool limited_;
-  std::chrono::steady_clock::time_point end_;
-};
 
 /// Its hooks are off, but nobody can tell whether a thread is still inside one (membarrier(2) is
 /// refused): the code stays where it is.
