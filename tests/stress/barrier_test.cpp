@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <thread>
 
+#include <khelp/hook_list.h>
+
 #include "rig.hpp"
 
 using namespace stress;
@@ -66,6 +68,31 @@ void load_run_unload() {
   demand(khelp_hhook_synchronize(nullptr) == 0, "synchronize");
 }
 
+// What a hook on a list works with; a call after its removal shows.
+struct guarded {
+  count* calls;
+  std::atomic<bool> removed{false};
+};
+void call_guarded(void* arg) {
+  auto& g = *static_cast<guarded*>(arg);
+  demand(!g.removed, "a removed hook is not called");
+  ++*g.calls;
+}
+
+// A hook comes to a list and goes while another thread runs the list.
+void add_run_remove(khelp_hook_list* list, count& calls) {
+  for (int i = 0; i < 2000; ++i) {
+    guarded g{&calls};
+    khelp_hook* hook = khelp_hook_register(list, call_guarded, &g);
+    demand(hook != nullptr, "a hook");
+    const std::uint64_t before = calls;
+    khelp_hook_run(list, 0, nullptr, nullptr);
+    demand(calls > before, "it runs");
+    demand(khelp_hook_unregister(list, hook, 0) == 0, "its removal");
+    g.removed = true;
+  }
+}
+
 struct nested {
   point* p;
   std::uint64_t depth = 0;
@@ -107,6 +134,75 @@ TEST(barrier, with_membarrier_refused_later_a_removal_says_so_and_guesses_nothin
               demand(khelp_hhook_synchronize(nullptr) == ENOSYS, "nothing is known");
               demand(khelp_reap() != 0, "something is left for ever");
               _exit(0);  // the point's end would say so too
+            }),
+            0);
+}
+
+TEST(barrier, with_membarrier_refused_from_the_start_hook_lists_work) {
+  EXPECT_EQ(in_child([] {
+              refuse(SYS_membarrier);
+              khelp_hook_list* list = khelp_hook_alloc("fences");
+              count calls{0};
+              std::atomic<bool> stop{false};
+              std::thread runner([&] {
+                while (!stop)
+                  khelp_hook_run(list, 0, nullptr, nullptr);
+              });
+              add_run_remove(list, calls);
+              stop = true;
+              runner.join();
+              demand(khelp_hook_free(list) == 0, "its end");
+            }),
+            0);
+}
+
+TEST(barrier, with_membarrier_refused_later_a_hook_list_says_so_and_guesses_nothing) {
+  EXPECT_EQ(in_child([] {
+              khelp_hook_list* list = khelp_hook_alloc("stuck");
+              static count calls{0};
+              static guarded g{&calls};
+              static bool released = false;
+              khelp_hook_x x{};
+              x.size = sizeof x;
+              x.callback = call_guarded;
+              x.arg = &g;
+              x.release = [](void*) { released = true; };
+              khelp_hook* hook = khelp_hook_register_x(list, &x);
+              khelp_hook_run(list, 0, nullptr, nullptr);
+              refuse(SYS_membarrier);
+              demand(khelp_hook_unregister(list, hook, 0) == ENOSYS, "a removal says so");
+              g.removed = true;
+              khelp_hook_run(list, 0, nullptr, nullptr);
+              demand(calls == 1, "new runs do not call it");
+              demand(khelp_hook_free(list) == ENOSYS, "an end says so");
+              demand(khelp_reap() != 0, "something is left for ever");
+              demand(!released, "nobody is told that it is over");
+              _exit(0);
+            }),
+            0);
+}
+
+TEST(barrier, threads_that_cannot_be_enrolled_run_hook_lists_by_the_slow_path) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer needs mmap itself";
+#endif
+  EXPECT_EQ(in_child([] {
+              std::atomic<bool> stop{false};
+              count calls{0};
+              gate start;
+              static khelp_hook_list* list = nullptr;
+              std::thread runner([&] {
+                start.wait();
+                while (!stop)
+                  khelp_hook_run(list, 0, nullptr, nullptr);
+              });
+              list = khelp_hook_alloc("deep");
+              refuse(SYS_mmap);
+              start.open();
+              add_run_remove(list, calls);
+              stop = true;
+              runner.join();
+              demand(khelp_hook_free(list) == 0, "its end");
             }),
             0);
 }
