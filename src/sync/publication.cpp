@@ -45,7 +45,7 @@ struct seen_run {
 
   bool goes_on(const open_section& section) const noexcept {
     return section.point.load(std::memory_order_acquire) == key &&
-           section.set.load(std::memory_order_relaxed) == set &&
+           section.set.load(std::memory_order_acquire) == set &&
            section.left.load(std::memory_order_acquire) == left;
   }
 };
@@ -79,7 +79,7 @@ void wait_for_this_run(thread_record& record, const open_section& section,
   // It may not have said yet which set it uses.
   while (set == nullptr && section.point.load(std::memory_order_acquire) == key &&
          section.left.load(std::memory_order_acquire) == left) {
-    set = section.set.load(std::memory_order_relaxed);
+    set = section.set.load(std::memory_order_acquire);
     wait_until_left(record, section, {key, set, left});
   }
 }
@@ -129,7 +129,7 @@ std::size_t objects_in_sections(std::span<const khelp_osd*> objects) noexcept {
     // In this order: a section that says its place has said its object before.
     if (section.point.load(std::memory_order_acquire) == nullptr)
       return;
-    const khelp_osd* object = section.object.load(std::memory_order_relaxed);
+    const khelp_osd* object = section.object.load(std::memory_order_acquire);
     if (object == nullptr)
       return;
     if (found < objects.size())
@@ -142,7 +142,7 @@ std::size_t objects_in_sections(std::span<const khelp_osd*> objects) noexcept {
 void wait_for_sections_of(const khelp_osd* object) noexcept {
   for_each_section([object](thread_record& record, open_section& section) {
     const void* point = section.point.load(std::memory_order_acquire);
-    if (point == nullptr || section.object.load(std::memory_order_relaxed) != object)
+    if (point == nullptr || section.object.load(std::memory_order_acquire) != object)
       return;
     wait_for_this_run(record, section, point);
   });
@@ -278,7 +278,7 @@ bool reader_wait::uses_old(const open_section& section) const {
   const void* point = section.point.load(std::memory_order_acquire);
   if (point == nullptr)
     return false;
-  const void* used = section.set.load(std::memory_order_relaxed);
+  const void* used = section.set.load(std::memory_order_acquire);
   return std::any_of(targets_.begin(), targets_.end(), [&](const target& t) {
     return t.key == point && (used == nullptr || used == t.set);
   });
@@ -295,7 +295,7 @@ bool reader_wait::finish() {
     while (uses_old(section)) {
       const std::uint64_t left = section.left.load(std::memory_order_acquire);
       const void* point = section.point.load(std::memory_order_acquire);
-      const void* set = section.set.load(std::memory_order_relaxed);
+      const void* set = section.set.load(std::memory_order_acquire);
       if (point != nullptr)
         wait_until_left(record, section, {point, set, left});
     }
@@ -369,7 +369,7 @@ unsigned free_quiescent_sets() {
       const void* point = section.point.load(std::memory_order_acquire);
       if (point == nullptr)
         return;
-      const void* used = section.set.load(std::memory_order_relaxed);
+      const void* used = section.set.load(std::memory_order_acquire);
       for (candidate& c : candidates)
         c.busy = c.busy || (c.key == point && (used == nullptr || used == c.set));
     });

@@ -68,7 +68,7 @@ bool enter_section(const void* key, void** current, std::uint32_t& deep, const k
   if (current != nullptr) {
     set = use_published<void>(section, *current);
   } else {
-    section.set.store(key, std::memory_order_relaxed);
+    section.set.store(key, std::memory_order_release);
   }
   return true;
 }

@@ -4,6 +4,8 @@
 // twice:
 //   open:  top, object, point (release) | barrier | load the set, store it
 //   close: set, point (release), top    | barrier | load attention
+// A waiter may learn from any of the three that a run is over (they name another one), so each is
+// stored with release.
 // `|` is the light barrier whose other half is heavy_barrier(). Raising `top` first lets a signal
 // handler open sections above a half-open one.
 #pragma once
@@ -50,7 +52,7 @@ inline open_section& open_record_section(thread_record& record, std::uint32_t to
   record.top.store(top + 1, std::memory_order_relaxed);
   light_barrier();
   open_section& section = record.sections[top];
-  section.object.store(object, std::memory_order_relaxed);
+  section.object.store(object, std::memory_order_release);
   section.point.store(key, std::memory_order_release);
   return section;
 }
@@ -59,7 +61,7 @@ inline open_section& open_record_section(thread_record& record, std::uint32_t to
 template <class Set>
 const Set* use_published(open_section& section, void*& current) noexcept {
   const void* set = std::atomic_ref<void*>(current).load(std::memory_order_acquire);
-  section.set.store(set, std::memory_order_relaxed);
+  section.set.store(set, std::memory_order_release);
   return static_cast<const Set*>(set);
 }
 
@@ -76,7 +78,7 @@ const Set* set_in_use(const open_section& section) noexcept {
 
 inline void close_record_section(thread_record& record, std::uint32_t top,
                                  open_section& section) noexcept {
-  section.set.store(nullptr, std::memory_order_relaxed);
+  section.set.store(nullptr, std::memory_order_release);
   section.point.store(nullptr, std::memory_order_release);
   light_barrier();
   record.top.store(top, std::memory_order_relaxed);

@@ -40,8 +40,8 @@ std::uint32_t resting_top() noexcept {
 
 void close_sections(thread_record& record) noexcept {
   for (open_section& section : record.sections) {
-    section.set.store(nullptr, std::memory_order_relaxed);
-    section.object.store(nullptr, std::memory_order_relaxed);
+    section.set.store(nullptr, std::memory_order_release);
+    section.object.store(nullptr, std::memory_order_release);
     section.point.store(nullptr, std::memory_order_release);
   }
   record.top.store(resting_top(), std::memory_order_relaxed);
