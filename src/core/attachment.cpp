@@ -51,10 +51,12 @@ class sections_now {
 // words.
 __thread void* deferred_items __attribute__((tls_model("initial-exec"))) = nullptr;
 
-// One reference on a helper: taken before its state is looked at, given back unless kept.
+// One reference on a helper: taken before its state is looked at, given back unless kept. A thread
+// that has one in hand has a record, so that a fork's child can tell whose it was.
 class attachment_reference {
  public:
   explicit attachment_reference(helper& h) : helper_(h) {
+    enrol();
     bump(helper_.block, cell_attached);
     // Pairs with the one in helper_registry: either we see that the helper is checked, or it sees
     // our reference.
@@ -66,7 +68,13 @@ class attachment_reference {
     if (!kept_)
       release(helper_);
   }
-  void keep() { kept_ = true; }
+  // It is an object's now: under the object's stripe, with the item's owner word.
+  void keep() {
+    bump(helper_.block, cell_kept);
+    kept_ = true;
+  }
+  // The other way round.
+  static void take(helper& h) { bump(h.block, cell_taken); }
 
   // Was it the last one, the helper may be gone when it has been counted.
   static void release(helper& h) {
@@ -215,6 +223,7 @@ struct taken_item {
 
 // Take the data out of a slot, for the caller to end, or onto the thread's deferred list.
 taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
+  enrol();
   lock_guard held(osd_stripe(osd));
   if (osd_slots::get(osd, slot) == nullptr)
     return {};
@@ -229,6 +238,7 @@ taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
     deferred_items = taken.item;
   }
   uma::owner_word(h->zone, taken.item).store(word);
+  attachment_reference::take(*h);
   return taken;
 }
 
@@ -374,6 +384,7 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
 bool revoke_data(helper& from, bool may_wait) {
   if (from.zone == nullptr)
     return true;
+  enrol();
   // Out of reach: the slots are emptied, the items say which object they came from.
   uma::for_each_owned(
       from.zone,
@@ -398,7 +409,6 @@ bool revoke_data(helper& from, bool may_wait) {
     helper& from;
     const bool may_wait;
     sections_now sections;
-    bool blocked = false;
   };
   const event_count::watch watched(from.changes());
   while (true) {
@@ -409,29 +419,41 @@ bool revoke_data(helper& from, bool may_wait) {
         [](void* arg, void* item, std::atomic<std::uintptr_t>& owner) {
           pass& now = *static_cast<pass*>(arg);
           const std::uintptr_t word = owner.load();
-          if ((word & revoked_mark) == 0) {
-            now.blocked = true;  // on a thread's deferred list
-            return;
-          }
+          if ((word & revoked_mark) == 0)
+            return;  // on a thread's deferred list
           const auto* osd = reinterpret_cast<const khelp_osd*>(word & address_mask);
           if (now.sections.may_be_of(osd)) {
-            if (!now.may_wait) {
-              now.blocked = true;
+            if (!now.may_wait)
               return;
-            }
             wait_for_sections_of(osd);
             wait_for_deep_readers(deep_total);
           }
-          owner.store(0);
+          {
+            lock_guard held(osd_stripe(*osd));
+            owner.store(0);
+            attachment_reference::take(now.from);
+          }
           end_held_item_quietly(now.from, item);
         },
         &p);
-    if (!p.blocked && from.attached() == 0)
+    if (from.attached() == 0)
       return true;
     if (!may_wait)
       return false;
     // Somebody is about to let go of the rest.
     from.changes().wait(ticket, look_again_ns);
+  }
+}
+
+void forget_references_of_others(helper& h) noexcept {
+  for (thread_record* r = first_record(); r != nullptr; r = r->next) {
+    if (r == this_record)
+      continue;
+    const auto count = [&](helper_cell cell) { return counter_of(*r, h.block, cell); };
+    const std::uint64_t in_hand =
+        count(cell_attached) + count(cell_taken) - count(cell_kept) - count(cell_detached);
+    if (in_hand != 0)
+      bump(*r, h.block, cell_detached, in_hand);
   }
 }
 

@@ -33,4 +33,9 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
 // hooks. may_wait: wait for sections of the objects; else false when some item is still in use.
 bool revoke_data(helper& from, bool may_wait);
 
+// In the child of a fork: references that other threads had in hand, in the middle of a call, are
+// counted as given back. Their items are lost, as whatever those threads were working on. (Those of
+// threads that have no record, for want of memory, cannot be told apart and stay.)
+void forget_references_of_others(helper& h) noexcept;
+
 }  // namespace khelp

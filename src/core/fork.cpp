@@ -38,7 +38,7 @@ void child() KHELP_NO_TSA {
   barrier_after_fork();
   records_after_fork();
   deep_sections_after_fork();
-  the_helpers().forget_claims();
+  the_helpers().forget_other_threads();
   if (deep_depth == 0) {
     the_hooks().for_each_point(
         [](const hook_point_record& point) { store_relaxed(point.head->hhh_deep, 0); });

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <pthread.h>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "core/subscription.hpp"
 #include "sync/counters.hpp"
 #include "sync/event_count.hpp"
+#include "sync/publication.hpp"
 #include "sync/word.hpp"
 
 namespace khelp {
@@ -29,6 +31,10 @@ enum helper_cell : unsigned {
   cell_detached = 1,
   cell_adopted = 2,
   cell_attach_failures = 3,
+  // References that became an object's, and those taken from one. What a thread has in hand, in the
+  // middle of a call: attached + taken - kept - detached of its record.
+  cell_kept = 4,
+  cell_taken = 5,
 };
 
 class helper {
@@ -49,7 +55,7 @@ class helper {
   std::size_t data_size = 0;
   khelp_uma_zone_t zone = nullptr;  // of its data; nullptr: keeps none
   bool owns_zone = false;
-  int (*mod_destroy)() = nullptr;  // to be called at the end
+  int (*mod_destroy)() = nullptr;  // to be called at the end; nullptr once it has been
   unsigned slot = 0;
   std::int32_t id = 0;
   std::uint64_t load_order = 0;
@@ -66,6 +72,17 @@ class helper {
   // ends it, its state is DRAINING exactly while there is one of them, else LIVE.
   unsigned waiting_unloads = 0;
   bool quiesced = false;
+
+  // Who loads it, decides about it or ends it: COMING, helper_checking or GOING. Guarded by
+  // registry_mutex. One that is GOING and in nobody's hands is ended by whoever reaps.
+  bool in_hand = true;
+  pthread_t worker = pthread_self();
+  void take_in_hand() {
+    in_hand = true;
+    worker = pthread_self();
+  }
+  // GOING: of the one who ends it. The runs that may still call its hooks; nullptr: gone.
+  std::unique_ptr<reader_wait> readers;
 
   bool keeps_data() const { return (flags & KHELP_HELPER_NEEDS_OSD) != 0; }
 

@@ -83,21 +83,22 @@ failure barrier_refused(const helper& h) {
 
 // A zone of our own making, and its address in the helper's declaration.
 void end_zone(helper& h) {
-  if (!h.owns_zone)
+  if (!h.owns_zone || h.zone == nullptr)
     return;
-  khelp_uma_zdestroy(std::exchange(h.zone, nullptr));
   if (h.bsd != nullptr)
     h.bsd->h_zone = nullptr;
+  khelp_uma_zdestroy(std::exchange(h.zone, nullptr));
 }
 
-// The end goes on whatever it answers.
-void call_mod_destroy(const helper& h) noexcept {
-  if (h.mod_destroy == nullptr)
+// Once, and the end goes on whatever it answers.
+void call_mod_destroy(helper& h) noexcept {
+  const auto destroy = std::exchange(h.mod_destroy, nullptr);
+  if (destroy == nullptr)
     return;
   const no_cancellation later;
   const char* words = ": its destroy answered that it failed";
   try {
-    if (h.mod_destroy() == 0)
+    if (destroy() == 0)
       return;
   } catch (...) {
     words = ": its destroy threw";
@@ -130,6 +131,7 @@ void give_up_claim(helper& h) KHELP_EXCLUDES(registry_mutex) {
 }
 
 void claim_for_unload(helper& h) {
+  h.take_in_hand();
   h.set_state(helper_checking);
 }
 
@@ -222,7 +224,6 @@ result<std::shared_ptr<helper>> helper_registry::reserve(const helper_spec& spec
   if (const module_scope* scope = innermost_scope) {
     h->code_begin = scope->code_begin_;
     h->code_end = scope->code_end_;
-    h->on_dead = scope->on_dead_;
   }
   lock_guard held(registry_mutex);
   for (const auto& other : helpers_) {
@@ -280,11 +281,13 @@ result<void> helper_registry::go_live(helper& h,
     }
   }
   auto list = list_with(&h, nullptr);
+  std::function<void()> on_dead = innermost_scope != nullptr ? innermost_scope->on_dead_ : nullptr;
   if (auto done = changes.prepare(nullptr); !done)
     return done;
 
   // Nothing fails from here on. Data before hooks: an object made once hooks run has data.
   set_khelp_slot_owner(h.slot, &h);
+  h.on_dead = std::move(on_dead);
   h.set_state(KHELP_HELPER_LIVE);
   place_.publish(list.release());
   for (auto& wish : wishes)
@@ -297,6 +300,8 @@ result<void> helper_registry::go_live(helper& h,
 result<std::int32_t> helper_registry::load(helper_spec spec) {
   if (auto valid = validate(spec); !valid)
     return std::move(valid).error();
+  // The name may be that of a helper whose unload nobody has finished yet.
+  reap();
   auto reserved = reserve(spec);
   if (!reserved)
     return std::move(reserved).error();
@@ -307,14 +312,12 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
   struct undo_unless_done {
     helper_registry& registry;
     helper& h;
-    bool initialised = false;
     bool done = false;
     ~undo_unless_done() {
       if (done)
         return;
       end_zone(h);
-      if (initialised)
-        call_mod_destroy(h);
+      call_mod_destroy(h);
       registry.discard(h);
     }
   } undo{*this, h};
@@ -337,13 +340,12 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
   }
   if (spec.bsd != nullptr)
     spec.bsd->h_zone = h.zone;
-  h.mod_destroy = spec.mod_destroy;
   if (spec.mod_init != nullptr) {
     if (int error = spec.mod_init())
       return failure(error, quoted(spec.name) + ": its init answered " + std::to_string(error) +
                                 " (" + khelp_strerror(error) + ")");
   }
-  undo.initialised = true;
+  h.mod_destroy = spec.mod_destroy;
   if (auto done = go_live(h, spec.wishes); !done)
     return std::move(done).error();
   undo.done = true;
@@ -435,8 +437,9 @@ result<void> helper_registry::claim(helper& h, int how, std::int64_t timeout_ns)
 }
 
 // Take its hooks off everywhere and itself off the list.
-result<void> helper_registry::disable(helper& h, reader_wait& wait) {
+result<void> helper_registry::disable(helper& h, std::unique_ptr<reader_wait> readers) {
   lock_guard held(registry_mutex);
+  reader_wait& wait = *readers;
   point_changes changes;
   the_hooks().plan_removal(h, changes);
   if (auto done = changes.prepare(&wait); !done)
@@ -456,6 +459,8 @@ result<void> helper_registry::disable(helper& h, reader_wait& wait) {
   the_hooks().forget(h);
   place_.publish(list.release());
   wait.include(place_);
+  h.readers = std::move(readers);
+  h.in_hand = !inside_section();
   return {};
 }
 
@@ -468,14 +473,12 @@ result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t time
     return failure(EINVAL, "unknown way to unload");
   if (inside && how == KHELP_UNLOAD_WAIT)
     return failure(EDEADLK, quoted(h->name) + ": waiting inside a hook would never end");
-  std::list<ending> mine;
-  mine.push_back({h, std::make_unique<reader_wait>()});
-  reader_wait& wait = *mine.front().wait;
+  auto readers = std::make_unique<reader_wait>();
   if (auto claimed = claim(*h, how, timeout_ns); !claimed)
     return claimed;
   // From here the helper is ours.
   try {
-    if (auto done = disable(*h, wait); !done) {
+    if (auto done = disable(*h, std::move(readers)); !done) {
       give_up_claim(*h);
       return done;
     }
@@ -483,53 +486,69 @@ result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t time
     give_up_claim(*h);
     throw;
   }
-  if (inside) {
-    lock_guard held(registry_mutex);
-    endings_.splice(endings_.end(), mine);
+  if (inside)
     return {};
-  }
-  if (!wait.finish() || !revoke_data(*h, true))
+  if (!h->readers->finish() || !revoke_data(*h, true))
     return barrier_refused(*h);
   bury(*h);
   reap();
   return {};
 }
 
-// The forking thread is none of them: nothing of strangers is called while a helper is claimed, or
-// while somebody waits for its objects.
-void helper_registry::forget_claims() noexcept {
+// A zombie stays in the hands of the thread that could not end it.
+std::shared_ptr<helper> helper_registry::take_unfinished(std::uint64_t order) {
+  lock_guard held(registry_mutex);
   for (const auto& h : helpers_) {
-    h->waiting_unloads = 0;
-    if (h->state() == helper_checking)
-      rest(*h);
-    else
-      rest_unless_claimed(*h);
+    if (h->load_order > order && h->state() == KHELP_HELPER_GOING && !h->in_hand) {
+      h->take_in_hand();
+      return h;
+    }
   }
+  return nullptr;
 }
 
 unsigned helper_registry::finish_unloads() noexcept {
-  std::list<ending> mine;
-  {
-    lock_guard held(registry_mutex);
-    mine.swap(endings_);
-  }
-  for (auto next = mine.begin(); next != mine.end();) {
-    const auto e = next++;
-    if (e->wait != nullptr && e->wait->try_finish())
-      e->wait.reset();
-    if (e->wait != nullptr || !revoke_data(*e->h, false))
+  unsigned waiting = 0;
+  std::shared_ptr<helper> h = take_unfinished(0);
+  for (; h != nullptr; h = take_unfinished(h->load_order)) {
+    if (h->readers != nullptr && h->readers->try_finish())
+      h->readers.reset();
+    if (h->readers == nullptr && revoke_data(*h, false)) {
+      bury(*h);
       continue;
-    bury(*e->h);
-    mine.erase(e);
+    }
+    ++waiting;
+    lock_guard held(registry_mutex);
+    h->in_hand = false;
   }
-  const auto waiting = static_cast<unsigned>(mine.size());
-  lock_guard held(registry_mutex);
-  endings_.splice(endings_.end(), mine);
   return waiting;
+}
+
+// The forking thread neither decides about a helper nor waits for its objects: nothing of strangers
+// is called meanwhile. It may be loading or ending one.
+void helper_registry::forget_other_threads() noexcept {
+  for (const auto& h : helpers_) {
+    forget_references_of_others(*h);
+    h->waiting_unloads = 0;
+    const bool others = pthread_equal(h->worker, pthread_self()) == 0;
+    switch (h->state()) {
+      case KHELP_HELPER_COMING:
+        // Whatever its init had done is as lost as any other thread's work.
+        if (others)
+          h->set_state(KHELP_HELPER_GOING);
+        [[fallthrough]];
+      case KHELP_HELPER_GOING:
+        h->in_hand = h->in_hand && !others;
+        break;
+      default:
+        rest(*h);
+    }
+  }
 }
 
 // No hook runs, no data is left: end the helper.
 void helper_registry::bury(helper& h) {
+  h.readers.reset();
   end_zone(h);
   call_mod_destroy(h);
   if (h.bsd != nullptr) {

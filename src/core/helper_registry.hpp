@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -104,21 +103,18 @@ class helper_registry {
     any_section section_;
   };
 
-  // In the child of a fork: threads that were deciding about a helper are not there any more, and
-  // nobody would ever tell those who wait for the answer.
-  void forget_claims() noexcept KHELP_REQUIRES(registry_mutex);
+  // In the child of a fork: what other threads had in hand is in nobody's. Loads and unloads that
+  // they had begun are for finish_unloads(), what they were deciding is as it was before, and objects
+  // they were giving data to or taking it from hold none.
+  void forget_other_threads() noexcept KHELP_REQUIRES(registry_mutex);
   // In the child of a fork, whose one thread has no deep section.
   void no_deep_readers() noexcept { deep_ = 0; }
 
-  // Unloads that began inside hooks. Returns how many still wait.
+  // Unloads that are in nobody's hands: begun inside hooks, or by threads that a fork left behind.
+  // Returns how many still wait.
   unsigned finish_unloads() noexcept;
 
  private:
-  struct ending {
-    std::shared_ptr<helper> h;
-    std::unique_ptr<reader_wait> wait;  // nullptr: its readers are gone, data remains
-  };
-
   std::shared_ptr<helper> find(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
   helper* owner_of(const khelp_hookinfo& hook) KHELP_REQUIRES(registry_mutex);
   result<std::shared_ptr<helper>> reserve(const helper_spec& spec) KHELP_EXCLUDES(registry_mutex);
@@ -134,13 +130,15 @@ class helper_registry {
   // `then` with registry_mutex held.
   result<void> drain(helper& h, std::int64_t timeout_ns, void (*then)(helper&))
       KHELP_EXCLUDES(registry_mutex);
-  result<void> disable(helper& h, reader_wait& wait) KHELP_EXCLUDES(registry_mutex);
+  // Its readers are in h.readers then.
+  result<void> disable(helper& h, std::unique_ptr<reader_wait> readers)
+      KHELP_EXCLUDES(registry_mutex);
+  // The next in load order, after `order`, to be ended by whoever asks; nullptr: none.
+  std::shared_ptr<helper> take_unfinished(std::uint64_t order) KHELP_EXCLUDES(registry_mutex);
   void bury(helper& h) KHELP_EXCLUDES(registry_mutex);
 
   std::vector<std::shared_ptr<helper>> helpers_ KHELP_GUARDED_BY(registry_mutex);  // load order
   std::uint64_t next_order_ KHELP_GUARDED_BY(registry_mutex) = 1;
-  // A list, so that none is lost for want of memory.
-  std::list<ending> endings_ KHELP_GUARDED_BY(registry_mutex);
   std::atomic<std::uint32_t> classes_seen_{0};
 
   void* current_ = nullptr;  // until there is a first one

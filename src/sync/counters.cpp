@@ -55,6 +55,10 @@ void give_counter_block(counter_block block) noexcept {
     search_from.store(number / 64, std::memory_order_relaxed);
 }
 
+std::uint64_t counter_of(const thread_record& record, counter_block block, unsigned cell) noexcept {
+  return record.cells[std::size_t{block} + cell].load(std::memory_order_relaxed);
+}
+
 std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {
   std::uint64_t sum = 0;
   for_each_cell(block, cell, [&sum](std::atomic<std::uint64_t>& counter) {

@@ -32,6 +32,9 @@ void give_counter_block(counter_block block) noexcept;
 void bump_at_end(counter_block block, unsigned cell) noexcept;
 std::uint64_t counter_sum_of_ends(counter_block block, unsigned cell) noexcept;
 
+// What one record counted, of a thread that does not run (in the child of a fork).
+std::uint64_t counter_of(const thread_record& record, counter_block block, unsigned cell) noexcept;
+
 // Sum of a cell over all threads, past ones included. A sum that increments race with is some value
 // between.
 std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept;
