@@ -10,7 +10,7 @@
 
 #include <khelp/result.hpp>
 
-#include "host/unique_fd.hpp"
+#include "base/unique_fd.hpp"
 
 namespace khelp {
 

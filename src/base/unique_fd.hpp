@@ -1,6 +1,7 @@
 // A file descriptor that is closed by its owner's end.
 #pragma once
 
+#include <pthread.h>
 #include <unistd.h>
 #include <utility>
 
@@ -17,7 +18,7 @@ class unique_fd {
   }
   ~unique_fd() {
     if (fd_ >= 0)
-      close(fd_);
+      close_whole(fd_);
   }
 
   int get() const noexcept { return fd_; }
@@ -27,6 +28,14 @@ class unique_fd {
   void release() noexcept { fd_ = -1; }
 
  private:
+  // close(2) is a cancellation point, and a destructor cannot be unwound.
+  static void close_whole(int fd) noexcept {
+    int before = PTHREAD_CANCEL_ENABLE;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    close(fd);
+    pthread_setcancelstate(before, nullptr);
+  }
+
   int fd_ = -1;
 };
 
