@@ -1,5 +1,5 @@
 /// khelp_bench count: run each operation between callgrind's marks.
-/// khelp_bench threads: what several threads do to each other (threads.cpp).
+/// khelp_bench threads: what several threads do to each other (threads.cpp, sleeping.cpp).
 /// khelp_bench time:  print a line "name TAB ns" per operation, the median of many short samples.
 #include <algorithm>
 #include <chrono>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "operations.hpp"
+#include "sleeping.hpp"
 #include "threads.hpp"
 
 namespace {
@@ -79,9 +80,10 @@ int main(int argc, char** argv) {
     count();
   else if (std::strcmp(verb, "time") == 0)
     time();
-  else if (std::strcmp(verb, "threads") == 0)
+  else if (std::strcmp(verb, "threads") == 0) {
     measure_threads();
-  else
+    measure_sleeping();
+  } else
     return 2;
   return 0;
 }

@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include <khelp/khelp.hpp>
+#include <khelp/malloc.h>
+#include <khelp/sleep.h>
 #include <khelp/uma.h>
 
 #include "bare.hpp"
@@ -42,6 +44,7 @@ tick event{};
 khelp::object_slots object;
 std::int32_t helper_id;
 khelp_uma_zone_t zone;
+khelp_malloc_type memory KHELP_MALLOC_TYPE_INITIALIZER("bench", "");
 bare_point bare_1, bare_4, bare_16;
 thread_local long sum;
 
@@ -109,6 +112,9 @@ LOOP(bench_hook_4, point_4(event, object))
 LOOP(bench_hook_16, point_16(event, object))
 LOOP(bench_hook_data, data_point(event, object))
 LOOP(bench_malloc, void* item = std::malloc(64); keep(item); std::free(item))
+LOOP(bench_typed, void* item = khelp_malloc(64, &memory, KHELP_M_NOWAIT); keep(item);
+     khelp_free(item, &memory))
+LOOP(bench_wakeup, keep(khelp_wakeup(&event)))
 LOOP(bench_zone, void* item = khelp_uma_zalloc(zone, KHELP_M_NOWAIT); keep(item);
      khelp_uma_zfree(zone, item))
 
@@ -170,6 +176,8 @@ std::span<const operation> operations() {
       {"16 hooks", bench_hook_16, 0, "bare array, 16 callbacks", 1.15},
       {"another helper's data by id", bench_get_osd, 28, nullptr, 0},
       {"malloc + free, 64 B", bench_malloc, 0, nullptr, 0},
+      {"typed malloc + free, 64 B", bench_typed, 0, "malloc + free, 64 B", 0},
+      {"wakeup, nobody asleep", bench_wakeup, 9, nullptr, 0},
       {"zone alloc + free, 64 B", bench_zone, 45, "malloc + free, 64 B", 0},
   };
   return all;

@@ -27,6 +27,13 @@ typedef void (*khelp_log_sink)(void* arg, int level, const char* words);
 /// Errors   ENOMEM: the sink stays as it was.
 KHELP_API int khelp_log_set_sink(khelp_log_sink sink, void* arg);
 
+/// Send a program's own words to the sink, at KHELP_LOG_INFO: one message a line, the last of which
+/// need not end in a newline. A call's words beyond 1023 bytes, and a line's beyond 511, are cut.
+///
+/// Context  any thread, no signal handler.
+/// Source   the kernels' printf(9), which writes to the console.
+KHELP_API void khelp_printf(const char* format, ...) __attribute__((format(printf, 1, 2)));
+
 KHELP_END_DECLS
 
 #endif

@@ -4,6 +4,8 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdarg>
+#include <cstdio>
 #include <new>
 
 namespace khelp {
@@ -46,4 +48,18 @@ extern "C" int khelp_log_set_sink(khelp_log_sink sink, void* arg) {
   while (!khelp::current.compare_exchange_weak(made->before, made)) {
   }
   return 0;
+}
+
+extern "C" void khelp_printf(const char* format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    khelp::log(KHELP_LOG_INFO, {rest.substr(0, end)});
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
 }

@@ -1,4 +1,4 @@
-// The library's messages, to whatever sink the program set (khelp/log.h). No stdio, no allocation.
+// The library's messages, to whatever sink the program set (khelp/log.h). No allocation.
 #pragma once
 
 #include <initializer_list>

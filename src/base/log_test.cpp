@@ -36,4 +36,17 @@ TEST(log, cuts_a_long_line_and_leaves_errno_alone) {
   EXPECT_EQ(got[0].second, std::string(500, 'a') + std::string(11, 'b'));
 }
 
+TEST(log, printf_sends_a_message_a_line) {
+  messages got;
+  ASSERT_EQ(khelp_log_set_sink(keep, &got), 0);
+  khelp_printf("%s %d\n", "one", 1);
+  khelp_printf("two\n\nthree");
+  khelp_printf("%s", "");
+  ASSERT_EQ(khelp_log_set_sink(nullptr, nullptr), 0);
+  EXPECT_EQ(got, (messages{{KHELP_LOG_INFO, "one 1"},
+                           {KHELP_LOG_INFO, "two"},
+                           {KHELP_LOG_INFO, ""},
+                           {KHELP_LOG_INFO, "three"}}));
+}
+
 }  // namespace

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "base/number_text.hpp"
+#include "base/panic.hpp"
 
 #if KHELP_UNDER_ASAN
 #include <sanitizer/asan_interface.h>
@@ -20,27 +22,6 @@ namespace {
 constexpr std::uint32_t free_pattern = 0xdeadc0de;
 constexpr std::uint32_t never_poisoned =
     KHELP_UMA_ZONE_ZINIT | KHELP_UMA_ZONE_NOTOUCH | KHELP_UMA_ZONE_NOFREE;
-
-class number_text {
- public:
-  explicit number_text(const void* address) noexcept
-      : number_text(reinterpret_cast<std::uintptr_t>(address), 16) {}
-  explicit number_text(std::uint64_t n, int base = 10) noexcept {
-    char* start = text_;
-    if (base == 16) {
-      *start++ = '0';
-      *start++ = 'x';
-    }
-    end_ = std::to_chars(start, text_ + sizeof text_, n, base).ptr;
-  }
-  operator std::string_view() const noexcept {  // NOLINT(google-explicit-constructor)
-    return {text_, static_cast<std::size_t>(end_ - text_)};
-  }
-
- private:
-  char text_[24];
-  char* end_;
-};
 
 int level_from_environment() noexcept {
   const char* words = secure_getenv("KHELP_UMA_DEBUG");
@@ -171,11 +152,7 @@ void panic(const khelp_uma_zone& zone, const void* item,
   append(": ");
   for (std::string_view part : words)
     append(part);
-  log(KHELP_LOG_ERROR, {{line, static_cast<std::size_t>(end - line)}});
-  // The log may go nowhere; this process ends here, so its standard error may be used.
-  *end++ = '\n';
-  (void)!write(STDERR_FILENO, line, static_cast<std::size_t>(end - line));
-  std::abort();
+  khelp::panic({{line, static_cast<std::size_t>(end - line)}});
 }
 
 int debug_level() noexcept {

@@ -8,14 +8,7 @@
 #include <cstdint>
 
 #include "sync/thread_record.hpp"
-
-#if defined(__SANITIZE_THREAD__)
-#define KHELP_UNDER_TSAN 1
-#elif defined(__has_feature)
-#define KHELP_UNDER_TSAN __has_feature(thread_sanitizer)
-#else
-#define KHELP_UNDER_TSAN 0
-#endif
+#include "sync/under_tsan.hpp"
 
 namespace khelp {
 

@@ -20,9 +20,20 @@ inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t seen,
           nullptr, 0);
 }
 
-inline void futex_wake_all(std::atomic<std::uint32_t>& word) {
-  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, INT_MAX, nullptr,
+// The same without a limit.
+inline void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t seen) {
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAIT_PRIVATE, seen, nullptr,
           nullptr, 0);
+}
+
+// Wake so many. The word may be gone by now: then somebody else wakes for nothing.
+inline void futex_wake(std::atomic<std::uint32_t>& word, int threads) {
+  syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), FUTEX_WAKE_PRIVATE, threads, nullptr,
+          nullptr, 0);
+}
+
+inline void futex_wake_all(std::atomic<std::uint32_t>& word) {
+  futex_wake(word, INT_MAX);
 }
 
 inline void cpu_relax() {
