@@ -210,6 +210,25 @@ class Helpers(SystemTest):
         self.assertIn("tcp/est-in", done.stderr)
 
 
+class Memory(SystemTest):
+    def test_mem_shows_zones_and_types_below_the_table(self):
+        text = run("replay", "--mem", "--load", "ertt", WRAP).stdout
+        self.assertRegex(text, r"(?m)^ZONE +SIZE +LIMIT +USED +FREE +REQUESTS ")
+        self.assertRegex(text, r"(?m)^ertt +\d+ ")
+
+    def test_mem_is_a_member_of_the_document(self):
+        document, _ = replay_json("--mem", "--load", "ertt", WRAP)
+        zones = {zone["name"]: zone for zone in document["memory"]["zones"]}
+        self.assertEqual(zones["ertt"]["used"], 2)
+        self.assertEqual(document["memory"]["types"], [])
+        self.assertNotIn("memory", replay_json("--load", "ertt", WRAP)[0])
+
+    def test_mem_beside_csv_goes_to_standard_error(self):
+        done = run("replay", "--mem", "--csv", "--load", "ertt", WRAP)
+        self.assertIn("ZONE ", done.stderr)
+        self.assertNotIn("ZONE ", done.stdout)
+
+
 class UnloadAfter(SystemTest):
     def test_what_was_measured_until_then_is_reported_and_the_replay_goes_on(self):
         whole, _ = replay_json("--load", "ertt", WRAP)
@@ -272,7 +291,7 @@ class Words(SystemTest):
     def test_help_names_every_option_and_the_exit_status(self):
         done = run("replay", "--help")
         self.assertEqual(done.returncode, 0)
-        for option in ("--load", "--json", "--csv", "--samples", "--plot", "--explain", "--raw",
+        for option in ("--load", "--json", "--csv", "--samples", "--plot", "--explain", "--mem", "--raw",
                        "--unload-after", "--debug", "--module-path", "--top", "CAPTURE"):
             self.assertIn(option, done.stdout)
         self.assertIn("Exit status", done.stdout)

@@ -40,6 +40,8 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
       ->type_name("FILE.svg");
   command->add_flag("--explain", replay.explain,
                     "Print each point's hooks in running order, and why they stand so");
+  command->add_flag("--mem", replay.mem,
+                    "Show zones and types of memory as they are when the captures have been read");
   command->add_flag("--raw", replay.raw,
                     "Show the per-object data of FreeBSD-style helpers in hexadecimal");
   command

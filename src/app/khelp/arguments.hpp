@@ -30,6 +30,7 @@ struct replay_request {
   std::optional<std::uint64_t> unload_after;  ///< packets
   std::uint64_t top = 20;                     ///< lines of the table
   bool explain = false;
+  bool mem = false;
   bool raw = false;
   bool debug = false;
 };

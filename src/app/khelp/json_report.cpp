@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "app/khelp/json_writer.hpp"
+#include "app/khelp/memory_report.hpp"
 
 namespace khelp::app {
 namespace {
@@ -219,6 +220,12 @@ result<void> write_json_document(const replay_summary& summary, output& connecti
   out.write(elapsed);
   out.write(",\n");
   write_list(out, "helpers", summary.helpers, &helper_text);
+  if (summary.memory) {
+    std::string memory;
+    json_writer json(memory);
+    write_memory(json, *summary.memory);
+    out.write(",\n\"memory\": " + memory);
+  }
   out.write(",\n\"schema\": " + std::to_string(schema_number) + "}\n");
   return {};
 }

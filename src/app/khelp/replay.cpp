@@ -17,6 +17,7 @@
 #include "app/khelp/explain.hpp"
 #include "app/khelp/helper_set.hpp"
 #include "app/khelp/measurements.hpp"
+#include "app/khelp/memory_report.hpp"
 #include "app/khelp/output.hpp"
 #include "app/khelp/overwriting.hpp"
 #include "app/khelp/plot.hpp"
@@ -77,6 +78,8 @@ class replay {
         break;
       read_capture(file);
     }
+    if (asked_.mem)
+      look_at_memory();
     session_->flush();
     unload();
     return finish();
@@ -132,6 +135,15 @@ class replay {
       out_.write(text + "\n");
     else
       (void)std::fwrite(text.data(), 1, text.size(), stderr);
+  }
+
+  /// Table and JSON have a place for it; rows of CSV have none.
+  void look_at_memory() {
+    summary_.memory = read_memory();
+    if (asked_.form != report_form::csv)
+      return;
+    const std::string text = memory_text(*summary_.memory, false);
+    (void)std::fwrite(text.data(), 1, text.size(), stderr);
   }
 
   bool stopped() const { return interruption() != 0 || writer_->failed(); }

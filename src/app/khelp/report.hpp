@@ -69,12 +69,43 @@ struct helper_totals {
   std::array<std::uint64_t, KHELP_SKIP_REASONS> skipped{};
 };
 
+/// A zone, as `vmstat -z` shows it.
+struct zone_report {
+  std::string name;
+  std::uint64_t item_size = 0;
+  std::uint64_t limit = 0;
+  std::uint64_t used = 0;
+  std::uint64_t free = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t sleeps = 0;
+  std::uint64_t cross = 0;
+};
+
+/// A type of memory, as `vmstat -m` shows it.
+struct type_report {
+  std::string name;
+  std::uint64_t in_use = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t high_water = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t failures = 0;
+  std::vector<std::uint64_t> sizes;  ///< powers of two that blocks were asked up to
+};
+
+struct memory_report {
+  std::vector<zone_report> zones;
+  std::vector<type_report> types;
+};
+
 /// Everything but the connections, which are too many to hold.
 struct replay_summary {
   std::vector<capture_report> captures;
   std::uint64_t connections = 0;
   std::uint64_t directions_with_data = 0;
   std::vector<helper_totals> helpers;
+  std::optional<memory_report>
+      memory;                   ///< --mem: when the captures were read, helpers still loaded
   std::int64_t elapsed_us = 0;  ///< how long the replay took, on the wall
 };
 

@@ -4,6 +4,7 @@
 
 #include "app/khelp/csv_report.hpp"
 #include "app/khelp/json_report.hpp"
+#include "app/khelp/memory_report.hpp"
 #include "app/khelp/ranking.hpp"
 #include "app/khelp/sparkline.hpp"
 #include "app/khelp/table.hpp"
@@ -35,6 +36,8 @@ class table_writer final : public report_writer {
     out_.write(directions_table(busiest, ranking_.others(), schemas_, colour_));
     out_.write("\n");
     out_.write(totals_text(summary));
+    if (summary.memory)
+      out_.write("\n" + memory_text(*summary.memory, colour_));
     return out_.flush();
   }
 
