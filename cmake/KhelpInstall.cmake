@@ -11,7 +11,9 @@ install(DIRECTORY src/personality/freebsd/include/
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/khelp/freebsd)
 install(DIRECTORY src/personality/netbsd/include/
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/khelp/netbsd)
-install(TARGETS khelp khelp_freebsd_module khelp_netbsd EXPORT khelpTargets
+install(DIRECTORY src/personality/darwin/include/
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/khelp/darwin)
+install(TARGETS khelp khelp_darwin khelp_freebsd_module khelp_netbsd EXPORT khelpTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 foreach(section 1 3 4 9)

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <set>
@@ -25,10 +26,13 @@
 #include <khelp/linker.h>
 #include <khelp/loader.h>
 #include <khelp/log.h>
+#include <khelp/malloc.h>
 #include <khelp/module.h>
 #include <khelp/osd.h>
+#include <khelp/proc.h>
 #include <khelp/sample.h>
 #include <khelp/sflt.h>
+#include <khelp/sleep.h>
 #include <khelp/stats.h>
 #include <khelp/sysinit.h>
 #include <khelp/uma.h>
@@ -52,6 +56,10 @@ khelp_uma_zone_t zone = nullptr;
 void* item = nullptr;
 khelp_vnet* vnet = nullptr;
 void** reserved = nullptr;
+khelp_mutex mutex = KHELP_MUTEX_INITIALIZER;
+khelp_malloc_type memory KHELP_MALLOC_TYPE_INITIALIZER("a type", "of the test");
+khelp_proc* proc = nullptr;
+constexpr int no_wait = KHELP_M_NOWAIT;
 int slot = 0;
 int calls = 0;
 std::int32_t id = 0;
@@ -203,6 +211,23 @@ void make_item() {
   make_zone();
   item = khelp_uma_zalloc(zone, 0);
   demand(item != nullptr, "an item");
+}
+void make_memory() {
+  item = khelp_malloc(100, &memory, no_wait);
+  demand(item != nullptr, "a block");
+}
+void end_memory() {
+  khelp_free(item, &memory);
+  item = nullptr;
+  khelp_malloc_type_end(&memory);
+}
+void make_proc() {
+  proc = khelp_proc_find(getppid());
+  demand(proc != nullptr, "a process");
+}
+void end_proc() {
+  khelp_proc_rele(proc);
+  proc = nullptr;
 }
 void make_slot() {
   slot = khelp_osd_register(KHELP_OSD_THREAD, drop, nullptr);
@@ -361,6 +386,7 @@ int made(T* pointer) {
 constexpr auto reason_word_only = "reads words of its own";
 constexpr auto reason_static = "answers from constants";
 constexpr auto reason_thread = "a variable of the thread";
+constexpr auto reason_mutex = "a word of the mutex";
 constexpr auto reason_zone = "changes the zone's own numbers, and may give memory back";
 
 const std::vector<row>& rows() {
@@ -952,6 +978,202 @@ const std::vector<row>& rows() {
        nothing,
        {},
        reason_static},
+      // typed memory, processes
+      {"khelp_malloc", nothing, [] { return made(item = khelp_malloc(100, &memory, no_wait)); },
+       end_memory},
+      {"khelp_mallocarray", nothing,
+       [] { return made(item = khelp_mallocarray(10, 10, &memory, no_wait)); }, end_memory},
+      {"khelp_realloc", make_memory,
+       [] {
+         void* moved = khelp_realloc(item, 100000, &memory, no_wait);
+         if (moved != nullptr)
+           item = moved;
+         return made(moved);
+       },
+       end_memory},
+      {"khelp_reallocf", make_memory,
+       [] { return made(item = khelp_reallocf(item, 100000, &memory, no_wait)); }, end_memory},
+      {"khelp_free", make_memory,
+       [] {
+         khelp_free(item, &memory);
+         item = nullptr;
+         return 0;
+       },
+       end_memory},
+      {"khelp_zfree", make_memory,
+       [] {
+         khelp_zfree(item, &memory);
+         item = nullptr;
+         return 0;
+       },
+       end_memory},
+      {"khelp_malloc_usable_size",
+       make_memory,
+       [] { return khelp_malloc_usable_size(item) == 100 ? 0 : silent; },
+       end_memory,
+       {},
+       reason_word_only},
+      {"khelp_malloc_type_end",
+       make_memory,
+       [] {
+         khelp_free(item, &memory);
+         item = nullptr;
+         khelp_malloc_type_end(&memory);
+         return 0;
+       },
+       end_memory,
+       {},
+       "gives memory back"},
+      {"khelp_malloc_numbered",
+       nothing,
+       [] { return made(khelp_malloc_numbered(80)); },
+       nothing,
+       {},
+       reason_static},
+      {"khelp_malloc_set_debug",
+       nothing,
+       [] {
+         khelp_malloc_set_debug(0);
+         return 0;
+       },
+       nothing,
+       {},
+       reason_static},
+      {"khelp_malloc_stats", make_memory,
+       [] { return khelp_malloc_stats([](void*, const khelp_malloc_stat*) {}, nullptr); },
+       end_memory},
+      {"khelp_malloc_type_stat",
+       make_memory,
+       [] {
+         khelp_malloc_stat stat;
+         khelp_malloc_type_stat(&memory, &stat);
+         return stat.in_use == 1 ? 0 : silent;
+       },
+       end_memory,
+       {},
+       reason_word_only},
+      {"khelp_printf",
+       nothing,
+       [] {
+         khelp_printf("words\n");
+         return 0;
+       },
+       nothing,
+       {},
+       "formats on its stack"},
+      {"khelp_proc_self",
+       nothing,
+       [] { return made(khelp_proc_self()); },
+       nothing,
+       {},
+       "the object is always there"},
+      {"khelp_proc_find", nothing, [] { return made(proc = khelp_proc_find(getppid())); },
+       end_proc},
+      {"khelp_proc_rele",
+       make_proc,
+       [] {
+         khelp_proc_rele(proc);
+         proc = nullptr;
+         return 0;
+       },
+       end_proc,
+       {},
+       "gives memory back"},
+      {"khelp_proc_exiting", make_proc, [] { return khelp_proc_exiting(proc); }, end_proc},
+      {"khelp_proc_is64bit", make_proc, [] { return khelp_proc_is64bit(proc) == 1 ? 0 : silent; },
+       end_proc},
+      {"khelp_proc_suser",
+       make_proc,
+       [] { return khelp_proc_suser(proc) == 0 || geteuid() != 0 ? 0 : EPERM; },
+       end_proc,
+       {EPERM}},
+      {"khelp_proc_used_privilege",
+       make_proc,
+       [] { return khelp_proc_used_privilege(proc); },
+       end_proc,
+       {},
+       reason_word_only},
+      {"khelp_proc_pid",
+       make_proc,
+       [] { return khelp_proc_pid(proc) == getppid() ? 0 : silent; },
+       end_proc,
+       {},
+       reason_word_only},
+      {"khelp_proc_ppid", make_proc,
+       [] {
+         khelp_proc_ppid(proc);
+         return 0;
+       },
+       end_proc},
+      {"khelp_proc_name", make_proc,
+       [] {
+         char name[16];
+         khelp_proc_name(proc, name, sizeof name);
+         return 0;
+       },
+       end_proc},
+      // sleep queues
+      {"khelp_msleep", [] { demand(khelp_mutex_lock(&mutex) == 0, "a mutex"); },
+       [] {
+         const timespec moment{0, 1};
+         return khelp_msleep(&marks, &mutex, 0, "test", &moment) == EWOULDBLOCK ? 0 : silent;
+       },
+       [] { khelp_mutex_unlock(&mutex); }},
+      {"khelp_sleep", nothing,
+       [] {
+         const timespec moment{0, 1};
+         const int answer = khelp_sleep(&marks, nullptr, KHELP_SLEEP_PCATCH, "test", &moment);
+         return answer == EWOULDBLOCK ? 0 : silent;
+       },
+       nothing},
+      {"khelp_wake_sleepers",
+       nothing,
+       [] { return static_cast<int>(khelp_wake_sleepers(&marks, 1)); },
+       nothing,
+       {},
+       "takes sleepers out of a queue"},
+      {"khelp_sleep_counts",
+       nothing,
+       [] { return static_cast<int>(khelp_wakeup(&marks)); },
+       nothing,
+       {},
+       "is no function"},
+      {"khelp_sleep_list", nothing,
+       [] { return khelp_sleep_list([](void*, const khelp_sleeper*) {}, nullptr); }, nothing},
+      {"khelp_sleep_total",
+       nothing,
+       [] {
+         khelp_sleep_totals totals{};
+         totals.size = sizeof totals;
+         return khelp_sleep_total(&totals);
+       },
+       nothing,
+       {},
+       reason_word_only},
+      {"khelp_mutex_lock",
+       nothing,
+       [] { return khelp_mutex_lock(&mutex); },
+       [] { khelp_mutex_unlock(&mutex); },
+       {},
+       reason_mutex},
+      {"khelp_mutex_try_lock",
+       nothing,
+       [] { return khelp_mutex_try_lock(&mutex); },
+       [] { khelp_mutex_unlock(&mutex); },
+       {},
+       reason_mutex},
+      {"khelp_mutex_unlock",
+       [] { khelp_mutex_lock(&mutex); },
+       [] { return khelp_mutex_unlock(&mutex); },
+       nothing,
+       {},
+       reason_mutex},
+      {"khelp_mutex_held",
+       nothing,
+       [] { return khelp_mutex_held(&mutex); },
+       nothing,
+       {},
+       reason_mutex},
       // instances
       {"khelp_vnet_alloc", nothing, [] { return made(vnet = khelp_vnet_alloc()); }, end_vnet},
       {"khelp_vnet_destroy", make_vnet,

@@ -35,6 +35,11 @@ PROVIDED = {
         #if !defined SYSINIT || !defined SYSUNINIT
         #error neither
         #endif""",
+    "sys/malloc.h": """
+        MALLOC_DECLARE(M_MINE); MALLOC_DEFINE(M_MINE, "mine", "of a test");
+        void *f(void *p) { free(realloc(p, 9, M_MINE, M_WAITOK), M_MINE);
+          return malloc(8, M_MINE, M_NOWAIT | M_ZERO); }
+        void *g(void) { return malloc(8); }""",
     "sys/mbuf.h": "struct mbuf *packet;",
     "sys/module.h": """
         static int event(module_t m, int e, void *arg) { (void)m; (void)arg; return e == MOD_LOAD; }

@@ -89,7 +89,7 @@ class Manpages(unittest.TestCase):
                   for name in re.findall(r"^#define (\w+)\(", header.read_text(), re.MULTILINE)}
         for page, name, result, args in shown:
             with self.subTest(page=page, function=name):
-                if name.isupper():
+                if name.isupper() and name not in declared:
                     self.assertIn(name, macros)
                 else:
                     self.assertIn((result, args), declared.get(name, []))

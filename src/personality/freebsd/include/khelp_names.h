@@ -19,6 +19,7 @@
 #define hhook_head khelp_hhook_head
 #define hookinfo khelp_hookinfo
 #define khelp_modevent_data khelp_khelp_modevent_data
+#define malloc_type khelp_malloc_type
 #define osd khelp_osd
 #define uma_zone khelp_uma_zone
 #define vnet khelp_vnet

@@ -3,17 +3,10 @@
 #define KHELP_FREEBSD_VM_UMA_H
 
 #include <khelp_names.h>
+#include <sys/malloc.h> /* M_... */
 #include <sys/param.h>
 
 #include <khelp/uma.h>
-
-#define M_NOWAIT KHELP_M_NOWAIT
-#define M_WAITOK KHELP_M_WAITOK
-#define M_ZERO KHELP_M_ZERO
-#define M_NOVM KHELP_M_NOVM
-#define M_USE_RESERVE KHELP_M_USE_RESERVE
-#define M_NODUMP KHELP_M_NODUMP
-#define M_EXEC KHELP_M_EXEC
 
 #define UMA_ALIGN_PTR KHELP_UMA_ALIGN_PTR
 #define UMA_ALIGN_LONG KHELP_UMA_ALIGN_LONG
