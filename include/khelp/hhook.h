@@ -145,12 +145,15 @@ KHELP_API int khelp_hhook_head_register_x(int32_t type, int32_t id,
                                           struct khelp_hhook_head** hhh,
                                           const struct khelp_hhook_head_x* x);
 
-/// Unregister a point. Hooks on it are taken off; their owners' subscriptions wait for it to come
-/// back. A hook of nobody that was added to this point alone is forgotten.
+/// Unregister a point, and with it give up the owner's reference. Hooks on it are taken off; their
+/// owners' subscriptions wait for it to come back. A hook of nobody that was added to this point
+/// alone is forgotten.
 ///
+/// Shape    a point that the library allocated is freed: hhh points nowhere then, and may be neither
+///          released nor deregistered again. One in the caller's storage is the caller's again.
 /// Context  waits until runs that are inside have left (from inside a hook: returns at once, the
 ///          memory goes later). A run that starts after this returned is the caller's bug.
-/// Errors   ENOENT hhh is NULL or not registered · EBUSY somebody holds a khelp_hhook_head_get()
+/// Errors   ENOENT hhh is NULL, or storage of the caller's that is no registered point · EBUSY somebody holds a khelp_hhook_head_get()
 ///          reference.
 KHELP_API int khelp_hhook_head_deregister(struct khelp_hhook_head* hhh);
 
@@ -160,7 +163,8 @@ KHELP_API int khelp_hhook_head_deregister_lookup(int32_t type, int32_t id);
 
 /// Find a point (of the current instance if virtualised) and take a reference. NULL: none.
 KHELP_API struct khelp_hhook_head* khelp_hhook_head_get(int32_t type, int32_t id);
-/// Drop a reference of khelp_hhook_head_get(), or the owner's of khelp_hhook_head_register().
+/// Drop a reference of khelp_hhook_head_get(), or the owner's of khelp_hhook_head_register(): the
+/// point stays registered, and goes by khelp_hhook_head_deregister_lookup().
 KHELP_API void khelp_hhook_head_release(struct khelp_hhook_head* hhh);
 
 /// KHELP_HHOOK_HEADISINVNET if the point exists once per instance, else 0 (also for NULL and

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/freebsd.md and docs/write-a-helper.md say what is true of the tree.
+"""README.md, docs/freebsd.md and docs/write-a-helper.md say what is true of the tree.
 
 usage: freebsd_docs_test.py REPOSITORY [--write]     (--write brings the shown files up to date)
 """
@@ -13,7 +13,8 @@ WRITE = "--write" in sys.argv
 if WRITE:
     sys.argv.remove("--write")
 REPOSITORY = Path(sys.argv.pop(1) if len(sys.argv) > 1 else ".").resolve()
-PAGES = [REPOSITORY / "docs/freebsd.md", REPOSITORY / "docs/write-a-helper.md"]
+PAGES = [REPOSITORY / "docs/freebsd.md", REPOSITORY / "docs/write-a-helper.md",
+         REPOSITORY / "README.md"]
 ROOT = REPOSITORY / "src/personality/freebsd/include"
 # A shown file: the comment that names it, then a block with its text.
 SHOWN = re.compile(r"(<!-- file: (\S+) -->\n```\w+\n)(.*?)(```\n)", re.DOTALL)
@@ -45,7 +46,7 @@ class Docs(unittest.TestCase):
                 with self.subTest(page=page.name, file=name):
                     self.assertEqual(body, (REPOSITORY / name).read_text())
                     shown += 1
-        self.assertEqual(shown, 5)
+        self.assertEqual(shown, 6)
 
     def test_every_row_names_tests_that_exist(self):
         known = tests_named()

@@ -8,10 +8,11 @@ import os
 import pty
 import re
 import subprocess
+import textwrap
 import unittest
 import xml.etree.ElementTree
 
-from program import BULK, DELACK, HELPERS, KHELP, WRAP, SystemTest, replay_json, run
+from program import BULK, DATA, DELACK, HELPERS, KHELP, WRAP, SystemTest, replay_json, run
 
 CAPTURE_KEYS = ["error", "file", "first", "last", "link_type", "malformed", "packets",
                 "tcp_segments"]
@@ -47,6 +48,14 @@ class Table(SystemTest):
                          "\n"
                          "1 capture: 43 packets, 43 TCP segments, 0 malformed\n"
                          "1 connection, 1 direction with data\n")
+
+    def test_the_table_in_the_documents_is_what_is_printed(self):
+        page = (DATA.parent.parent / "docs/khelp.md").read_text()
+        _, shown = page.split("    $ khelp replay --load ertt tests/data/", 1)
+        capture, shown = shown.split("\n", 1)
+        shown = shown[:shown.index("\n### ")]
+        self.assertEqual(run("replay", "--load", "ertt", DATA / capture).stdout,
+                         textwrap.dedent(shown).strip("\n") + "\n")
 
     def test_top_sums_the_others_in_one_line(self):
         capture = self.capture(connections=30, exchanges=4)
