@@ -106,9 +106,9 @@ result<std::vector<std::byte>> read_whole_file(const std::string& path) {
   if (fstat(fd.get(), &status) != 0)
     return failed(errno, path);
   if (!S_ISREG(status.st_mode))
-    return failure(EINVAL, path + ": not a regular file");
+    return failure(ENOEXEC, path + ": not a regular file");
   if (status.st_size > largest_file)
-    return failure(EFBIG, path + ": larger than a helper can be");
+    return failure(ENOEXEC, path + ": larger than a helper can be");
 
   std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
   std::size_t filled = 0;

@@ -16,7 +16,7 @@ namespace khelp {
 
 /// Read a regular file of reasonable size.
 ///
-/// Errors   as open(2) and read(2) · EFBIG · EINVAL not a regular file.
+/// Errors   as open(2) and read(2) · ENOEXEC no regular file, or too large for a helper.
 result<std::vector<std::byte>> read_whole_file(const std::string& path);
 
 /// A copy that nobody can change: sealed memory, or, where the system forbids that, a nameless file

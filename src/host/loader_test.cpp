@@ -228,7 +228,8 @@ TEST_F(loader, a_file_overwritten_while_it_is_loaded_harms_nobody) {
 TEST_F(loader, a_file_that_is_no_helper_is_refused_with_the_reason) {
   EXPECT_THAT(refused("/proc/self/exe", ENOEXEC), HasSubstr("it is a program"));
   EXPECT_THAT(refused(KHELP_SOURCE_DIR "/README.md", ENOEXEC), HasSubstr("not an ELF file"));
-  EXPECT_THAT(refused(KHELP_SOURCE_DIR "/", EINVAL), HasSubstr("not a regular file"));
+  EXPECT_THAT(refused(KHELP_SOURCE_DIR "/", ENOEXEC), HasSubstr("not a regular file"));
+  EXPECT_THAT(refused("/dev/null", ENOEXEC), HasSubstr("not a regular file"));
 }
 
 TEST_F(loader, a_module_that_is_loaded_is_not_loaded_again) {

@@ -120,7 +120,15 @@ class Helpers(SystemTest):
 
     def test_a_helper_loaded_twice_is_told(self):
         done = run("replay", "--load", "ertt", "--load", "ertt", WRAP)
-        self.assert_refused(done, FAILED, "ertt")
+        self.assert_refused(done, CHECK_FAILED, "ertt", "loaded already")
+
+    def test_what_is_no_file_is_refused_by_check_and_by_replay(self):
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        for file in ("/dev/null", pipe, self.folder):
+            with self.subTest(file=file):
+                for words in (["check", file], ["replay", "--load", file, WRAP]):
+                    self.assert_refused(run(*words), CHECK_FAILED, file, "not a regular file")
 
 
 class Outputs(SystemTest):
@@ -129,6 +137,12 @@ class Outputs(SystemTest):
             with self.subTest(form=form), open("/dev/full", "w") as full:
                 self.assert_refused(run("replay", *form, WRAP, stdout=full), FAILED,
                                     "standard output", "No space left")
+
+    def test_a_full_disk_is_told_for_help_and_version(self):
+        for words in (["--help"], ["replay", "--help"], ["version"]):
+            with self.subTest(words=words), open("/dev/full", "w") as full:
+                self.assert_refused(run(*words, stdout=full), FAILED, "standard output",
+                                    "No space left")
 
     def test_a_full_disk_is_told_for_samples_and_plot_and_the_report_still_comes(self):
         for option in ("--samples", "--plot"):
@@ -247,6 +261,35 @@ class Precious(SystemTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(self.results.read_text().startswith("time,"))
         self.assertNotIn("last week", self.results.read_text())
+
+
+class Terminal(SystemTest):
+    """Strangers' bytes do not command the user's terminal."""
+
+    def test_control_characters_of_a_files_name_are_escaped(self):
+        name = "\x1b[31mred"
+        for words in (["replay", f"{name}.pcap"], ["replay", "--load", f"./{name}.so", WRAP],
+                      ["check", f"{name}.so"], ["replay", f"--{name}", WRAP],
+                      ["replay", "--samples", f"/none/{name}", WRAP]):
+            with self.subTest(words=words):
+                done = run(*words, cwd=self.folder)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertNotIn("\x1b", done.stderr + done.stdout)
+                self.assertIn("\\x1b[31mred", done.stderr)
+
+    def test_check_escapes_what_a_file_is_called(self):
+        file = self.folder / "\x1b[31mred.so"
+        shutil.copy(HELPERS / "ertt.so", file)
+        done = run("check", file)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("\\x1b[31mred.so: fits", done.stdout)
+        self.assertEqual(json.loads(run("check", "--json", file).stdout)["files"][0]["file"],
+                         str(file))
+
+    def test_a_name_that_is_no_utf8_is_escaped_for_people(self):
+        done = subprocess.run([KHELP, "replay", b"caf\xe9.pcap"], capture_output=True, check=False)
+        self.assertEqual(done.returncode, NOT_FOUND)
+        self.assertIn(b"caf\\xe9.pcap", done.stderr)
 
 
 class Check(SystemTest):

@@ -2,12 +2,15 @@
 """What `khelp replay` prints: table, JSON, CSV, samples, plot, explanation."""
 
 import csv
+import fcntl
 import io
 import json
 import os
 import pty
 import re
+import struct
 import subprocess
+import termios
 import textwrap
 import unittest
 import xml.etree.ElementTree
@@ -67,8 +70,9 @@ class Table(SystemTest):
         done = run("replay", "--load", "ertt", WRAP)
         self.assertNotIn("\x1b", done.stdout + done.stderr)
 
-    def on_a_terminal(self, **environment):
+    def on_a_terminal(self, columns=0, **environment):
         ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         environment = {**os.environ, "TERM": "xterm", **environment}
         if "NO_COLOR" not in environment:
             environment.pop("NO_COLOR", None)
@@ -84,6 +88,17 @@ class Table(SystemTest):
             os.close(ours)
         self.assertEqual(child.returncode, 0)
         return shown
+
+    def test_a_terminal_gets_lines_that_fit(self):
+        for columns in (20, 60, 80, 90):
+            with self.subTest(columns=columns):
+                shown = self.on_a_terminal(columns, NO_COLOR="1").decode()
+                table, _ = shown.split("\r\n\r\n", 1)
+                for line in table.split("\r\n"):
+                    if not line.startswith("no room for: "):
+                        self.assertLessEqual(len(line), columns, line)
+        wide = self.on_a_terminal(65535, NO_COLOR="1").decode().replace("\r\n", "\n")
+        self.assertEqual(wide, run("replay", "--load", "ertt", WRAP).stdout)
 
     def test_a_terminal_gets_colour_unless_no_color_says_no(self):
         self.assertIn(b"\x1b[", self.on_a_terminal())
@@ -102,7 +117,8 @@ class Json(SystemTest):
         for capture in document["captures"]:
             self.assertEqual(list(capture), CAPTURE_KEYS)
         for connection in document["connections"]:
-            self.assertEqual(list(connection), ["directions", "instance", "opened"])
+            self.assertEqual(list(connection), ["connection", "directions", "instance",
+                                                "opened"])
             self.assertEqual(len(connection["directions"]), 2)
             for direction in connection["directions"]:
                 self.assertEqual(list(direction), DIRECTION_KEYS)
@@ -153,6 +169,16 @@ class Json(SystemTest):
                 self.assertEqual(float(row[f"ertt.{name}"] or "nan") if expected != "" else "",
                                  float(expected) if expected != "" else "")
             self.assertEqual(row["ertt.ticks.rtt"], str(ertt["ticks"]["rtt"]))
+
+    def test_bytes_of_a_name_that_are_no_utf8_are_replaced_and_the_order_tells_the_captures(self):
+        names = [os.fsencode(self.folder) + b"/caf\xe9.pcap", os.fsencode(self.folder) + b"/b.pcap"]
+        for name in names:
+            with open(name, "wb") as out:
+                out.write(WRAP.read_bytes())
+        done = subprocess.run([KHELP, "replay", "--json", *names], capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        files = [c["file"] for c in json.loads(done.stdout.decode("utf-8"))["captures"]]
+        self.assertEqual(files, [f"{self.folder}/caf\ufffd.pcap", f"{self.folder}/b.pcap"])
 
     def test_standard_input_is_a_capture(self):
         with WRAP.open("rb") as stdin:
@@ -279,6 +305,21 @@ class SamplesAndPlot(SystemTest):
         self.assertEqual(len(rtts), ertt["samples"])
         self.assertEqual({row["value"] for row in rtts}, {"10000.000"})
         self.assertEqual({row["src"] for row in rtts}, {"10.0.0.1:1000"})
+
+    def test_samples_and_reports_number_connections_alike(self):
+        made = self.capture(connections=40, exchanges=3)
+        file = self.folder / "samples.csv"
+        rows = list(csv.DictReader(io.StringIO(run(
+            "replay", "--csv", "--load", "ertt", "--samples", file, made, BULK).stdout)))
+        document, _ = replay_json(made, BULK)
+        numbers = {(row["src"], row["dst"]): row["connection"] for row in rows}
+        self.assertEqual(len(set(numbers.values())), len(rows) // 2)
+        self.assertEqual(numbers, {(d["src"], d["dst"]): str(c["connection"])
+                                   for c in document["connections"] for d in c["directions"]})
+        samples = list(csv.DictReader(io.StringIO(file.read_text())))
+        self.assertGreater(len({sample["connection"] for sample in samples}), 40)
+        for sample in samples:
+            self.assertEqual(sample["connection"], numbers[sample["src"], sample["dst"]], sample)
 
     def test_the_plot_is_an_svg_with_a_legend_entry_per_measured_direction(self):
         file = self.folder / "rtt.svg"

@@ -59,6 +59,19 @@ class Interruption(SystemTest):
         self.assertIn("10.1.0.1:40000", out)
         self.assertIn("ertt", out)
 
+    def test_ctrl_c_before_there_is_anything_to_read_is_no_complaint(self):
+        for form in ((), ("--json",)):
+            with self.subTest(form=form):
+                child = start("--load", "ertt", *form)
+                while not waits_for_input(child):
+                    os.sched_yield()
+                child.send_signal(signal.SIGINT)
+                code = child.wait(timeout=60)  # standard input stays open meanwhile
+                out, err = child.communicate()
+                self.assertEqual((code, err), (130, b""))
+                if form:
+                    self.assertEqual(json.loads(out)["captures"][0]["error"], "interrupted")
+
     def test_the_document_of_an_interrupted_replay_is_whole_and_says_so(self):
         code, out, _ = self.interrupt(signal.SIGTERM, "--json")
         self.assertEqual(code, 143)

@@ -1,6 +1,7 @@
 #include "app/khelp/arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <fmt/format.h>
 
 namespace khelp::app {
@@ -25,6 +26,16 @@ constexpr const char* replay_examples =
     "  khelp replay --load ertt:delack_filter=0 --json capture.pcap > rtt.json\n"
     "  tcpdump -w - tcp | khelp replay --load ertt --plot rtt.svg -\n\n";
 
+/// A check of CLI11's: empty words are consent.
+std::string whole_number(const std::string& text) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (stopped != end || error == std::errc::invalid_argument)
+    return fmt::format("'{}' is not a whole number from 0 up", text);
+  return error == std::errc() ? "" : fmt::format("{} is too large a number", text);
+}
+
 void add_replay(CLI::App& program, replay_request& replay, std::vector<std::string>& loads,
                 bool& json, bool& csv) {
   CLI::App* command = program.add_subcommand(
@@ -47,10 +58,10 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
   command
       ->add_option("--unload-after", replay.unload_after,
                    "Unload the helpers after N packets; the replay goes on without them")
-      ->check(CLI::NonNegativeNumber)
+      ->check(&whole_number)
       ->type_name("N");
   command->add_option("--top", replay.top, "Lines of the table; the other directions are summed")
-      ->check(CLI::NonNegativeNumber)
+      ->check(&whole_number)
       ->type_name("N")
       ->capture_default_str();
   command->add_flag("--debug", replay.debug,
@@ -80,7 +91,7 @@ std::string subcommand_name(const CLI::App& program) {
 }
 
 nothing_to_do mistake(const CLI::App& program, const std::string& words) {
-  return {fmt::format("khelp: {}\nTry '{} --help'.\n", words, subcommand_name(program)), true};
+  return {fmt::format("{}\nTry '{} --help'.", words, subcommand_name(program)), true};
 }
 
 }  // namespace

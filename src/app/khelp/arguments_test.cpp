@@ -12,6 +12,24 @@ request parse(std::initializer_list<const char*> words) {
   return parse_arguments(static_cast<int>(argv.size()), argv.data());
 }
 
+TEST(arguments, a_count_is_a_whole_number_and_other_words_are_named) {
+  for (const char* option : {"--top", "--unload-after"}) {
+    for (const char* wrong : {"-1", "abc", "1.5", "7x", "", "+3"}) {
+      const request asked = parse({"replay", option, wrong, "a.pcap"});
+      ASSERT_TRUE(std::holds_alternative<nothing_to_do>(asked)) << option << " " << wrong;
+      const auto& said = std::get<nothing_to_do>(asked);
+      EXPECT_TRUE(said.mistake);
+      EXPECT_EQ(said.words, std::string(option) + ": '" + wrong +
+                                "' is not a whole number from 0 up\nTry 'khelp replay --help'.");
+    }
+    const request asked = parse({"replay", option, "18446744073709551616", "a.pcap"});
+    ASSERT_TRUE(std::holds_alternative<nothing_to_do>(asked));
+    EXPECT_NE(std::get<nothing_to_do>(asked).words.find("too large"), std::string::npos);
+  }
+  const request most = parse({"replay", "--top", "18446744073709551615", "a.pcap"});
+  EXPECT_EQ(std::get<replay_request>(most).top, UINT64_MAX);
+}
+
 TEST(arguments, a_replay_with_every_option_is_understood) {
   const request asked = parse({"replay",
                                "--load",

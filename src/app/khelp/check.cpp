@@ -1,6 +1,5 @@
 #include "app/khelp/check.hpp"
 
-#include <cerrno>
 #include <fmt/format.h>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "app/khelp/exit_code.hpp"
 #include "app/khelp/json_writer.hpp"
 #include "app/khelp/output.hpp"
+#include "app/khelp/printable.hpp"
 
 namespace khelp::app {
 namespace {
@@ -36,7 +36,7 @@ checked_file check_one(const std::string& file) {
         static_cast<checked_file*>(arg)->lines[severity].emplace_back(line);
       },
       &found);
-  found.is_refused = error == ENOEXEC;
+  found.is_refused = !found.lines[refused].empty();
   if (error != 0 && !found.is_refused) {
     found.error = error;
     found.words = khelp_failure_text();
@@ -52,13 +52,13 @@ void write_text(const checked_file& found, output& out) {
   const char* verdict = !found.passed()                  ? "refused"
                         : found.lines[permanent].empty() ? "fits"
                                                          : "fits, but cannot be unmapped again";
-  out.write(fmt::format("{}: {}\n", found.file, verdict));
+  out.write(fmt::format("{}: {}\n", printable(found.file), verdict));
   for (const std::string& line : found.lines[description])
-    out.write(fmt::format("  {}\n", line));
+    out.write(fmt::format("  {}\n", printable(line)));
   for (const std::string& line : found.lines[permanent])
-    out.write(fmt::format("  permanent: {}\n", line));
+    out.write(fmt::format("  permanent: {}\n", printable(line)));
   for (const std::string& line : found.lines[refused])
-    out.write(fmt::format("  refused: {}\n", line));
+    out.write(fmt::format("  refused: {}\n", printable(line)));
 }
 
 void write_list(json_writer& json, const char* key, const std::vector<std::string>& lines) {
@@ -106,8 +106,7 @@ int exit_status(const std::vector<checked_file>& files) {
     if (unreadable == 0)
       unreadable = found.error;
   }
-  // What is no file at all (a folder, a device) cannot pass.
-  return unreadable == EINVAL ? exit_check_failed : exit_code_for(unreadable);
+  return exit_code_for(unreadable);
 }
 
 }  // namespace
@@ -126,12 +125,7 @@ int run_check(const check_request& asked) {
     if (found.error != 0)
       complain(found.words);
   }
-  if (auto written = out.flush(); !written) {
-    if (written.error().code != EPIPE)
-      complain(written.error().detail);
-    return exit_failed;
-  }
-  return exit_status(files);
+  return complete(out.flush()) ? exit_status(files) : static_cast<int>(exit_failed);
 }
 
 }  // namespace khelp::app

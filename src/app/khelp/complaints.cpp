@@ -1,13 +1,16 @@
 #include "app/khelp/complaints.hpp"
 
+#include <cerrno>
 #include <cstdio>
 #include <string>
+
+#include "app/khelp/printable.hpp"
 
 namespace khelp::app {
 
 void complain(std::string_view words) {
   std::string text = "khelp: ";
-  for (char c : words) {
+  for (char c : printable_lines(words)) {
     text += c;
     if (c == '\n')
       text += "  ";
@@ -17,6 +20,12 @@ void complain(std::string_view words) {
   text += '\n';
   // Nobody is left to tell if standard error cannot be written.
   (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+bool complete(const result<void>& written) {
+  if (!written && written.error().code != EPIPE)
+    complain(written.error().detail);
+  return written.has_value();
 }
 
 }  // namespace khelp::app

@@ -54,13 +54,13 @@ std::string csv_header(const std::vector<helper_schema>& schemas) {
   return line + "\n";
 }
 
-std::string csv_rows(std::uint64_t number, const connection_report& connection,
+std::string csv_rows(const connection_report& connection,
                      const std::vector<helper_schema>& schemas) {
   std::string rows;
   for (const direction_report& direction : connection.directions) {
-    rows += fmt::format("{},{},{},{},{},{},{},{}", number, connection.instance, connection.opened,
-                        csv_field(direction.src), csv_field(direction.dst), direction.segments,
-                        direction.bytes, direction.retransmitted);
+    rows += fmt::format("{},{},{},{},{},{},{},{}", connection.number, connection.instance,
+                        connection.opened, csv_field(direction.src), csv_field(direction.dst),
+                        direction.segments, direction.bytes, direction.retransmitted);
     for (std::size_t i = 0; i < schemas.size(); ++i)
       rows += helper_columns(schemas[i], direction.helpers[i]);
     rows += '\n';

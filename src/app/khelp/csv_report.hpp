@@ -17,9 +17,8 @@ std::string csv_field(std::string_view text);
 /// HELPER.FIELD for every field of every helper.
 std::string csv_header(const std::vector<helper_schema>& schemas);
 
-/// Both directions of a connection; `number` counts connections in closing order, from 1. Absent
-/// values are empty.
-std::string csv_rows(std::uint64_t number, const connection_report& connection,
+/// Both directions of a connection. Absent values are empty.
+std::string csv_rows(const connection_report& connection,
                      const std::vector<helper_schema>& schemas);
 
 }  // namespace khelp::app

@@ -26,6 +26,7 @@ constexpr exit_code exit_code_for(int error) noexcept {
     case EINVAL:
       return exit_usage;
     case ENOEXEC:
+    case EEXIST:  // a helper that is there already
       return exit_check_failed;
     case EBUSY:
       return exit_busy;

@@ -4,6 +4,8 @@
 
 #include <khelp/stats.h>
 
+#include "app/khelp/printable.hpp"
+
 namespace khelp::app {
 namespace {
 
@@ -34,7 +36,7 @@ std::string explain_hooks() {
         add_hook(*static_cast<explanation*>(arg), *hook);
       },
       &made);
-  return made.text.empty() ? "No hooks.\n" : made.text;
+  return made.text.empty() ? "No hooks.\n" : printable_lines(made.text);
 }
 
 }  // namespace khelp::app

@@ -192,6 +192,8 @@ std::string json_connection(const connection_report& connection,
   std::string text;
   json_writer json(text);
   json.begin_object();
+  json.key("connection");
+  json.number(connection.number);
   json.key("directions");
   json.begin_array();
   for (const direction_report& direction : connection.directions)

@@ -22,6 +22,7 @@ const std::vector<helper_schema> schemas = {{"zeta", {}, true},
 connection_report one_connection() {
   connection_report made;
   made.directions.resize(2);
+  made.number = 6;
   made.instance = 3;
   made.opened = true;
   direction_report& forth = made.directions[0];
@@ -37,6 +38,7 @@ connection_report one_connection() {
 
 TEST(jsonreport, a_connection_has_the_documented_members) {
   const auto parsed = json::parse(json_connection(one_connection(), schemas));
+  EXPECT_EQ(parsed["connection"], 6);
   EXPECT_EQ(parsed["instance"], 3);
   EXPECT_EQ(parsed["opened"], true);
   const json& forth = parsed["directions"][0];

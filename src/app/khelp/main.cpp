@@ -1,5 +1,7 @@
 /// The program `khelp`: words to a request, a request to its command.
-#include <cstdio>
+#include <csignal>
+#include <fmt/format.h>
+#include <string>
 #include <variant>
 
 #include <khelp/log.h>
@@ -7,7 +9,9 @@
 
 #include "app/khelp/arguments.hpp"
 #include "app/khelp/check.hpp"
+#include "app/khelp/complaints.hpp"
 #include "app/khelp/exit_code.hpp"
+#include "app/khelp/output.hpp"
 #include "app/khelp/replay.hpp"
 
 namespace khelp::app {
@@ -16,7 +20,13 @@ namespace {
 // What the library has to say goes where errors go.
 void print_line(void*, int level, const char* line) {
   if (level <= KHELP_LOG_WARNING)
-    (void)std::fprintf(stderr, "khelp: %s\n", line);
+    complain(line);
+}
+
+int print(const std::string& words) {
+  output out = output::standard_output();
+  out.write(words);
+  return complete(out.flush()) ? exit_done : exit_failed;
 }
 
 int run(const replay_request& asked) {
@@ -28,14 +38,14 @@ int run(const check_request& asked) {
 }
 
 int run(const version_request&) {
-  return std::printf("khelp %s, module ABI %d\n", KHELP_VERSION_TEXT, KHELP_ABI) > 0 ? exit_done
-                                                                                     : exit_failed;
+  return print(fmt::format("khelp {}, module ABI {}\n", KHELP_VERSION_TEXT, KHELP_ABI));
 }
 
 int run(const nothing_to_do& said) {
-  std::FILE* to = said.mistake ? stderr : stdout;
-  (void)std::fwrite(said.words.data(), 1, said.words.size(), to);
-  return said.mistake ? exit_usage : exit_done;
+  if (!said.mistake)
+    return print(said.words);
+  complain(said.words);
+  return exit_usage;
 }
 
 }  // namespace

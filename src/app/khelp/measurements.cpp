@@ -10,6 +10,7 @@
 #include "app/khelp/csv_report.hpp"
 #include "app/khelp/units.hpp"
 #include "subsystem/tcp/address.hpp"
+#include "subsystem/tcp/flow.hpp"
 
 namespace khelp::app {
 namespace {
@@ -81,13 +82,10 @@ measurements::end_record& measurements::record_of(khelp_osd* hosd) {
   if (auto known = ends_.find(hosd); known != ends_.end())
     return known->second;
   const khelp_tcpcb& block = end_of(hosd);
-  const auto peer = ends_.find(block.t_peer->osd);
-  const std::uint64_t connection = peer != ends_.end() ? peer->second.connection : connections_ + 1;
   const khelp_inpcb& who = *block.t_inpcb;
-  end_record made{connection, tcp::local_text(who) + "," + tcp::foreign_text(who), {}};
-  end_record& kept = ends_.emplace(hosd, std::move(made)).first->second;
-  connections_ = std::max(connections_, connection);
-  return kept;
+  end_record made{
+      tcp::flow::of(block).number, tcp::local_text(who) + "," + tcp::foreign_text(who), {}};
+  return ends_.emplace(hosd, std::move(made)).first->second;
 }
 
 }  // namespace khelp::app

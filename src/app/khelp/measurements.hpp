@@ -42,8 +42,8 @@ class measurements : private khelp_sample_sink {
 
  private:
   struct end_record {
-    std::uint64_t connection;
-    std::string names;  ///< "src,dst"
+    std::uint64_t connection;  ///< its number, as in the reports
+    std::string names;         ///< "src,dst"
     rtt_curves curves;
   };
 
@@ -56,7 +56,6 @@ class measurements : private khelp_sample_sink {
   const bool plot_;
   khelp_sample_sink* const before_;
   std::unordered_map<const khelp_osd*, end_record> ends_;
-  std::uint64_t connections_ = 0;
   bool incomplete_ = false;
 };
 

@@ -8,26 +8,30 @@
 #include <khelp/clock.h>
 #include <khelp/tcp.h>
 
+#include "subsystem/tcp/flow.hpp"
+
 namespace khelp::app {
 namespace {
 
-/// Two ends that know each other, as the TCP subsystem keeps them.
+/// A connection as the TCP subsystem keeps it.
 struct connection {
-  khelp_inpcb who[2]{};
-  khelp_tcpcb ends[2]{};
+  tcp::flow flow;
+  khelp_tcpcb* const ends[2] = {&flow.ends[0].block, &flow.ends[1].block};
 
-  explicit connection(std::uint8_t host) {
+  connection(std::uint64_t number, std::uint8_t host) {
+    flow.number = number;
     for (int i = 0; i < 2; ++i) {
-      who[i].inp_vflag = KHELP_INP_IPV4;
+      khelp_inpcb& who = flow.ends[static_cast<std::size_t>(i)].who;
+      who.inp_vflag = KHELP_INP_IPV4;
       const std::uint8_t mine[4] = {10, 0, 0, static_cast<std::uint8_t>(host + i)};
       const std::uint8_t theirs[4] = {10, 0, 0, static_cast<std::uint8_t>(host + 1 - i)};
-      std::copy_n(mine, 4, who[i].inp_laddr);
-      std::copy_n(theirs, 4, who[i].inp_faddr);
-      who[i].inp_lport = htons(static_cast<std::uint16_t>(80 + i));
-      who[i].inp_fport = htons(static_cast<std::uint16_t>(81 - i));
-      ends[i].t_inpcb = &who[i];
-      ends[i].osd = &ends[i].t_osd;
-      ends[i].t_peer = &ends[1 - i];
+      std::copy_n(mine, 4, who.inp_laddr);
+      std::copy_n(theirs, 4, who.inp_faddr);
+      who.inp_lport = htons(static_cast<std::uint16_t>(80 + i));
+      who.inp_fport = htons(static_cast<std::uint16_t>(81 - i));
+      ends[i]->t_inpcb = &who;
+      ends[i]->osd = &ends[i]->t_osd;
+      ends[i]->t_peer = ends[1 - i];
     }
   }
 };
@@ -58,58 +62,60 @@ class samples_file {
 
 TEST(measurements, each_sample_is_a_line_with_capture_time_and_both_ends) {
   samples_file file;
-  connection one(1);
+  connection one(1, 1);
   measurements listening(&file.out, false);
   khelp_clock_set(1'500'000'001);
-  khelp_sample("ertt", "rtt_us", one.ends[0].osd, 20'123'456);
-  khelp_sample("other", "window", one.ends[1].osd, -5);
+  khelp_sample("ertt", "rtt_us", one.ends[0]->osd, 20'123'456);
+  khelp_sample("other", "window", one.ends[1]->osd, -5);
   EXPECT_EQ(file.contents(),
             "time,connection,src,dst,helper,field,value\n"
             "1.500000001,1,10.0.0.1:80,10.0.0.2:81,ertt,rtt_us,20123.456\n"
             "1.500000001,1,10.0.0.2:81,10.0.0.1:80,other,window,-5\n");
 }
 
-TEST(measurements, both_ends_of_a_connection_share_its_number) {
+TEST(measurements, a_connection_has_the_number_that_the_reports_give_it) {
   samples_file file;
-  connection one(1);
-  connection two(3);
+  connection one(7, 1);
+  connection two(4, 3);
+  connection with_itself(9, 5);
+  with_itself.ends[0]->t_peer = with_itself.ends[0];
   measurements listening(&file.out, false);
-  khelp_sample("h", "f", one.ends[1].osd, 0);
-  khelp_sample("h", "f", two.ends[0].osd, 0);
-  khelp_sample("h", "f", one.ends[0].osd, 0);
-  khelp_sample("h", "f", two.ends[1].osd, 0);
+  khelp_sample("h", "f", one.ends[1]->osd, 0);
+  khelp_sample("h", "f", two.ends[0]->osd, 0);
+  khelp_sample("h", "f", one.ends[0]->osd, 0);
+  khelp_sample("h", "f", two.ends[1]->osd, 0);
+  khelp_sample("h", "f", with_itself.ends[0]->osd, 0);
   const std::string text = file.contents();
-  EXPECT_NE(text.find(",1,10.0.0.2:81"), std::string::npos);
-  EXPECT_NE(text.find(",1,10.0.0.1:80"), std::string::npos);
-  EXPECT_NE(text.find(",2,10.0.0.3:80"), std::string::npos);
-  EXPECT_NE(text.find(",2,10.0.0.4:81"), std::string::npos);
+  for (const char* names :
+       {",7,10.0.0.2:81", ",7,10.0.0.1:80", ",4,10.0.0.3:80", ",4,10.0.0.4:81", ",9,10.0.0.5:80"})
+    EXPECT_NE(text.find(names), std::string::npos) << names;
 }
 
 TEST(measurements, only_round_trip_times_become_curves) {
-  connection one(1);
+  connection one(1, 1);
   measurements listening(nullptr, true);
-  khelp_sample("h", "window", one.ends[0].osd, 7);
-  khelp_sample("h", "rtt_us", one.ends[1].osd, 9);
-  EXPECT_FALSE(listening.take(one.ends[0].osd));
-  const auto curves = listening.take(one.ends[1].osd);
+  khelp_sample("h", "window", one.ends[0]->osd, 7);
+  khelp_sample("h", "rtt_us", one.ends[1]->osd, 9);
+  EXPECT_FALSE(listening.take(one.ends[0]->osd));
+  const auto curves = listening.take(one.ends[1]->osd);
   ASSERT_TRUE(curves);
   EXPECT_EQ(curves->small.count(), 1u);
   EXPECT_EQ(curves->large.count(), 1u);
 }
 
 TEST(measurements, without_a_plot_its_curve_takes_no_memory) {
-  connection one(1);
+  connection one(1, 1);
   measurements listening(nullptr, false);
-  khelp_sample("h", "rtt_us", one.ends[0].osd, 9);
-  EXPECT_TRUE(listening.take(one.ends[0].osd)->large.empty());
+  khelp_sample("h", "rtt_us", one.ends[0]->osd, 9);
+  EXPECT_TRUE(listening.take(one.ends[0]->osd)->large.empty());
 }
 
 TEST(measurements, what_is_taken_is_forgotten) {
-  connection one(1);
+  connection one(1, 1);
   measurements listening(nullptr, false);
-  khelp_sample("h", "rtt_us", one.ends[0].osd, 9);
-  EXPECT_TRUE(listening.take(one.ends[0].osd));
-  EXPECT_FALSE(listening.take(one.ends[0].osd));
+  khelp_sample("h", "rtt_us", one.ends[0]->osd, 9);
+  EXPECT_TRUE(listening.take(one.ends[0]->osd));
+  EXPECT_FALSE(listening.take(one.ends[0]->osd));
 }
 
 TEST(measurements, nobody_listens_afterwards) {

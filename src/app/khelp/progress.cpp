@@ -3,6 +3,7 @@
 #include <cmath>
 #include <fmt/format.h>
 
+#include "app/khelp/printable.hpp"
 #include "app/khelp/units.hpp"
 
 namespace khelp::app {
@@ -15,9 +16,9 @@ constexpr int bar_width = 20;
 std::string progress_text(const std::string& file, std::optional<double> share,
                           std::uint64_t packets) {
   if (!share)
-    return fmt::format("{}  {} packets", file, grouped(packets));
+    return fmt::format("{}  {} packets", printable(file), grouped(packets));
   const int filled = static_cast<int>(*share * bar_width);
-  return fmt::format("{}  [{:#<{}}{:.<{}}]  {} %  {} packets", file, "", filled, "",
+  return fmt::format("{}  [{:#<{}}{:.<{}}]  {} %  {} packets", printable(file), "", filled, "",
                      bar_width - filled, std::lround(*share * 100), grouped(packets));
 }
 

@@ -15,6 +15,10 @@ TEST(progress, the_bar_fills_with_the_share) {
   EXPECT_EQ(progress_text("a.pcap", 1.0, 9), "a.pcap  [####################]  100 %  9 packets");
 }
 
+TEST(progress, a_files_name_cannot_command_the_terminal) {
+  EXPECT_EQ(progress_text("\x1b[2Ja", std::nullopt, 1), "\\x1b[2Ja  1 packets");
+}
+
 TEST(progress, a_stream_has_no_bar) {
   EXPECT_EQ(progress_text("-", std::nullopt, 1234567), "-  1,234,567 packets");
 }

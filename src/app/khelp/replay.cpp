@@ -64,7 +64,7 @@ class replay {
       refuse(loaded.error(), exit_code_for(loaded.error().code));
     if (auto safe = check_overwriting(written_files(), read_files()); !safe)
       refuse(safe.error(), exit_usage);
-    auto writer = make_report_writer(asked_, helpers_.schemas(), wants_colour(), out_);
+    auto writer = make_report_writer(asked_, helpers_.schemas(), of_standard_output(), out_);
     if (!writer)
       refuse(writer.error(), exit_failed);
     writer_ = std::move(*writer);
@@ -150,6 +150,8 @@ class replay {
 
   void read_capture(const std::string& file) {
     auto opened = session_->open(file);
+    if (!opened && interruption() != 0)
+      return;  // the read was interrupted: that says nothing about the file
     if (!opened) {
       const bool odd = opened.error().code == EINVAL;
       complain(opened.error().detail + (odd ? "; khelp reads pcap and pcapng captures" : ""));
@@ -241,13 +243,6 @@ class replay {
         std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_).count();
   }
 
-  /// Whether all of it reached the disk. A reader that went away is no news to the user.
-  bool written(const result<void>& done) {
-    if (!done && done.error().code != EPIPE)
-      complain(done.error().detail);
-    return done.has_value();
-  }
-
   bool any_capture_opened() const {
     for (const exit_code one : results_) {
       if (one == exit_done || one == exit_failed)
@@ -257,28 +252,28 @@ class replay {
   }
 
   bool finish_measurements() {
-    bool complete = !measurements_->incomplete();
-    if (!complete)
+    bool whole = !measurements_->incomplete();
+    if (!whole)
       complain("no memory for some measurements: samples and curves are incomplete");
     if (samples_)
-      complete &= written(samples_->flush());
+      whole &= complete(samples_->flush());
     if (plot_) {
       plot_->write(plot_svg(drawn_));
-      complete &= written(plot_->flush());
+      whole &= complete(plot_->flush());
     }
-    return complete;
+    return whole;
   }
 
   int finish() {
     complete_summary();
-    bool complete = true;
+    bool whole = true;
     if (asked_.form != report_form::table || any_capture_opened())
-      complete &= written(writer_->finish(summary_));
+      whole &= complete(writer_->finish(summary_));
     if (measurements_)
-      complete &= finish_measurements();
+      whole &= finish_measurements();
     if (interruption() != 0)
       return exit_signal + interruption();
-    return complete ? exit_status_of(results_) : static_cast<int>(exit_failed);
+    return whole ? exit_status_of(results_) : static_cast<int>(exit_failed);
   }
 
   const replay_request& asked_;

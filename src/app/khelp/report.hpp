@@ -43,6 +43,7 @@ struct direction_report {
 };
 
 struct connection_report {
+  std::uint64_t number = 0;  ///< the same wherever the connection is reported
   std::uint64_t instance = 0;
   bool opened = false;                       ///< its SYN was seen
   std::vector<direction_report> directions;  ///< two; one if the socket talks to itself

@@ -15,9 +15,9 @@ namespace {
 /// Keeps the busiest.
 class table_writer final : public report_writer {
  public:
-  table_writer(std::size_t places, const std::vector<helper_schema>& schemas, bool colour,
-               output& out)
-      : ranking_(places), schemas_(schemas), colour_(colour), out_(out) {}
+  table_writer(std::size_t places, const std::vector<helper_schema>& schemas,
+               const appearance& look, output& out)
+      : ranking_(places), schemas_(schemas), look_(look), out_(out) {}
 
   void add(const connection_report& connection, const direction_curves& curves) override {
     for (std::size_t i = 0; i < connection.directions.size(); ++i) {
@@ -33,18 +33,18 @@ class table_writer final : public report_writer {
 
   result<void> finish(const replay_summary& summary) override {
     const auto busiest = ranking_.take();
-    out_.write(directions_table(busiest, ranking_.others(), schemas_, colour_));
+    out_.write(directions_table(busiest, ranking_.others(), schemas_, look_));
     out_.write("\n");
     out_.write(totals_text(summary));
     if (summary.memory)
-      out_.write("\n" + memory_text(*summary.memory, colour_));
+      out_.write("\n" + memory_text(*summary.memory, look_.colour));
     return out_.flush();
   }
 
  private:
   ranking ranking_;
   const std::vector<helper_schema>& schemas_;
-  const bool colour_;
+  const appearance look_;
   output& out_;
 };
 
@@ -84,7 +84,7 @@ class csv_writer final : public report_writer {
   }
 
   void add(const connection_report& connection, const direction_curves&) override {
-    out_.write(csv_rows(++connections_, connection, schemas_));
+    out_.write(csv_rows(connection, schemas_));
   }
 
   bool failed() const override { return out_.failed(); }
@@ -93,18 +93,17 @@ class csv_writer final : public report_writer {
  private:
   const std::vector<helper_schema>& schemas_;
   output& out_;
-  std::uint64_t connections_ = 0;
 };
 
 }  // namespace
 
 result<std::unique_ptr<report_writer>> make_report_writer(const replay_request& asked,
                                                           const std::vector<helper_schema>& schemas,
-                                                          bool colour, output& out) {
+                                                          const appearance& look, output& out) {
   if (asked.form == report_form::csv)
     return std::unique_ptr<report_writer>(new csv_writer(schemas, out));
   if (asked.form == report_form::table)
-    return std::unique_ptr<report_writer>(new table_writer(asked.top, schemas, colour, out));
+    return std::unique_ptr<report_writer>(new table_writer(asked.top, schemas, look, out));
   auto spill = output::temporary();
   if (!spill)
     return std::move(spill).error();

@@ -10,6 +10,7 @@
 #include "app/khelp/measurements.hpp"
 #include "app/khelp/output.hpp"
 #include "app/khelp/report.hpp"
+#include "app/khelp/terminal.hpp"
 
 namespace khelp::app {
 
@@ -35,6 +36,6 @@ class report_writer {
 /// Errors   JSON: no temporary file could be made.
 result<std::unique_ptr<report_writer>> make_report_writer(const replay_request& asked,
                                                           const std::vector<helper_schema>& schemas,
-                                                          bool colour, output& out);
+                                                          const appearance& look, output& out);
 
 }  // namespace khelp::app

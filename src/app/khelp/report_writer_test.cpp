@@ -10,8 +10,9 @@ namespace {
 
 const std::vector<helper_schema> no_helpers;
 
-connection_report from(const std::string& src, std::uint64_t bytes) {
+connection_report from(std::uint64_t number, const std::string& src, std::uint64_t bytes) {
   connection_report made;
+  made.number = number;
   made.directions.resize(2);
   made.directions[0].src = src;
   made.directions[0].bytes = bytes;
@@ -24,9 +25,9 @@ std::string written(const replay_request& asked) {
   const std::string file = testing::TempDir() + "report_writer_test";
   auto out = output::open(file);
   EXPECT_TRUE(out->begin());
-  auto writer = make_report_writer(asked, no_helpers, false, *out);
-  for (const auto& [src, bytes] : {std::pair{"a", 5}, {"b", 50}, {"c", 0}})
-    (*writer)->add(from(src, static_cast<std::uint64_t>(bytes)), direction_curves(2));
+  auto writer = make_report_writer(asked, no_helpers, {}, *out);
+  for (const connection_report& one : {from(2, "a", 5), from(1, "b", 50), from(3, "c", 0)})
+    (*writer)->add(one, direction_curves(2));
   EXPECT_TRUE((*writer)->finish({}));
   std::ifstream in(file);
   std::ostringstream all;
@@ -51,7 +52,7 @@ TEST(reportwriter, csv_has_two_rows_per_connection_in_closing_order) {
   std::vector<std::string> begins;
   while (std::getline(lines, line))
     begins.push_back(line.substr(0, 2));
-  EXPECT_EQ(begins, (std::vector<std::string>{"co", "1,", "1,", "2,", "2,", "3,", "3,"}));
+  EXPECT_EQ(begins, (std::vector<std::string>{"co", "2,", "2,", "1,", "1,", "3,", "3,"}));
 }
 
 TEST(reportwriter, the_table_shows_only_directions_with_data) {
@@ -64,9 +65,9 @@ TEST(reportwriter, an_output_that_is_full_is_noticed_while_writing) {
   auto full = output::open("/dev/full");
   replay_request asked;
   asked.form = report_form::csv;
-  auto writer = make_report_writer(asked, no_helpers, false, *full);
+  auto writer = make_report_writer(asked, no_helpers, {}, *full);
   for (int i = 0; i < 10'000 && !(*writer)->failed(); ++i)
-    (*writer)->add(from("a", 1), direction_curves(2));
+    (*writer)->add(from(1, "a", 1), direction_curves(2));
   EXPECT_TRUE((*writer)->failed());
   EXPECT_FALSE((*writer)->finish({}));
 }

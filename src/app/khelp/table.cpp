@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "app/khelp/printable.hpp"
 #include "app/khelp/text_grid.hpp"
 #include "app/khelp/units.hpp"
 
@@ -40,7 +41,7 @@ std::string title(const field_spec& field) {
     name.resize(name.size() - 3);
   for (char& c : name)
     c = c == '_' ? ' ' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  return name;
+  return printable(name);
 }
 
 /// Builds the grid: the columns are the same for headings, directions and others.
@@ -61,7 +62,7 @@ class directions_grid {
       for (const field_spec& field : schema.fields) {
         if (!field.in_table)
           continue;
-        groups.push_back({first ? schema.name : "", quiet});
+        groups.push_back({first ? printable(schema.name) : "", quiet});
         titles.push_back({title(field), heading});
         first = false;
       }
@@ -70,6 +71,8 @@ class directions_grid {
       grid_.row(std::move(groups));
     if (with_curves_)
       titles.push_back({"RTT OVER TIME", heading});
+    for (const text_grid::cell& one : titles)
+      titles_.push_back(one.text);
     grid_.row(std::move(titles));
   }
 
@@ -104,10 +107,50 @@ class directions_grid {
                {grouped(sum.retransmitted)}});
   }
 
+  /// What had to go is named.
+  void fit(std::size_t width) {
+    if (grid_.width() <= width)
+      return;
+    std::string gone;
+    if (with_curves_)
+      drop_last(gone);
+    shorten_addresses(width);
+    while (grid_.width() > width && titles_.size() > 1)
+      drop_last(gone);
+    if (grid_.width() > width)
+      grid_.narrow(sender, width);
+    if (!gone.empty())
+      grid_.line("no room for: " + gone);
+  }
+
   std::string render(bool colour) const { return grid_.render(colour); }
 
  private:
   static constexpr std::size_t fixed_columns = 5;
+  static constexpr std::size_t sender = 0;
+  static constexpr std::size_t receiver = 1;
+  static constexpr std::size_t shortest_address = 12;
+
+  void drop_last(std::string& gone) {
+    gone = titles_.back() + (gone.empty() ? "" : ", ") + gone;
+    titles_.pop_back();
+    grid_.drop_last();
+  }
+
+  /// Both get an equal share of the room, or one what the other leaves.
+  void shorten_addresses(std::size_t width) {
+    const std::size_t senders = grid_.width(sender);
+    const std::size_t receivers = grid_.width(receiver);
+    const std::size_t others = grid_.width() - senders - receivers;
+    const std::size_t room = std::max(width, others) - others;
+    const auto share = [room](std::size_t peer) {
+      return std::max({room / 2, room - std::min(room, peer), shortest_address});
+    };
+    if (senders + receivers <= room)
+      return;
+    grid_.narrow(sender, share(receivers));
+    grid_.narrow(receiver, share(senders));
+  }
 
   std::vector<align> columns() const {
     std::vector<align> all = {align::left, align::left, align::right, align::right, align::right};
@@ -125,13 +168,14 @@ class directions_grid {
   void raw_lines(const direction_report& sent) {
     for (std::size_t i = 0; i < schemas_.size(); ++i) {
       if (schemas_[i].raw && sent.helpers[i])
-        grid_.line(fmt::format("    {}: {}", schemas_[i].name, sent.helpers[i]->raw));
+        grid_.line(fmt::format("    {}: {}", printable(schemas_[i].name), sent.helpers[i]->raw));
     }
   }
 
   const std::vector<helper_schema>& schemas_;
   const bool with_curves_;
   text_grid grid_;
+  std::vector<std::string> titles_;  ///< of the columns that are shown
 };
 
 std::string counted(std::uint64_t number, const char* one, const char* many) {
@@ -139,9 +183,9 @@ std::string counted(std::uint64_t number, const char* one, const char* many) {
 }
 
 std::string helper_line(const helper_totals& helper) {
-  std::string line =
-      fmt::format("  {} (version {}): attached to {}, called {}", helper.name, helper.version,
-                  counted(helper.attached, "end", "ends"), counted(helper.calls, "time", "times"));
+  std::string line = fmt::format(
+      "  {} (version {}): attached to {}, called {}", printable(helper.name), helper.version,
+      counted(helper.attached, "end", "ends"), counted(helper.calls, "time", "times"));
   bool any = false;
   for (int reason = 0; reason < KHELP_SKIP_REASONS; ++reason) {
     const std::uint64_t times = helper.skipped[static_cast<std::size_t>(reason)];
@@ -158,7 +202,7 @@ std::string helper_line(const helper_totals& helper) {
 
 std::string directions_table(const std::vector<ranked_direction>& busiest,
                              const other_directions& others,
-                             const std::vector<helper_schema>& schemas, bool colour) {
+                             const std::vector<helper_schema>& schemas, const appearance& look) {
   if (busiest.empty() && others.directions == 0)
     return "No direction carried data.\n";
   const bool with_curves = std::any_of(busiest.begin(), busiest.end(),
@@ -169,7 +213,9 @@ std::string directions_table(const std::vector<ranked_direction>& busiest,
     grid.direction(line);
   if (others.directions > 0)
     grid.others(others);
-  return grid.render(colour);
+  if (look.width)
+    grid.fit(*look.width);
+  return grid.render(look.colour);
 }
 
 std::string totals_text(const replay_summary& summary) {

@@ -6,13 +6,15 @@
 
 #include "app/khelp/ranking.hpp"
 #include "app/khelp/report.hpp"
+#include "app/khelp/terminal.hpp"
 
 namespace khelp::app {
 
-/// One line per direction, busiest first; columns are what the helpers mark as worth one.
+/// One line per direction, busiest first; columns are what the helpers mark as worth one. Where the
+/// width is limited, the curves go, then addresses become shorter, then the rightmost columns go.
 std::string directions_table(const std::vector<ranked_direction>& busiest,
                              const other_directions& others,
-                             const std::vector<helper_schema>& schemas, bool colour);
+                             const std::vector<helper_schema>& schemas, const appearance& look);
 
 /// Packets, connections, and one line per helper.
 std::string totals_text(const replay_summary& summary);

@@ -1,6 +1,10 @@
 #include "app/khelp/table.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <sstream>
+
+#include "app/khelp/text_grid.hpp"
 
 namespace khelp::app {
 namespace {
@@ -26,7 +30,7 @@ ranked_direction busy() {
 
 TEST(table, a_direction_is_one_line_under_its_headings) {
   EXPECT_EQ(
-      directions_table({busy()}, {}, schemas, false),
+      directions_table({busy()}, {}, schemas, {}),
       "                                                              ertt\n"
       "SENDER         RECEIVER        SEGMENTS      DATA  RESENT      MIN  MARKED  RTT OVER TIME\n"
       "10.0.0.1:5201  10.0.0.2:40000     1,234  16.0 MiB       3  20.1 ms       -  ▁▄█\n"
@@ -36,20 +40,69 @@ TEST(table, a_direction_is_one_line_under_its_headings) {
 TEST(table, the_others_are_summed_in_the_last_line) {
   ranked_direction line = busy();
   line.sparkline.clear();
-  const std::string text = directions_table({line}, {158, 2000, 5, 7}, {}, false);
+  const std::string text = directions_table({line}, {158, 2000, 5, 7}, {}, {});
   EXPECT_NE(text.find("others (158)                      2,000       5 B       7\n"),
             std::string::npos)
       << text;
   EXPECT_EQ(text.find("RTT OVER TIME"), std::string::npos);
 }
 
+std::string in_width(std::size_t width) {
+  return directions_table({busy()}, {158, 2000, 5, 7}, schemas, {false, width});
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::istringstream lines(text);
+  std::size_t most = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(": ") == std::string::npos)  // sentences and raw bytes may take several lines
+      most = std::max(most, characters(line));
+  }
+  return most;
+}
+
+TEST(table, where_there_is_room_everything_is_shown) {
+  EXPECT_EQ(in_width(89), directions_table({busy()}, {158, 2000, 5, 7}, schemas, {}));
+}
+
+TEST(table, the_curves_go_first) {
+  EXPECT_EQ(in_width(80),
+            "                                                              ertt\n"
+            "SENDER         RECEIVER        SEGMENTS      DATA  RESENT      MIN  MARKED\n"
+            "10.0.0.1:5201  10.0.0.2:40000     1,234  16.0 MiB       3  20.1 ms       -\n"
+            "    own: beef\n"
+            "others (158)                      2,000       5 B       7\n"
+            "no room for: RTT OVER TIME\n");
+}
+
+TEST(table, then_addresses_become_shorter) {
+  EXPECT_EQ(in_width(71),
+            "                                                           ertt\n"
+            "SENDER        RECEIVER      SEGMENTS      DATA  RESENT      MIN  MARKED\n"
+            "10.0.…1:5201  10.0.…:40000     1,234  16.0 MiB       3  20.1 ms       -\n"
+            "    own: beef\n"
+            "others (158)                   2,000       5 B       7\n"
+            "no room for: RTT OVER TIME\n");
+}
+
+TEST(table, no_line_is_ever_wider_than_the_terminal) {
+  for (std::size_t width = 1; width < 100; ++width)
+    EXPECT_LE(widest_line(in_width(width)), width);
+  EXPECT_EQ(in_width(20),
+            "SENDER\n"
+            "10.0.…1:5201\n"
+            "    own: beef\n"
+            "others (158)\n"
+            "no room for: RECEIVER, SEGMENTS, DATA, RESENT, MIN, MARKED, RTT OVER TIME\n");
+}
+
 TEST(table, nothing_to_show_is_said_in_words) {
-  EXPECT_EQ(directions_table({}, {}, schemas, false), "No direction carried data.\n");
+  EXPECT_EQ(directions_table({}, {}, schemas, {}), "No direction carried data.\n");
 }
 
 TEST(table, escape_sequences_appear_only_with_colour) {
-  EXPECT_EQ(directions_table({busy()}, {}, schemas, false).find('\x1b'), std::string::npos);
-  EXPECT_NE(directions_table({busy()}, {}, schemas, true).find("\x1b["), std::string::npos);
+  EXPECT_EQ(directions_table({busy()}, {}, schemas, {}).find('\x1b'), std::string::npos);
+  EXPECT_NE(directions_table({busy()}, {}, schemas, {true, {}}).find("\x1b["), std::string::npos);
 }
 
 TEST(table, totals_add_the_captures_up_and_tell_what_helpers_did) {

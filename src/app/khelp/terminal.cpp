@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <string_view>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace khelp::app {
@@ -19,8 +20,13 @@ bool is_smart(int descriptor) {
 
 }  // namespace
 
-bool wants_colour() {
-  return is_smart(STDOUT_FILENO) && !is_set("NO_COLOR");
+appearance of_standard_output() {
+  appearance look;
+  look.colour = is_smart(STDOUT_FILENO) && !is_set("NO_COLOR");
+  winsize size{};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0)
+    look.width = size.ws_col;
+  return look;
 }
 
 bool wants_progress() {

@@ -1,10 +1,19 @@
 /// What may be shown where people look, and only there.
 #pragma once
 
+#include <cstddef>
+#include <optional>
+
 namespace khelp::app {
 
-/// Standard output is a terminal, and nobody asked for no colour (NO_COLOR, TERM=dumb).
-bool wants_colour();
+/// How text for people may look.
+struct appearance {
+  bool colour = false;  ///< a terminal, and nobody asked for none (NO_COLOR, TERM=dumb)
+  std::optional<std::size_t>
+      width;  ///< characters of a terminal's line; nothing: as many as wanted
+};
+
+appearance of_standard_output();
 
 /// Standard error is a terminal that can rewrite a line.
 bool wants_progress();

@@ -25,6 +25,14 @@ class text_grid {
   /// A line across the columns, which widens none.
   void line(std::string text) { rows_.push_back({{}, std::move(text)}); }
 
+  /// How wide the rows are, and a column.
+  std::size_t width() const;
+  std::size_t width(std::size_t column) const { return widths()[column]; }
+  /// Cells of the column, which are ASCII, keep their beginning and their end where they are longer.
+  void narrow(std::size_t column, std::size_t most);
+  /// Drop the rightmost column, and rows that had words nowhere else.
+  void drop_last();
+
   /// Two spaces between columns, none at the end of a line. Without colour the styles are ignored.
   std::string render(bool colour) const;
 

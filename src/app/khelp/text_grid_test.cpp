@@ -34,6 +34,28 @@ TEST(textgrid, styles_appear_only_with_colour_and_do_not_widen) {
   EXPECT_EQ(grid.render(true), "\x1b[1ma\x1b[0m  b\n");
 }
 
+TEST(textgrid, a_narrowed_column_keeps_beginnings_and_ends) {
+  text_grid grid({align::left, align::left});
+  grid.row({{"192.0.2.1:40000"}, {"a"}});
+  grid.row({{"short"}, {"b"}});
+  EXPECT_EQ(grid.width(), 18u);
+  grid.narrow(0, 12);
+  EXPECT_EQ(grid.width(0), 12u);
+  EXPECT_EQ(grid.width(), 15u);
+  EXPECT_EQ(grid.render(false), "192.0…:40000  a\nshort         b\n");
+  grid.narrow(0, 1);
+  EXPECT_EQ(grid.render(false), "…  a\n…  b\n");
+}
+
+TEST(textgrid, a_dropped_column_takes_only_its_own_words_along) {
+  text_grid grid({align::left, align::left});
+  grid.row({{"a"}, {"b"}});
+  grid.row({{"c"}});
+  grid.row({{""}, {"d"}});
+  grid.drop_last();
+  EXPECT_EQ(grid.render(false), "a\nc\n");
+}
+
 TEST(textgrid, a_line_across_widens_no_column) {
   text_grid grid({align::left, align::left});
   grid.row({{"a"}, {"b"}});

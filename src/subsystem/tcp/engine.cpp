@@ -191,6 +191,7 @@ flow& engine::open(const segment& seg, const segment_key& found, uint64_t hash) 
   while (flow* crowding = table_.in_the_way())
     close(*crowding, ending::crowded);
   flow& f = table_.insert(found.key, hash);
+  f.number = ++opened_;
   f.low_end = found.from_high ? 1 : 0;
   f.with_itself = found.with_itself;
   f.began_tick = points_.ticks();
@@ -203,7 +204,6 @@ flow& engine::open(const segment& seg, const segment_key& found, uint64_t hash) 
   ends_without_data_ += points_.init(first.block) != 0;
   if (!f.with_itself)
     ends_without_data_ += points_.init(second.block) != 0;
-  ++opened_;
   return f;
 }
 

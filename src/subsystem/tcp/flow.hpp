@@ -2,8 +2,11 @@
 /// statistics.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include <khelp/tcp.h>
 
@@ -71,6 +74,7 @@ struct flow_key {
 struct flow {
   std::array<end, 2> ends;  ///< ends[0] was seen sending first
   flow_key key;
+  uint64_t number = 0;  ///< counted from 1, in the order of first segments
   uint64_t hash = 0;
   uint8_t low_end = 0;       ///< which end has key.low_address and key.low_port
   bool with_itself = false;  ///< one socket connected to itself: ends[0] is both ends
@@ -84,8 +88,19 @@ struct flow {
   flow* next = nullptr;      ///< queue of its stage, or free list
   flow* previous = nullptr;
 
+  /// The connection that has this control block.
+  static const flow& of(const khelp_tcpcb& block) {
+    const khelp_tcpcb* peer = block.t_peer;
+    return *reinterpret_cast<const flow*>(std::min(&block, peer));
+  }
+
   bool opened() const { return ends[0].syn_seen || ends[1].syn_seen; }
 };
+
+// flow::of() relies on it: the first end's control block is where its connection begins, the second
+// end's lies behind it, and each knows its peer's.
+static_assert(std::is_standard_layout_v<flow>);
+static_assert(offsetof(flow, ends) == 0 && offsetof(end, block) == 0);
 
 static_assert(sizeof(flow) <= 1024, "a live connection is promised to cost less than 1.5 kB");
 
