@@ -79,7 +79,7 @@ enum khelp_module_state {
   KHELP_MODULE_LIVE = 2,
   KHELP_MODULE_DRAINING = 3,
   KHELP_MODULE_GOING = 4,
-  KHELP_MODULE_DEAD = 5,  /**< unmapped; listed once more, then forgotten */
+  KHELP_MODULE_DEAD = 5,  /**< unmapped; forgotten once listed, or at the next load */
   KHELP_MODULE_ZOMBIE = 6 /**< stopped for good, code still mapped; `reason` says why */
 };
 

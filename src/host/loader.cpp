@@ -280,6 +280,8 @@ result<loader::file> loader::enter(const planned_file& planned,
       return failure(ENOENT, sentence("what it needs, file ", id, ", has just been unloaded"));
     f->stands_on.push_back(*found);
   }
+  // Who never asks for the listing has no use for what has gone before.
+  std::erase_if(files_, [](const file& other) { return other->state == KHELP_MODULE_DEAD; });
   files_.push_back(f);
   for (const file& below : f->stands_on)
     below->dependants++;

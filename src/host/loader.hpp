@@ -101,7 +101,7 @@ class loader {
   /// The id of the file; -1: none.
   std::int32_t find(std::string_view module) KHELP_EXCLUDES(mutex_);
 
-  /// One line of the listing. A DEAD file is listed once.
+  /// One line of the listing. A DEAD file is listed once, or until the next load.
   struct listing {
     khelp_module_info info;
     std::string name, path, reason, held_by;

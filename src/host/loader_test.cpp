@@ -2,6 +2,7 @@
 
 #include "test_modules/loader_test.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -457,6 +458,18 @@ TEST_F(loader, a_zombie_goes_when_the_threads_that_kept_it_have_ended) {
   khelp_reap();
   EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD));
   EXPECT_THAT(maps(), Not(HasSubstr("khelp:thread_exit")));
+}
+
+TEST_F(loader, what_is_gone_is_forgotten_at_the_next_load_by_who_never_lists) {
+  for (int i = 0; i < 3; i++)
+    unload(load("counter"));
+  const auto gone = [] {
+    const std::vector<shown> all = listed();
+    return std::count_if(all.begin(), all.end(),
+                         [](const shown& line) { return line.state == KHELP_MODULE_DEAD; });
+  };
+  EXPECT_EQ(gone(), 1) << "the last one, once";
+  EXPECT_EQ(gone(), 0);
 }
 
 // ---- FreeBSD modules
