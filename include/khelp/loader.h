@@ -109,7 +109,9 @@ KHELP_API int khelp_modules(void (*fn)(void* arg, const struct khelp_module_info
 /// Check a file without running any of its code, and describe it.
 ///
 /// Shape    fn is called once for each line of the description (severity 0) and each problem
-///          (severity 2: refused; 1: loadable but permanent).
+///          (severity 2: refused; 1: loadable but permanent). The description also tells what a
+///          load would miss in this process: modules that are not found along the module path,
+///          symbols that nobody defines. Elsewhere they may be there: they are no problems.
 /// Errors   ENOENT, EACCES... as open(2) · ENOEXEC at least one severity 2 · ENOMEM.
 KHELP_API int khelp_check_file(const char* file,
                                void (*fn)(void* arg, int severity, const char* line), void* arg);

@@ -191,7 +191,19 @@ struct unique_symbols {
   std::string first;
 };
 
+/// All names together are bounded by the table they come from.
+void keep_import(image& elf, const Elf64_Sym& symbol) {
+  if (ELF64_ST_BIND(symbol.st_info) != STB_GLOBAL)
+    return;
+  const std::uint64_t room = std::min(elf.strings.size - symbol.st_name, elf.import_budget);
+  const std::string_view name = elf.file.characters(elf.strings.offset + symbol.st_name, room);
+  elf.import_budget -= name.size();
+  if (!name.empty() && name.size() < room)
+    elf.report.summary.imports.emplace_back(name);
+}
+
 void note_import(image& elf, const Elf64_Sym& symbol) {
+  keep_import(elf, symbol);
   for (const auto& [function, why] : keepers) {
     if (elf.dynamic_text_is(symbol.st_name, function))
       elf.report.summary.permanent.push_back(sentence(why, " (it calls ", function, ")"));
@@ -297,6 +309,7 @@ void read_needed(image& elf) {
 void check_symbols(image& elf) {
   repeated_problem problems(elf.report.problems, "symbols");
   unique_symbols unique;
+  elf.import_budget = elf.strings.size;
   for (std::uint64_t i = 1; i < elf.symbol_count; i++)
     check_symbol(elf, i, *elf.symbol(i), problems, unique);
   problems.close();

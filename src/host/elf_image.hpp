@@ -107,7 +107,8 @@ struct image {
   // Filled by read_dynamic.
   std::vector<Elf64_Dyn> dynamic;  // without the closing DT_NULL
   table strings;
-  std::uint64_t text_budget = 0;  // how many characters dynamic_text() may still read
+  std::uint64_t text_budget = 0;    // how many characters dynamic_text() may still read
+  std::uint64_t import_budget = 0;  // how many characters of imports' names may still be kept
   table symbols;
   std::uint64_t symbol_count = 0;
   std::vector<range> linker_tables;  // few; what no relocation may write to

@@ -48,6 +48,7 @@ struct elf_summary {
   std::vector<elf_segment> segments;
   std::vector<elf_section> sections;
   std::vector<std::string> needed;
+  std::vector<std::string> imports;  // symbols that another file must define (not weak ones)
   std::string soname;
   std::string build_id;                // lower-case hexadecimal, empty when there is none
   std::vector<std::string> permanent;  // why the mapping can never be removed; empty: it can

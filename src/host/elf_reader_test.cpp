@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <iterator>
 #include <random>
+#include <set>
 #include <sstream>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -195,6 +196,21 @@ TEST(elf_reader, build_id_and_needed_libraries_are_those_that_readelf_shows) {
   EXPECT_NE(notes.find("Build ID: " + report.summary.build_id), std::string::npos) << notes;
   EXPECT_EQ(report.summary.needed, std::vector<std::string>{"libc.so.6"});
   EXPECT_EQ(judge("versioned.so").summary.soname, "versioned.so");
+}
+
+TEST(elf_reader, imports_are_the_symbols_that_others_must_define) {
+  const elf_report report = judge("thread_exit.so");
+  std::set<std::string> expected;
+  std::istringstream lines(output_of("nm -D --undefined-only --without-symbol-versions " +
+                                     fixture("thread_exit.so").string()));
+  std::string kind;
+  for (std::string name; lines >> kind >> name;) {
+    if (kind == "U")
+      expected.insert(name);
+  }
+  EXPECT_FALSE(expected.empty());
+  EXPECT_EQ(std::set<std::string>(report.summary.imports.begin(), report.summary.imports.end()),
+            expected);
 }
 
 TEST(elf_reader, the_bytes_of_a_section_are_found_by_its_name) {

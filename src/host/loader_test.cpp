@@ -523,7 +523,9 @@ TEST_F(loader, check_describes_a_file_without_running_it) {
   EXPECT_EQ(khelp_check_file(KHELP_TEST_MODULES "/user.so", add, &lines), 0);
   using testing::Contains;
   EXPECT_THAT(lines, Contains(std::pair(0, std::string("module user version 1, native helper"))));
-  EXPECT_THAT(lines, Contains(std::pair(0, std::string("needs counter version 1 to 3, best 2"))));
+  EXPECT_THAT(lines, Contains(std::pair(
+                         0, std::string("needs counter version 1 to 3, best 2: " KHELP_TEST_MODULES
+                                        "/counter.so"))));
   lines.clear();
   EXPECT_EQ(khelp_check_file(KHELP_TEST_MODULES "/permanent.so", add, &lines), 0);
   EXPECT_THAT(lines, Contains(testing::Pair(1, HasSubstr("DF_1_NODELETE"))));
@@ -532,6 +534,22 @@ TEST_F(loader, check_describes_a_file_without_running_it) {
   EXPECT_THAT(lines, Contains(testing::Pair(2, HasSubstr("it is a program"))));
   EXPECT_EQ(khelp_check_file("/nowhere.so", add, &lines), ENOENT);
   EXPECT_THAT(notes, IsEmpty());
+}
+
+TEST_F(loader, check_tells_what_is_missing_in_this_process_and_leaves_the_judgement_to_a_load) {
+  std::string lines;
+  const auto add = [](void* to, int severity, const char* line) {
+    *static_cast<std::string*>(to) += std::to_string(severity) + " " + line + "\n";
+  };
+  EXPECT_EQ(khelp_check_file(KHELP_TEST_MODULES "/orphan.so", add, &lines), 0);
+  EXPECT_THAT(lines, HasSubstr("0 needs nobody version 1 to 1, best 1: no module 'nobody' in "));
+  EXPECT_THAT(lines, Not(HasSubstr("must define")));
+  refused("orphan", ENOENT);
+  lines.clear();
+  EXPECT_EQ(khelp_check_file(KHELP_TEST_MODULES "/unmet.so", add, &lines), 0);
+  EXPECT_THAT(lines, HasSubstr("0 a program that loads it must define 'nobody_defines_this': "
+                               "this one does not\n"));
+  refused("unmet", ENOEXEC);
 }
 
 // ---- threads and processes

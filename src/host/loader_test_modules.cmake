@@ -33,6 +33,7 @@ test_module(other_layout NAME=other_layout VERSION=1 OTHER_LAYOUT)
 test_module(nesting NAME=nesting VERSION=1 INIT_LOADS=counter)
 test_module(thread_exit NAME=thread_exit VERSION=1 THREAD_EXIT)
 test_module(throwaway NAME=throwaway VERSION=1)
+test_module(unmet NAME=unmet VERSION=1 CALLS=nobody_defines_this)
 test_module(permanent NAME=permanent VERSION=1)
 target_link_options(test_module_permanent PRIVATE -Wl,-z,nodelete)
 

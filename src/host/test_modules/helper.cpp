@@ -1,6 +1,6 @@
 // A native helper in many versions. NAME; VERSION; and optionally NEEDS with MINIMUM, PREFERRED and
 // MAXIMUM; STEP_PARAM; STATE (data per object); FAIL_INIT (an errno); THROW_INIT; INIT_LOADS (a
-// module's name); THREAD_EXIT (a thread_local with a destructor).
+// module's name); CALLS (a function that nobody has defined); THREAD_EXIT (a thread_local with a destructor).
 
 #include <cerrno>
 #include <cstdlib>
@@ -56,7 +56,14 @@ int set_param(const char*, const char* value) {
 }
 #endif
 
+#ifdef CALLS
+extern "C" void CALLS();
+#endif
+
 int start() {
+#ifdef CALLS
+  CALLS();
+#endif
   loader_test_note(WORDS " init");
 #ifdef THROW_INIT
   throw std::runtime_error("init is no good");
