@@ -76,6 +76,7 @@ class helper {
   // Who loads it, decides about it or ends it: COMING, helper_checking or GOING. Guarded by
   // registry_mutex. One that is GOING and in nobody's hands is ended by whoever reaps.
   bool in_hand = true;
+  bool finishing = false;  // by whoever reaps
   pthread_t worker = pthread_self();
   void take_in_hand() {
     in_hand = true;

@@ -501,6 +501,7 @@ std::shared_ptr<helper> helper_registry::take_unfinished(std::uint64_t order) {
   for (const auto& h : helpers_) {
     if (h->load_order > order && h->state() == KHELP_HELPER_GOING && !h->in_hand) {
       h->take_in_hand();
+      h->finishing = true;
       return h;
     }
   }
@@ -515,18 +516,49 @@ unsigned helper_registry::finish_unloads() noexcept {
       h->readers.reset();
     if (h->readers == nullptr && revoke_data(*h, false)) {
       bury(*h);
-      continue;
+    } else {
+      ++waiting;
     }
-    ++waiting;
-    lock_guard held(registry_mutex);
-    h->in_hand = false;
+    give_back(*h);
   }
   return waiting;
+}
+
+// One that has been buried is not in the list any more.
+void helper_registry::give_back(helper& h) noexcept {
+  lock_guard held(registry_mutex);
+  h.in_hand = false;
+  h.finishing = false;
+  finished_.notify_all();
+}
+
+bool helper_registry::wait_for_finishers() {
+  const auto self = pthread_self();
+  lock_guard held(registry_mutex);
+  while (true) {
+    bool others = false;
+    for (const auto& h : helpers_) {
+      if (h->in_hand && h->state() != KHELP_HELPER_LIVE && h->state() != KHELP_HELPER_DRAINING &&
+          pthread_equal(h->worker, self))
+        return false;
+      others = others || h->finishing;
+    }
+    if (!others)
+      return true;
+    finished_.wait(registry_mutex);
+  }
+}
+
+bool helper_registry::is_whole(std::int32_t id) {
+  lock_guard held(registry_mutex);
+  return std::any_of(helpers_.begin(), helpers_.end(),
+                     [id](const auto& h) { return h->id == id && !is_ending(h->state()); });
 }
 
 // The forking thread neither decides about a helper nor waits for its objects: nothing of strangers
 // is called meanwhile. It may be loading or ending one.
 void helper_registry::forget_other_threads() noexcept {
+  new (&finished_) condition;
   for (const auto& h : helpers_) {
     forget_references_of_others(*h);
     h->waiting_unloads = 0;
@@ -539,6 +571,7 @@ void helper_registry::forget_other_threads() noexcept {
         [[fallthrough]];
       case KHELP_HELPER_GOING:
         h->in_hand = h->in_hand && !others;
+        h->finishing = h->finishing && !others;
         break;
       default:
         rest(*h);

@@ -113,6 +113,10 @@ class helper_registry {
   // Unloads that are in nobody's hands: begun inside hooks, or by threads that a fork left behind.
   // Returns how many still wait.
   unsigned finish_unloads() noexcept;
+  // Wait while other threads are in there. False: this very thread has a helper in hand.
+  bool wait_for_finishers() KHELP_EXCLUDES(registry_mutex);
+  // Whether the helper is loaded, and nobody has begun to end it.
+  bool is_whole(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
 
  private:
   std::shared_ptr<helper> find(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
@@ -135,10 +139,12 @@ class helper_registry {
       KHELP_EXCLUDES(registry_mutex);
   // The next in load order, after `order`, to be ended by whoever asks; nullptr: none.
   std::shared_ptr<helper> take_unfinished(std::uint64_t order) KHELP_EXCLUDES(registry_mutex);
+  void give_back(helper& h) noexcept KHELP_EXCLUDES(registry_mutex);
   void bury(helper& h) KHELP_EXCLUDES(registry_mutex);
 
   std::vector<std::shared_ptr<helper>> helpers_ KHELP_GUARDED_BY(registry_mutex);  // load order
   std::uint64_t next_order_ KHELP_GUARDED_BY(registry_mutex) = 1;
+  condition finished_;  // somebody has let go of a helper in finish_unloads()
   std::atomic<std::uint32_t> classes_seen_{0};
 
   void* current_ = nullptr;  // until there is a first one

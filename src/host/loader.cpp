@@ -167,11 +167,18 @@ bool loader::at_work() const {
 /// its end may wait for this very thread.
 bool loader::wait_for_the_end_of(std::int32_t id) {
   const no_cancellation later;
-  lock_guard held(mutex_);
-  if (at_work())
+  {
+    lock_guard held(mutex_);
+    if (at_work())
+      return false;
+  }
+  // First its helpers end, then it does.
+  if (!the_helpers().wait_for_finishers())
     return false;
+  khelp::reap();
+  lock_guard held(mutex_);
   file f = find_file(id);
-  while (f != nullptr && f->state == KHELP_MODULE_GOING && f->busy) {
+  while (f != nullptr && f->state == KHELP_MODULE_GOING && f->busy && f->finishing) {
     settled_.wait(mutex_);
     f = find_file(id);
   }
@@ -236,7 +243,8 @@ std::vector<present_file> loader::present() {
     if (f->state == KHELP_MODULE_DEAD || f->state == KHELP_MODULE_ZOMBIE)
       continue;
     const bool others_end_it =
-        f->state == KHELP_MODULE_GOING && f->busy && !pthread_equal(f->worker, pthread_self());
+        f->state == KHELP_MODULE_GOING &&
+        (!f->busy || (f->finishing && !pthread_equal(f->worker, pthread_self())));
     present_file& added =
         all.emplace_back(present_file{f->id, usable(*f), others_end_it, {}, f->offers});
     for (const registered_module& module : f->registered) {
@@ -314,9 +322,15 @@ result<void> loader::bring_in(loaded_file& f, const planned_file& planned,
   if (!startup)
     return std::move(startup.error());
   f.startup = std::move(*startup);
+  mark_bound(f);
   if (auto given = give_parameters(f, request.parameters); !given)
     return given;
   return start_all(f, request.partial);
+}
+
+void loader::mark_bound(loaded_file& f) {
+  lock_guard held(mutex_);
+  f.bound = true;
 }
 
 void loader::mark_started(const file& f) {

@@ -65,12 +65,15 @@ struct loaded_file {
   unsigned userrefs = 0;                                // (m) 1: by khelp_load(), not for others
   std::vector<std::shared_ptr<loaded_file>> stands_on;  // (m) and keeps in place
   std::vector<registered_module> registered;            // (m) in the order of their start
-  std::string reason;     // (m) of a zombie, of being permanent; what is amiss
-  bool started = false;   // (m) a LOADING one that its own turn may use
-  bool unneeded = false;  // (m) who it was loaded for is gone
-  bool forced = false;    // (m) its unload: as told, or as that of who it was loaded for
-  bool busy = true;       // (m) `worker` works on it
-  pthread_t worker = {};  // (m)
+  std::string reason;      // (m) of a zombie, of being permanent; what is amiss
+  bool started = false;    // (m) a LOADING one that its own turn may use
+  bool unneeded = false;   // (m) who it was loaded for is gone
+  bool forced = false;     // (m) its unload: as told, or as that of who it was loaded for
+  bool busy = true;        // (m) `worker` works on it
+  pthread_t worker = {};   // (m)
+  bool bound = false;      // (m) `modules` is complete
+  bool finishing = false;  // (m) the work is the last of its unload
+  bool orphaned = false;   // (m) whoever had it in work is not in this child of a fork
 
   // Constant once it is listed.
   std::string name;
@@ -81,6 +84,7 @@ struct loaded_file {
   bool permanent = false;
   bool kept_for_ever = false;  // as a zombie it is not looked at again
   std::string if_kept;         // the reason, should the linker keep the code
+  std::string if_cut_off = "a fork cut off its load or unload, which another thread was at";
   std::vector<offered_interface> offers;
 
   file_copy copy;  // open as long as the code is mapped: its number is the linker's name for it
@@ -89,6 +93,7 @@ struct loaded_file {
   std::unique_ptr<file_startup> startup;  // its start and end functions
   std::string amiss;                      // modules that did not start, in words
   int how = KHELP_UNLOAD_REFUSE;          // of the unload
+  bool cut_off = false;                   // by a fork, in the middle of its start or its end
   bool load_failed = false;               // it goes for that
 };
 
@@ -155,8 +160,12 @@ class loader {
   void settle(const file& f, khelp_module_state state, std::string reason = {}) noexcept
       KHELP_EXCLUDES(mutex_);
   void let_go(const file& f) noexcept KHELP_EXCLUDES(mutex_);
+  void keep_for_ever(const file& f) noexcept KHELP_EXCLUDES(mutex_);
+  void needs_nobody(const file& f) noexcept KHELP_EXCLUDES(mutex_);
   void unload_unneeded() KHELP_EXCLUDES(mutex_);
   bool reap_one(const file& f) KHELP_EXCLUDES(mutex_);
+  void mark_bound(loaded_file& f) KHELP_EXCLUDES(mutex_);
+  bool adopt(const file& f, khelp_module_state state, bool bound) KHELP_EXCLUDES(mutex_);
   bool bury_zombie(const file& f) KHELP_EXCLUDES(mutex_);
   bool finish(const file& f) KHELP_EXCLUDES(mutex_);
   bool finish_or_leave(const file& f) KHELP_EXCLUDES(mutex_);

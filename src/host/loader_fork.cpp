@@ -15,10 +15,11 @@ void loader::after_fork_in_parent() {
   linker_calls::unlock();
 }
 
-/// Only the forking thread lives on. A turn or a file that another one had in work is lost to it:
-/// what it was doing can be neither finished nor undone, so the file stays as it is.
+/// Only the forking thread lives on. A turn that another one had is free; what it had in work is
+/// the child's, which looks at it with the next cold call (adopt()).
 void loader::after_fork_in_child() {
   new (&turn_free_) condition;
+  new (&settled_) condition;
   if (turn_taken_ && !pthread_equal(turn_owner_, pthread_self())) {
     turn_taken_ = false;
     turn_depth_ = 0;
@@ -26,8 +27,8 @@ void loader::after_fork_in_child() {
   for (const file& f : files_) {
     if (!f->busy || pthread_equal(f->worker, pthread_self()))
       continue;
-    f->state = KHELP_MODULE_ZOMBIE;
-    f->reason = "its load or unload was cut off by a fork";
+    f->busy = false;
+    f->orphaned = true;
   }
   mutex_.unlock();
   linker_calls::unlock();

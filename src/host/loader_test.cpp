@@ -31,12 +31,18 @@ using testing::Not;
 std::mutex notes_mutex;
 std::vector<std::string> notes;
 std::string veto;
+// Called with each note, by the thread that makes it.
+void (*on_note)(const std::string& words) = nullptr;
 
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) void loader_test_note(const char* words) {
-  std::lock_guard held(notes_mutex);
-  notes.emplace_back(words);
+  {
+    std::lock_guard held(notes_mutex);
+    notes.emplace_back(words);
+  }
+  if (on_note != nullptr)
+    on_note(words);
 }
 extern "C" __attribute__((visibility("default"))) const char* loader_test_veto() {
   return veto.c_str();
@@ -118,6 +124,7 @@ class loader : public testing::Test {
     listed();  // DEAD files are listed once
     notes.clear();
     veto.clear();
+    on_note = nullptr;
   }
   void TearDown() override { EXPECT_THAT(present(), IsEmpty()) << "still loaded"; }
 
@@ -603,6 +610,204 @@ TEST_F(loader, a_forked_child_unloads_what_it_has_and_loads_anew) {
   EXPECT_EQ(status, 0);
   EXPECT_EQ(point.run(), 1) << "the parent's is untouched";
   unload(id);
+}
+
+/// Holds up the thread that makes a note of these words.
+class held_at {
+ public:
+  explicit held_at(std::string words) : words_(std::move(words)) {
+    current = this;
+    on_note = [](const std::string& noted) {
+      if (noted == current->words_) {
+        current->reached_.count_down();
+        current->go_on_.wait();
+      }
+    };
+  }
+  ~held_at() { on_note = nullptr; }
+  held_at(const held_at&) = delete;
+  held_at& operator=(const held_at&) = delete;
+
+  void wait() { reached_.wait(); }
+  void let_go() { go_on_.count_down(); }
+
+ private:
+  static inline held_at* current;
+  std::string words_;
+  std::latch reached_{1};
+  std::latch go_on_{1};
+};
+
+TEST_F(loader, a_load_waits_for_the_end_of_an_unload_that_was_reported_as_done) {
+  test_point point;
+  static std::int32_t id;
+  id = load("counter");
+  point.run([] { EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0); });
+  held_at its_end("counter destroy");
+  std::thread reaper([] { khelp_reap(); });
+  its_end.wait();
+  std::atomic<bool> begun = false;
+  std::atomic<int> answer = -1;
+  std::int32_t again = -1;
+  std::thread other([&] {
+    begun = true;
+    answer = khelp_load("counter", nullptr, &again);
+  });
+  while (!begun)
+    std::this_thread::yield();
+  for (int i = 0; i < 1000; i++)
+    std::this_thread::yield();
+  EXPECT_EQ(answer, -1) << "it waits";
+  its_end.let_go();
+  reaper.join();
+  other.join();
+  EXPECT_EQ(answer, 0);
+  unload(again);
+}
+
+TEST_F(loader, what_is_loaded_from_the_end_of_an_unload_does_not_wait_for_it) {
+  test_point point;
+  static std::int32_t id;
+  static int answer;
+  answer = -1;
+  id = load("counter");
+  point.run([] { EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0); });
+  on_note = [](const std::string& words) {
+    if (words == "counter destroy")
+      answer = khelp_load("counter", nullptr, nullptr);
+  };
+  EXPECT_EQ(khelp_reap(), 0);
+  EXPECT_EQ(answer, EEXIST);
+}
+
+/// What a forked child finds, as its exit status: 0, or the line of what was not so.
+#define CHILD_EXPECT(condition) \
+  do {                          \
+    if (!(condition))           \
+      _exit(__LINE__ % 256);    \
+  } while (0)
+
+void expect_of_child(void (*find)()) {
+  const pid_t child = fork();
+  if (child == 0) {
+    on_note = nullptr;
+    alarm(60);
+    find();
+    _exit(0);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "line of the child, modulo 256";
+}
+
+TEST_F(loader, a_child_forked_during_a_load_loads_anew_and_keeps_what_was_half_there) {
+  held_at its_init("user init");  // its dependency runs already
+  static std::int32_t id;
+  std::thread other([] { EXPECT_EQ(khelp_load("user", nullptr, &id), 0); });
+  its_init.wait();
+  expect_of_child([] {
+    test_point point;
+    std::int32_t again = -1;
+    CHILD_EXPECT(khelp_load("user", nullptr, &again) == 0);
+    CHILD_EXPECT(point.run() == 2);
+    std::vector<shown> all = listed();
+    CHILD_EXPECT(all.size() >= 4);  // zombies of other tests come first
+    const shown* newest = &all[all.size() - 4];
+    CHILD_EXPECT(newest[0].name == "counter" && newest[0].state == KHELP_MODULE_ZOMBIE);
+    CHILD_EXPECT(newest[1].name == "user" && newest[1].state == KHELP_MODULE_ZOMBIE);
+    CHILD_EXPECT(newest[1].reason.find("fork cut off") != std::string::npos);
+    CHILD_EXPECT(khelp_unload(again, KHELP_UNLOAD_REFUSE, 0) == 0);
+    CHILD_EXPECT(point.run() == 0);
+    CHILD_EXPECT(present().empty());
+  });
+  its_init.let_go();
+  other.join();
+  unload(id);
+}
+
+TEST_F(loader, a_child_forked_while_an_unload_waits_goes_on_with_the_module) {
+  static test_point* shared;
+  static khelp::object_slots* held;
+  static std::int32_t id;
+  test_point point;
+  id = load("stateful");
+  khelp::object_slots object;
+  ASSERT_TRUE(object.open(KHELP_HELPER_CLASS_APP));
+  EXPECT_EQ(point.run(nullptr, object), 1);
+  shared = &point;
+  held = &object;
+  std::thread other([] { EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_WAIT, -1), 0); });
+  while (listed(id)->state != KHELP_MODULE_DRAINING)
+    std::this_thread::yield();
+  expect_of_child([] {
+    khelp_reap();
+    CHILD_EXPECT(listed(id)->state == KHELP_MODULE_LIVE);
+    CHILD_EXPECT(shared->run(nullptr, *held) == 1);
+    khelp::object_slots newer;
+    CHILD_EXPECT(newer.open(KHELP_HELPER_CLASS_APP).has_value());
+    CHILD_EXPECT(shared->run(nullptr, newer) == 1);
+    newer.close();
+    CHILD_EXPECT(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0) == EBUSY);
+    held->close();
+    CHILD_EXPECT(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0) == 0);
+    CHILD_EXPECT(listed(id)->state == KHELP_MODULE_DEAD);
+  });
+  object.close();
+  other.join();
+}
+
+TEST_F(loader, a_child_forked_while_an_unload_waits_for_a_hook_is_rid_of_the_module) {
+  static test_point* shared;
+  static std::int32_t id;
+  static std::latch* inside;
+  static std::latch* leave;
+  test_point point;
+  std::latch entered(1);
+  std::latch left(1);
+  shared = &point;
+  inside = &entered;
+  leave = &left;
+  id = load("counter");
+  std::thread runner([] {
+    shared->run([] {
+      inside->count_down();
+      leave->wait();
+    });
+  });
+  entered.wait();
+  std::thread other([] { EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0); });
+  while (shared->run() != 0)  // until its hooks are off
+    std::this_thread::yield();
+  expect_of_child([] {
+    std::int32_t again = -1;
+    CHILD_EXPECT(khelp_load("counter", nullptr, &again) == 0);
+    CHILD_EXPECT(listed(id)->state == KHELP_MODULE_ZOMBIE);
+    CHILD_EXPECT(shared->run() == 1);
+    CHILD_EXPECT(khelp_unload(again, KHELP_UNLOAD_REFUSE, 0) == 0);
+  });
+  left.count_down();
+  runner.join();
+  other.join();
+}
+
+TEST_F(loader, a_child_forked_in_the_middle_of_a_modules_end_does_not_end_it_twice) {
+  static std::int32_t id;
+  id = load("counter");
+  held_at its_end("counter destroy");
+  std::thread other([] { EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0); });
+  its_end.wait();
+  expect_of_child([] {
+    std::int32_t again = -1;
+    CHILD_EXPECT(khelp_load("counter", nullptr, &again) == 0);
+    CHILD_EXPECT(listed(id)->state == KHELP_MODULE_ZOMBIE);
+    CHILD_EXPECT(listed(id)->reason.find("fork cut off") != std::string::npos);
+    CHILD_EXPECT(notes ==
+                 (std::vector<std::string>{"counter init", "counter destroy", "counter init"}));
+    CHILD_EXPECT(khelp_unload(again, KHELP_UNLOAD_REFUSE, 0) == 0);
+  });
+  its_end.let_go();
+  other.join();
 }
 
 // ---- descriptors

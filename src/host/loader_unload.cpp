@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <new>
+#include <utility>
 
 #include "base/deadline.hpp"
 #include "base/log.hpp"
@@ -73,7 +74,7 @@ bool all_gone(const loaded_file& f) {
 
 /// After its modules: the functions of its end. False: not where this thread is now.
 bool end_functions_done(loaded_file& f) {
-  if (f.startup == nullptr)
+  if (f.startup == nullptr || f.cut_off)
     return true;
   if (!the_instances().may_change())
     return false;
@@ -131,9 +132,11 @@ void loader::settle(const file& f, khelp_module_state state, std::string reason)
   lock_guard held(mutex_);
   f->state = state;
   f->busy = false;
+  f->finishing = false;
   if (!reason.empty())
     f->reason = std::move(reason);
-  note_modules(*f);
+  if (f->bound)
+    note_modules(*f);
   settled_.notify_all();
 }
 
@@ -186,24 +189,40 @@ result<void> loader::unload(std::int32_t id, const unload_request& request) {
   return {};
 }
 
-/// Give the code back and see whether the linker took it.
+/// Give the code back and see whether the linker took it. What a fork has cut off is not touched
+/// again: its destructors would meet what is half there.
 void loader::let_go(const file& f) noexcept {
-  f->code.close();
-  {
-    lock_guard held(mutex_);
-    for (const file& below : f->stands_on) {
-      below->unneeded = --below->dependants == 0 && below->userrefs == 0;
-      below->forced = f->forced;
-    }
-    f->stands_on.clear();
-    f->userrefs = 0;
+  needs_nobody(f);
+  if (f->cut_off) {
+    keep_for_ever(f);
+    return;
   }
+  f->code.close();
   if (f->code.is_there()) {
     settle(f, KHELP_MODULE_ZOMBIE, std::move(f->if_kept));
   } else {
     f->copy.reset();
     settle(f, KHELP_MODULE_DEAD);
   }
+}
+
+void loader::keep_for_ever(const file& f) noexcept {
+  {
+    lock_guard held(mutex_);
+    f->kept_for_ever = true;
+  }
+  settle(f, KHELP_MODULE_ZOMBIE, std::move(f->if_cut_off));
+}
+
+/// What it stands on may go.
+void loader::needs_nobody(const file& f) noexcept {
+  lock_guard held(mutex_);
+  for (const file& below : f->stands_on) {
+    below->unneeded = --below->dependants == 0 && below->userrefs == 0;
+    below->forced = f->forced;
+  }
+  f->stands_on.clear();
+  f->userrefs = 0;
 }
 
 /// What was loaded only because others needed it goes with the last of them, unless it is in use:
@@ -245,19 +264,58 @@ void loader::unload_unneeded() {
 /// True when nothing is left to do for the file.
 bool loader::reap_one(const file& f) {
   khelp_module_state state;
+  bool orphaned = false;
+  bool bound = false;
   {
     lock_guard held(mutex_);
     state = f->state;
-    if (f->busy || (state != KHELP_MODULE_GOING && state != KHELP_MODULE_ZOMBIE))
+    orphaned = std::exchange(f->orphaned, false);
+    bound = f->bound;
+    if (f->busy || (!orphaned && state != KHELP_MODULE_GOING && state != KHELP_MODULE_ZOMBIE))
       return true;  // somebody works on it, or there is nothing to do
     f->busy = true;
     f->worker = pthread_self();
   }
+  if (orphaned && state != KHELP_MODULE_ZOMBIE)
+    return adopt(f, state, bound);
   return state == KHELP_MODULE_ZOMBIE ? bury_zombie(f) : finish_or_leave(f);
+}
+
+/// In the child of a fork: what another thread of the parent had in work. A load cannot be gone on
+/// with: it is undone as far as it got. An unload that was still asking is forgotten; one that had
+/// begun is finished. A module whose own code was in the middle of that stays as it is.
+bool loader::adopt(const file& f, khelp_module_state state, bool bound) {
+  if (!bound) {  // nothing of it has run, and its modules may be half in the list
+    needs_nobody(f);
+    keep_for_ever(f);
+    return true;
+  }
+  const bool untouched =
+      std::all_of(f->modules.begin(), f->modules.end(),
+                  [](const module_instance& module) { return module.untouched(); });
+  if (state == KHELP_MODULE_DRAINING && untouched) {
+    for (module_instance& module : f->modules) {
+      module.forget_cut_off();
+      module.resume();
+    }
+    settle(f, KHELP_MODULE_LIVE);
+    return true;
+  }
+  f->load_failed = true;  // nothing of it starts again
+  f->cut_off = state == KHELP_MODULE_LOADING ||
+               std::any_of(f->modules.begin(), f->modules.end(),
+                           [](const module_instance& module) { return module.cut_off(); });
+  f->how = KHELP_UNLOAD_REVOKE;
+  enter_state(f, KHELP_MODULE_GOING);
+  return finish_or_leave(f);
 }
 
 /// finish(); without memory for it, a later reap() tries again.
 bool loader::finish_or_leave(const file& f) {
+  {
+    lock_guard held(mutex_);
+    f->finishing = true;
+  }
   try {
     return finish(f);
   } catch (...) {
@@ -299,7 +357,8 @@ unsigned loader::reap() {
   {
     lock_guard held(mutex_);
     for (const file& f : files_) {
-      if (f->state == KHELP_MODULE_GOING || (f->state == KHELP_MODULE_ZOMBIE && !f->kept_for_ever))
+      if (f->orphaned || f->state == KHELP_MODULE_GOING ||
+          (f->state == KHELP_MODULE_ZOMBIE && !f->kept_for_ever))
         left.push_back(f);
     }
   }

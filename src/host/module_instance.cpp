@@ -63,6 +63,19 @@ result<void> check_modevent(const mapping& code, const khelp_khelp_modevent_data
   return {};
 }
 
+/// Marks the stretch in which the module becomes another one.
+template <class Change>
+class during {
+ public:
+  during(Change& now, Change change) : now_(now) { now_ = change; }
+  during(const during&) = delete;
+  during& operator=(const during&) = delete;
+  ~during() { now_ = Change::none; }
+
+ private:
+  Change& now_;
+};
+
 /// FreeBSD's answer for a module without a handler: it loads, and stays.
 int default_handler(int event) {
   if (event == KHELP_MOD_LOAD)
@@ -79,6 +92,7 @@ result<module_instance> module_instance::bind(const mapping& code,
   made.name_ = declared.name;
   made.place_ = {static_cast<std::uint32_t>(declared.subsystem),
                  static_cast<std::uint32_t>(declared.order)};
+  made.dead_ = std::make_shared<std::uint32_t>(0);
   made.code_begin_ = code.base();
   made.code_end_ = code.base() + code.size();
   if (declared.personality == KHELP_PERSONALITY_NATIVE) {
@@ -146,7 +160,7 @@ failure module_instance::refusal(std::string_view event, int answer) const {
 /// A module whose MOD_LOAD failed is told MOD_UNLOAD at once, as FreeBSD does, and its own error is
 /// the load's (M-3).
 result<void> module_instance::start() {
-  dead_ = std::make_shared<std::uint32_t>(0);
+  const during starting(change_, change::starting);
   module_scope scope(code_begin_, code_end_, [dead = dead_] { store_release(*dead, 1U); });
   if (native()) {
     auto code = guarded(name_, "init", [this] { return khelp_helper_register(native_, nullptr); });
@@ -193,6 +207,8 @@ void module_instance::resume() {
 }
 
 result<void> module_instance::stop(int how, std::int64_t timeout_ns) {
+  if (change_ != change::none)  // a fork has cut that off: it is not called again
+    running_ = false;
   if (!running_)
     return {};
   auto stopped = own_handler() ? stop_handler(how, timeout_ns) : stop_helper(how, timeout_ns);
@@ -204,6 +220,7 @@ result<void> module_instance::stop(int how, std::int64_t timeout_ns) {
 result<void> module_instance::start_again() {
   if (!stopped_)
     return {};
+  dead_ = std::make_shared<std::uint32_t>(0);
   stopped_ = false;
   return start();
 }
@@ -216,6 +233,7 @@ void module_instance::shut_down() {
 
 /// ENOENT counts as done: somebody unregistered the helper by its id.
 result<void> module_instance::stop_helper(int how, std::int64_t timeout_ns) {
+  const during unloading(change_, change::unloading);
   auto done = the_helpers().unload(helper_, how, timeout_ns);
   return !done && done.error().code == ENOENT ? result<void>() : done;
 }
@@ -230,12 +248,23 @@ result<void> module_instance::stop_handler(int how, std::int64_t timeout_ns) {
   }
   if (inside_section())
     return failure(EAGAIN, sentence(name_, ": its handler runs when this hook has ended"));
+  const during ending(change_, change::ending);
   auto unloaded = guarded(name_, "MOD_UNLOAD", [this] { return deliver(KHELP_MOD_UNLOAD); });
   if (!unloaded)
     return std::move(unloaded.error());
   if (*unloaded != 0)
     return refusal("MOD_UNLOAD", *unloaded);
   return {};
+}
+
+bool module_instance::untouched() const {
+  if (change_ != change::none && change_ != change::unloading)
+    return false;
+  return !running_ || helper_ == 0 || the_helpers().is_whole(helper_);
+}
+
+void module_instance::forget_cut_off() {
+  change_ = change::none;
 }
 
 bool module_instance::gone() const {

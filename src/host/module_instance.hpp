@@ -57,6 +57,12 @@ class module_instance {
   /// MOD_SHUTDOWN: the process ends. Nobody minds the answer.
   void shut_down();
 
+  /// In the child of a fork: another thread may have been starting, asking or stopping it. Whether
+  /// it is as if that had never begun; if so, it may be forgotten.
+  bool untouched() const;
+  void forget_cut_off();
+  bool cut_off() const { return change_ != change::none; }
+
   /// Whether nothing can run in it any more and nothing of its data is left.
   bool gone() const;
 
@@ -75,7 +81,9 @@ class module_instance {
   std::uintptr_t code_end_ = 0;
   std::int32_t helper_ = 0;  // that its start registered; 0: none
   bool running_ = false;
-  bool stopped_ = false;                 // it ran, and stop() ended that
+  enum class change { none, starting, ending, unloading };
+  change change_ = change::none;  // what it is called for now: its handler, or that of its helper
+  bool stopped_ = false;          // it ran, and stop() ended that
   std::shared_ptr<std::uint32_t> dead_;  // of the helper: set by the registry, at its very end
 };
 

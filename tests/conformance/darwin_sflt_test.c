@@ -20,29 +20,25 @@ struct khelp_socket {
 static int detached;
 static int gone;
 
-static errno_t
-my_attach(void** cookie, socket_t so) {
+static errno_t my_attach(void** cookie, socket_t so) {
   (void)so;
   *cookie = calloc(1, sizeof(int));
   return *cookie != NULL ? 0 : ENOMEM;
 }
 
-static void
-my_detach(void* cookie, socket_t so) {
+static void my_detach(void* cookie, socket_t so) {
   (void)so;
   free(cookie);
   detached = 1;
 }
 
-static void
-my_unregistered(sflt_handle handle) {
+static void my_unregistered(sflt_handle handle) {
   assert(handle == MY_HANDLE && detached);
   gone = 1;
 }
 
-static errno_t
-my_data_out(void* cookie, socket_t so, const struct sockaddr* to, mbuf_t* data, mbuf_t* control,
-            sflt_data_flag_t flags) {
+static errno_t my_data_out(void* cookie, socket_t so, const struct sockaddr* to, mbuf_t* data,
+                           mbuf_t* control, sflt_data_flag_t flags) {
   (void)so, (void)to, (void)control;
   ++*(int*)cookie;
   assert(flags == sock_data_filt_flag_oob);
@@ -60,19 +56,16 @@ static struct sflt_filter my_filter = {
 };
 
 /* The program: what it does with the filters' answer. */
-static const char*
-send_out(socket_t so, const char* bytes) {
+static const char* send_out(socket_t so, const char* bytes) {
   struct khelp_mbuf buffer = {bytes};
   mbuf_t data = &buffer;
-  struct khelp_sflt_call call = {.question = KHELP_SFLT_DATA_OUT,
-                                 .flags = sock_data_filt_flag_oob,
-                                 .data = &data};
+  struct khelp_sflt_call call = {
+      .question = KHELP_SFLT_DATA_OUT, .flags = sock_data_filt_flag_oob, .data = &data};
   int answer = khelp_sflt_any(so->filters) ? khelp_sflt_ask(so->filters, &call) : 0;
   return khelp_sflt_action(call.question, answer) == KHELP_SFLT_GO_ON ? "sent" : "swallowed";
 }
 
-int
-main(void) {
+int main(void) {
   struct khelp_socket so;
   so.filters = khelp_sflt_socket_open(&so, PF_INET, SOCK_STREAM, IPPROTO_TCP);
   assert(so.filters != NULL);
