@@ -176,6 +176,44 @@ TEST_F(loader_stress, modules_come_and_go_while_hooks_run) {
   EXPECT_EQ(maps.find("khelp:"), std::string::npos);
 }
 
+/// As kldload and kldunload do: what others need is given up, and goes with the last of them.
+void load_and_give_up(const char* name) {
+  while (!stop) {
+    std::int32_t id = -1;
+    const int loaded = khelp_load(name, nullptr, &id);
+    ASSERT_TRUE(is_expected(loaded)) << loaded << ": " << khelp_failure_text();
+    if (loaded != 0) {
+      std::this_thread::yield();
+      continue;
+    }
+    loads++;
+    const int how = KHELP_UNLOAD_REFUSE | KHELP_UNLOAD_WHEN_FREE;
+    int given_up = khelp_unload(id, how, 0);
+    while (!stop && given_up == EBUSY) {
+      std::this_thread::yield();
+      given_up = khelp_unload(id, how, 0);
+    }
+    ASSERT_TRUE(is_expected(given_up)) << given_up << ": " << khelp_failure_text();
+  }
+}
+
+TEST_F(loader_stress, files_that_need_one_another_come_and_go) {
+  loads = 0;
+  std::vector<std::thread> threads;
+  for (const char* name : {"user_of_user", "user", "counter", "pair"})
+    threads.emplace_back(load_and_give_up, name);
+  threads.emplace_back(run_hooks, 1);
+  threads.emplace_back(look);
+  run_for_a_while(std::move(threads));
+  for (const char* name : {"user_of_user", "user", "counter", "pair"}) {
+    if (const std::int32_t id = khelp_module_find(name); id > 0) {
+      EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 0), 0) << khelp_failure_text();
+    }
+  }
+  EXPECT_EQ(helpers_left(), 0);
+  EXPECT_GT(loads, 100);
+}
+
 TEST_F(loader_stress, children_forked_meanwhile_load_and_unload) {
   std::vector<std::thread> threads;
   threads.emplace_back(run_hooks, 1);
