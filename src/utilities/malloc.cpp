@@ -10,9 +10,9 @@
 #include "base/log.hpp"
 #include "base/number_text.hpp"
 #include "base/panic.hpp"
-#include "utilities/malloc_type.hpp"
 #include "sync/cancellation.hpp"
 #include "sync/word.hpp"
+#include "utilities/malloc_type.hpp"
 
 namespace khelp {
 namespace {

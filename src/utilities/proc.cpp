@@ -11,9 +11,9 @@
 #include <khelp/proc.h>
 
 #include "base/failure_text.hpp"
+#include "sync/mutex.hpp"
 #include "utilities/proc_fork.hpp"
 #include "utilities/procfs.hpp"
-#include "sync/mutex.hpp"
 
 struct khelp_proc {
   std::atomic<pid_t> pid{0};

@@ -208,19 +208,28 @@ class crowd {
   std::vector<std::thread> threads_;
 };
 
+constexpr std::chrono::milliseconds round_time{1500};
+
 template <class Act>
-void for_a_while(std::chrono::milliseconds usual, Act act) {
-  const auto end = std::chrono::steady_clock::now() + budget(usual);
+void for_a_round(Act act) {
+  const auto end = std::chrono::steady_clock::now() + round_time;
   while (std::chrono::steady_clock::now() < end)
     act();
 }
 
-}  // namespace
+// A long test is many rounds: what a round writes down has to fit into memory.
+template <class Round>
+void rounds(Round round) {
+  const auto end = std::chrono::steady_clock::now() + budget(round_time);
+  do {
+    round();
+  } while (std::chrono::steady_clock::now() < end && !testing::Test::HasFailure());
+}
 
-TEST(sleep_stress, each_wakeup_finds_the_longest_sleeper_among_timeouts) {
+void a_round_with_timeouts() {
   const auto before = totals();
   crowd all(false);
-  for_a_while(std::chrono::milliseconds(1500), [] { std::this_thread::yield(); });
+  for_a_round([] { std::this_thread::yield(); });
   const counts sum = all.stop();
   const auto after = totals();
   for (channel& c : all.all())
@@ -230,13 +239,21 @@ TEST(sleep_stress, each_wakeup_finds_the_longest_sleeper_among_timeouts) {
   EXPECT_EQ(sum.timeouts, after.timeouts - before.timeouts);
 }
 
-TEST(sleep_stress, wakeups_signals_and_timeouts_add_up_while_children_are_forked) {
+}  // namespace
+
+TEST(sleep_stress, each_wakeup_finds_the_longest_sleeper_among_timeouts) {
+  rounds(a_round_with_timeouts);
+}
+
+namespace {
+
+void a_round_with_signals_and_forks() {
   install_handlers();
   std::mt19937 random(7);
   const auto before = totals();
   crowd all(true);
   int turns = 0;
-  for_a_while(std::chrono::milliseconds(1500), [&] {
+  for_a_round([&] {
     all.send_signal(random);
     if (++turns % 500 != 0)
       return;
@@ -266,6 +283,12 @@ TEST(sleep_stress, wakeups_signals_and_timeouts_add_up_while_children_are_forked
       << "nobody is asleep";
 }
 
+}  // namespace
+
+TEST(sleep_stress, wakeups_signals_and_timeouts_add_up_while_children_are_forked) {
+  rounds(a_round_with_signals_and_forks);
+}
+
 namespace {
 
 khelp_mutex shared_mutex = KHELP_MUTEX_INITIALIZER;
@@ -285,9 +308,7 @@ void* sleep_until_cancelled(void* catches) {
   return nullptr;
 }
 
-}  // namespace
-
-TEST(sleep_stress, cancelled_sleepers_hand_their_wakeups_on_and_leave_nothing_behind) {
+void a_round_with_cancellation() {
   const auto before = totals();
   std::atomic<bool> stop{false};
   std::atomic<std::uint64_t> found{0};
@@ -301,7 +322,7 @@ TEST(sleep_stress, cancelled_sleepers_hand_their_wakeups_on_and_leave_nothing_be
     });
   }
   std::uint64_t cancelled = 0;
-  for_a_while(std::chrono::milliseconds(1500), [&] {
+  for_a_round([&] {
     std::vector<pthread_t> threads(sleepers / 4);
     for (std::size_t i = 0; i < threads.size(); ++i) {
       void* catches = i % 2 == 0 ? nullptr : &shared_channel;
@@ -329,4 +350,10 @@ TEST(sleep_stress, cancelled_sleepers_hand_their_wakeups_on_and_leave_nothing_be
       << "each thread's last sleep was ended by its cancellation";
   EXPECT_GE(after.wakeups - before.wakeups, found.load());
   EXPECT_LE(after.wakeups - before.wakeups, found.load() + passed_on);
+}
+
+}  // namespace
+
+TEST(sleep_stress, cancelled_sleepers_hand_their_wakeups_on_and_leave_nothing_behind) {
+  rounds(a_round_with_cancellation);
 }
