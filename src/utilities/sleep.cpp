@@ -15,9 +15,9 @@
 
 #include "base/failure_text.hpp"
 #include "core/cold_call.hpp"
+#include "sync/cancellable_waits.hpp"
 #include "utilities/signal_watch.hpp"
 #include "utilities/sleep_queue.hpp"
-#include "sync/cancellable_waits.hpp"
 
 namespace khelp {
 namespace {
