@@ -24,10 +24,11 @@ KHELP_API const char* khelp_skip_name(int reason) KHELP_NOTHROW;
 enum khelp_hook_state {
   KHELP_HOOK_ATTACHED = 1,
   KHELP_HOOK_PENDING = 2, /**< its point is not registered */
-  KHELP_HOOK_SUSPENDED = 3
+  KHELP_HOOK_SUSPENDED = 3,
+  KHELP_HOOK_MISFIT = 4 /**< its point is registered, with an event of another name or layout */
 };
 
-/// One hook at one point (or pending). Strings live as long as the callback.
+/// One hook at one point, or at none (pending, misfit). Strings live as long as the callback.
 struct khelp_hook_stat {
   uint32_t size;
   int32_t type;
@@ -36,7 +37,7 @@ struct khelp_hook_stat {
   uint64_t instance;  /**< serial; 0: not virtualised */
   const char* helper; /**< "" for hooks of nobody */
   const char* point;  /**< the point's name, or "type/id" */
-  const char* why;    /**< in words: why it stands at this position */
+  const char* why;    /**< in words: why it stands at this position, or at none */
   uint32_t position;  /**< 0 runs first */
   int32_t priority;
   uint64_t calls; /**< times the hook was called, thrown ones included */
@@ -46,7 +47,7 @@ struct khelp_hook_stat {
   uint64_t timed_ns;
 };
 
-/// Call fn for every hook, point by point, in running order; then the pending ones. No lock is held
+/// Call fn for every hook, point by point, in running order; then those that are at no point. No lock is held
 /// while fn runs. Errors: ENOMEM.
 KHELP_API int khelp_stats_hooks(void (*fn)(void* arg, const struct khelp_hook_stat* stat),
                                 void* arg);

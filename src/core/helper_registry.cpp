@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <cstring>
 #include <new>
@@ -79,6 +80,27 @@ failure barrier_refused(const helper& h) {
           quoted(h.name) +
               ": its hooks are off, but membarrier(2) is refused: whether a thread is still "
               "inside cannot be known, so it stays (zombie)"};
+}
+
+uma::zone_spec zone_for(const helper_spec& spec) {
+  const std::size_t align = std::max(spec.data_align, default_item_alignment);
+  uma::zone_spec zone;
+  zone.name = spec.name.c_str();
+  zone.size = spec.data_size;
+  zone.ctor = spec.ctor;
+  zone.dtor = spec.dtor;
+  // FreeBSD's modules say nothing of alignment: by size, as upstream.
+  zone.align =
+      spec.ctor != nullptr ? 0 : static_cast<int>(std::min<std::size_t>(align - 1, INT_MAX));
+  zone.flags = KHELP_UMA_ZONE_OWNER;
+  return zone;
+}
+
+// A failure without words says no memory: there may be none for words either.
+failure about(const helper& h, failure why) {
+  if (!why.detail.empty())
+    why.detail = quoted(h.name) + ": " + why.detail;
+  return why;
 }
 
 // A zone of our own making, and its address in the helper's declaration.
@@ -328,12 +350,10 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
         return failure(EINVAL, quoted(spec.name) + ": its zone has been allocated from already");
       h.zone = spec.zone;
     } else {
-      const std::size_t align = std::max(spec.data_align, default_item_alignment);
-      h.zone = khelp_uma_zcreate(spec.name.c_str(), spec.data_size, spec.ctor, spec.dtor, nullptr,
-                                 nullptr, spec.ctor != nullptr ? 0 : static_cast<int>(align - 1),
-                                 KHELP_UMA_ZONE_OWNER);
-      if (h.zone == nullptr)
-        return failure(ENOMEM);
+      auto zone = uma::create(zone_for(spec));
+      if (!zone)
+        return about(h, std::move(zone).error());
+      h.zone = *zone;
       h.owns_zone = true;
     }
     uma::set_cookie(h.zone, &h);

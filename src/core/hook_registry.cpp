@@ -43,6 +43,11 @@ bool any_hook(const published_set& retired, Fn is_one) {
                                        [&](const auto& hook) { return is_one(hook->wish()); });
 }
 
+std::string misfit_words(const subscription& wish, const hook_point_record& point) {
+  return "its event is '" + point.event + "', the hook was built for '" + wish.event +
+         "' of another name or layout";
+}
+
 failure no_point(point_name name) {
   return {ENOENT, "hook point " + to_string(name) + ": not registered"};
 }
@@ -534,9 +539,7 @@ result<void> hook_registry::plan(const std::shared_ptr<subscription>& wish,
     if (!wish->wants(vid))
       continue;
     if (!fits(*wish, *point))
-      return failure(EINVAL, "hook point " + to_string(name) + ": its event is '" + point->event +
-                                 "', the hook was built for '" + wish->event +
-                                 "' of another name or layout");
+      return failure(EINVAL, "hook point " + to_string(name) + ": " + misfit_words(*wish, *point));
     for (const auto& hook : point->hooks) {
       if (hook->wish().same_hook(wish->info))
         return failure(EEXIST, "hook point " + to_string(name) + ": '" + hook->wish().owner_name +
@@ -783,6 +786,17 @@ void hook_registry::for_each_wish(const std::function<void(const subscription&)>
     for (const auto& wish : at.wishes)
       fn(*wish);
   }
+}
+
+std::pair<khelp_hook_state, std::string> hook_registry::why_nowhere(const subscription& wish) {
+  auto at = names_.find({wish.info.hook_type, wish.info.hook_id});
+  if (at == names_.end() || at->second.points.empty())
+    return {KHELP_HOOK_PENDING, "its point is not registered"};
+  for (const auto& [vid, point] : at->second.points) {
+    if (wish.wants(vid) && !fits(wish, *point))
+      return {KHELP_HOOK_MISFIT, "its point is registered, but " + misfit_words(wish, *point)};
+  }
+  return {KHELP_HOOK_PENDING, "no instance that has its point wants it (any more)"};
 }
 
 bool hook_registry::is_attached(const subscription& wish) {

@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <khelp/hhook.h>
@@ -152,6 +153,9 @@ class hook_registry {
 
   // For statistics.
   bool is_attached(const subscription& wish) KHELP_REQUIRES(registry_mutex);
+  // Of a wish that is at no point: its state, and why in words.
+  std::pair<khelp_hook_state, std::string> why_nowhere(const subscription& wish)
+      KHELP_REQUIRES(registry_mutex);
   void for_each_point(const std::function<void(const hook_point_record&)>& fn)
       KHELP_REQUIRES(registry_mutex);
   void for_each_wish(const std::function<void(const subscription&)>& fn)

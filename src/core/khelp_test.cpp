@@ -679,3 +679,56 @@ TEST(khelp, needs_osd_without_classes_is_einval) {
   d.x.classes = 0;
   EXPECT_EQ(khelp_helper_register(&d.x, nullptr), EINVAL) << "K-36";
 }
+
+TEST(khelp, a_helper_whose_data_no_zone_can_hold_is_refused_in_words) {
+  for (const std::size_t align : {std::size_t{24}, std::size_t{8192}, std::size_t{1} << 33}) {
+    declared d("aligned", fresh_type());
+    d.x.data_align = align;
+    EXPECT_EQ(khelp_helper_register(&d.x, nullptr), EINVAL) << align;
+    const std::string words = khelp_failure_text();
+    EXPECT_NE(words.find("'aligned'"), std::string::npos) << words;
+    EXPECT_NE(words.find("power of two, at most 4096"), std::string::npos) << words;
+  }
+  declared d("vast", fresh_type());
+  d.x.data_size = SIZE_MAX;
+  EXPECT_EQ(khelp_helper_register(&d.x, nullptr), EINVAL);
+  EXPECT_NE(std::string(khelp_failure_text()).find("size of an item"), std::string::npos)
+      << khelp_failure_text();
+}
+
+TEST(khelp, a_hook_that_its_point_did_not_take_says_so_in_the_statistics) {
+  const std::int32_t type = fresh_type();
+  declared d("misfit", type);
+  d.hook.event = "event";
+  d.hook.fingerprint = 1;
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0);
+  struct seen {
+    std::uint32_t state = 0;
+    std::string why;
+  };
+  const auto hook_of_the_helper = [] {
+    seen s;
+    khelp_stats_hooks(
+        [](void* arg, const khelp_hook_stat* stat) {
+          if (std::string(stat->helper) == "misfit")
+            *static_cast<seen*>(arg) = {stat->state, stat->why};
+        },
+        &s);
+    return s;
+  };
+  EXPECT_EQ(hook_of_the_helper().state, static_cast<std::uint32_t>(KHELP_HOOK_PENDING));
+  EXPECT_EQ(hook_of_the_helper().why, "its point is not registered");
+  khelp_hhook_head* head = nullptr;
+  khelp_hhook_head_x x{};
+  x.size = sizeof x;
+  x.event = "event";
+  x.fingerprint = 2;
+  ASSERT_EQ(khelp_hhook_head_register_x(type, 0, nullptr, &head, &x), 0) << khelp_failure_text();
+  EXPECT_EQ(head->hhh_nhooks, 0u);
+  EXPECT_EQ(hook_of_the_helper().state, static_cast<std::uint32_t>(KHELP_HOOK_MISFIT));
+  EXPECT_NE(hook_of_the_helper().why.find("of another name or layout"), std::string::npos);
+  EXPECT_EQ(khelp_hhook_head_deregister(head), 0);
+  EXPECT_EQ(hook_of_the_helper().state, static_cast<std::uint32_t>(KHELP_HOOK_PENDING));
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
+}

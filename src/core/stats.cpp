@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <khelp/stats.h>
@@ -68,11 +69,12 @@ std::vector<hook_row> collect_hooks() {
     row.stat.size = sizeof row.stat;
     row.stat.type = wish.info.hook_type;
     row.stat.id = wish.info.hook_id;
-    row.stat.state = KHELP_HOOK_PENDING;
+    auto [state, why] = hooks.why_nowhere(wish);
+    row.stat.state = state;
     row.stat.priority = wish.priority;
     row.helper = wish.owner_name;
     row.point = hooks.words_for({wish.info.hook_type, wish.info.hook_id});
-    row.why = "its point is not registered";
+    row.why = std::move(why);
     rows.push_back(std::move(row));
   });
   return rows;

@@ -6,10 +6,13 @@
 #include <bit>
 #include <cerrno>
 #include <climits>
+#include <memory>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "base/failure_text.hpp"
+#include "core/cold_call.hpp"
 #include "core/uma_life.hpp"
 #include "core/uma_registry.hpp"
 
@@ -86,32 +89,14 @@ std::uint64_t count_of(int items) {
 khelp_uma_zone_t khelp_uma_zcreate(const char* name, size_t size, khelp_uma_ctor ctor,
                                    khelp_uma_dtor dtor, khelp_uma_init init, khelp_uma_fini fini,
                                    int align, uint32_t flags) {
-  if (size == 0 || size > INT_MAX) {
-    set_failure_text("zone: the size of an item must be between 1 and INT_MAX");
-    return nullptr;
-  }
-  const std::size_t alignment = alignment_for(size, align);
-  if (alignment == 0) {
-    set_failure_text("zone: an alignment mask must be a power of two, at most 4096, less one");
-    return nullptr;
-  }
-  khelp_uma_zone* zone = nullptr;
-  try {
-    zone = new khelp_uma_zone(name == nullptr ? "" : name, size, alignment, flags, debug_level());
-  } catch (const std::bad_alloc&) {
-    set_failure_text("zone: no memory");
-    return nullptr;
-  }
-  zone->ctor = ctor;
-  zone->dtor = dtor;
-  zone->init = init;
-  zone->fini = fini;
-  decide_work(*zone);
-  if (!enter_zone(*zone)) {
-    delete zone;
-    set_failure_text("zone: the process has as many zones as it can have");
-    return nullptr;
-  }
+  khelp_uma_zone_t zone = nullptr;
+  (void)cold_call([&]() -> result<void> {
+    auto made = create({name, size, ctor, dtor, init, fini, align, flags});
+    if (!made)
+      return std::move(made).error();
+    zone = *made;
+    return {};
+  });
   return zone;
 }
 
@@ -248,6 +233,29 @@ void khelp_uma_reclaim(int how) {
 // ---- the core's own interface ----
 
 namespace khelp::uma {
+
+result<khelp_uma_zone_t> create(const zone_spec& spec) {
+  if (spec.size == 0 || spec.size > INT_MAX)
+    return failure(EINVAL, "zone: the size of an item must be between 1 and INT_MAX");
+  const std::size_t alignment = alignment_for(spec.size, spec.align);
+  if (alignment == 0)
+    return failure(EINVAL, "zone: an alignment must be a power of two, at most 4096");
+  std::unique_ptr<khelp_uma_zone> zone;
+  try {
+    zone = std::make_unique<khelp_uma_zone>(spec.name == nullptr ? "" : spec.name, spec.size,
+                                            alignment, spec.flags, debug_level());
+  } catch (const std::bad_alloc&) {
+    return failure(ENOMEM);
+  }
+  zone->ctor = spec.ctor;
+  zone->dtor = spec.dtor;
+  zone->init = spec.init;
+  zone->fini = spec.fini;
+  decide_work(*zone);
+  if (!enter_zone(*zone))
+    return failure(ENOSPC, "zone: the process has as many zones as it can have");
+  return zone.release();
+}
 
 std::atomic<std::uintptr_t>& owner_word(khelp_uma_zone_t zone, void* item) noexcept {
   slab& s = slab_of(item);

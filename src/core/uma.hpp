@@ -6,11 +6,27 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
+#include <khelp/result.hpp>
 #include <khelp/uma.h>
 
 namespace khelp::uma {
+
+// The arguments of khelp_uma_zcreate().
+struct zone_spec {
+  const char* name = "";
+  std::size_t size = 0;
+  khelp_uma_ctor ctor = nullptr;
+  khelp_uma_dtor dtor = nullptr;
+  khelp_uma_init init = nullptr;
+  khelp_uma_fini fini = nullptr;
+  int align = 0;  // mask
+  std::uint32_t flags = 0;
+};
+// EINVAL size or alignment · ENOSPC too many zones · ENOMEM.
+result<khelp_uma_zone_t> create(const zone_spec& spec);
 
 // The owner word of an item. The zone was made with KHELP_UMA_ZONE_OWNER; the item is not freed
 // before its word is 0 again.

@@ -1,5 +1,6 @@
 #include "app/khelp/explain.hpp"
 
+#include <cstdint>
 #include <fmt/format.h>
 
 #include <khelp/stats.h>
@@ -14,10 +15,20 @@ struct explanation {
   std::string point;  ///< of the block that is open
 };
 
+const char* what_of_those(std::uint32_t state) {
+  switch (state) {
+    case KHELP_HOOK_PENDING:
+      return ", not registered: these hooks wait for it";
+    case KHELP_HOOK_MISFIT:
+      return ": these hooks were built for another event and stay off";
+    default:
+      return "";
+  }
+}
+
 void add_hook(explanation& to, const khelp_hook_stat& hook) {
-  const bool pending = hook.state == KHELP_HOOK_PENDING;
-  const std::string point = fmt::format("{} ({}/{}){}", hook.point, hook.type, hook.id,
-                                        pending ? ", not registered: these hooks wait for it" : "");
+  const std::string point =
+      fmt::format("{} ({}/{}){}", hook.point, hook.type, hook.id, what_of_those(hook.state));
   if (point != to.point)
     to.text += point + "\n";
   to.point = point;
