@@ -184,7 +184,11 @@ KHELP_API int khelp_helper_describe(int32_t id, struct khelp_helper_description*
 /// Register a FreeBSD-style helper whose name, hooks and (with NEEDS_OSD) zone the caller has
 /// filled in.
 ///
-/// Errors   as khelp_helper_register(); EALREADY this struct is registered (K-15).
+/// Shape    h_zone: one helper's at a time, and given to a helper before its first item is allocated;
+///          the caller's again once the helper is deregistered, to destroy or to register with anew.
+/// Errors   as khelp_helper_register(); EALREADY this struct is registered (K-15) · EINVAL NEEDS_OSD
+///          without a zone, or items were allocated before a helper had it · EBUSY the zone is
+///          another helper's.
 /// Source   FreeBSD kern_khelp.c khelp_register_helper(). All or nothing: K-1, K-3, K-4, K-14,
 ///          K-15, K-36.
 KHELP_API int khelp_register_helper(struct khelp_helper* h);

@@ -248,7 +248,7 @@ void end_deferred_items() noexcept {
     auto& owner = uma::owner_word(zone, item);
     deferred_items = reinterpret_cast<void*>(owner.load() & address_mask);
     owner.store(0);
-    end_held_item_quietly(*static_cast<helper*>(uma::cookie(zone)), item);
+    end_held_item_quietly(*static_cast<helper*>(uma::served_by(zone)), item);
   }
 }
 

@@ -103,13 +103,39 @@ failure about(const helper& h, failure why) {
   return why;
 }
 
-// A zone of our own making, and its address in the helper's declaration.
-void end_zone(helper& h) {
-  if (!h.owns_zone || h.zone == nullptr)
+// The zone of its data: the caller's, or one of our own making.
+result<void> take_zone(helper& h, const helper_spec& spec) {
+  if (spec.zone == nullptr) {
+    auto made = uma::create(zone_for(spec));
+    if (!made)
+      return about(h, std::move(made).error());
+    h.owns_zone = true;
+    h.zone = *made;
+    uma::serve(h.zone, &h);
+    return {};
+  }
+  if (!uma::add_owner_words(spec.zone))
+    return failure(EINVAL, quoted(h.name) +
+                               ": its zone has been allocated from before a helper had it: "
+                               "that memory has no place for who owns an item");
+  if (!uma::serve(spec.zone, &h))
+    return failure(EBUSY, quoted(h.name) + ": its zone is another helper's");
+  h.zone = spec.zone;
+  return {};
+}
+
+// The zone is ended, and its address in the helper's declaration; or it is the caller's again.
+void let_zone_go(helper& h) {
+  khelp_uma_zone_t zone = std::exchange(h.zone, nullptr);
+  if (zone == nullptr)
     return;
+  if (!h.owns_zone) {
+    uma::stop_serving(zone);
+    return;
+  }
   if (h.bsd != nullptr)
     h.bsd->h_zone = nullptr;
-  khelp_uma_zdestroy(std::exchange(h.zone, nullptr));
+  khelp_uma_zdestroy(zone);
 }
 
 // Once, and the end goes on whatever it answers.
@@ -338,25 +364,15 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
     ~undo_unless_done() {
       if (done)
         return;
-      end_zone(h);
+      let_zone_go(h);
       call_mod_destroy(h);
       registry.discard(h);
     }
   } undo{*this, h};
 
   if (h.keeps_data()) {
-    if (spec.zone != nullptr) {
-      if (!uma::add_owner_words(spec.zone))
-        return failure(EINVAL, quoted(spec.name) + ": its zone has been allocated from already");
-      h.zone = spec.zone;
-    } else {
-      auto zone = uma::create(zone_for(spec));
-      if (!zone)
-        return about(h, std::move(zone).error());
-      h.zone = *zone;
-      h.owns_zone = true;
-    }
-    uma::set_cookie(h.zone, &h);
+    if (auto taken = take_zone(h, spec); !taken)
+      return std::move(taken).error();
   }
   if (spec.bsd != nullptr)
     spec.bsd->h_zone = h.zone;
@@ -602,7 +618,7 @@ void helper_registry::forget_other_threads() noexcept {
 // No hook runs, no data is left: end the helper.
 void helper_registry::bury(helper& h) {
   h.readers.reset();
-  end_zone(h);
+  let_zone_go(h);
   call_mod_destroy(h);
   if (h.bsd != nullptr) {
     h.bsd->h_refcount = 0;

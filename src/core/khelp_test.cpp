@@ -732,3 +732,46 @@ TEST(khelp, a_hook_that_its_point_did_not_take_says_so_in_the_statistics) {
   EXPECT_EQ(hook_of_the_helper().state, static_cast<std::uint32_t>(KHELP_HOOK_PENDING));
   EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
 }
+
+namespace {
+// A helper as FreeBSD's own code registers one, with a zone that it made itself.
+struct with_own_zone {
+  explicit with_own_zone(const char* name, khelp_uma_zone_t zone) {
+    std::strcpy(h.h_name, name);
+    h.h_flags = KHELP_HELPER_NEEDS_OSD;
+    h.h_classes = test_class;
+    h.h_zone = zone;
+  }
+  khelp_helper h{};
+};
+khelp_uma_zone_t zone_of_states() {
+  return khelp_uma_zcreate("states", sizeof(state), nullptr, nullptr, nullptr, nullptr, 0, 0);
+}
+}  // namespace
+
+TEST(khelp, a_helper_with_a_zone_of_its_own_can_be_registered_again_with_it) {
+  khelp_uma_zone_t zone = zone_of_states();
+  with_own_zone own("own", zone);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_EQ(khelp_register_helper(&own.h), 0) << khelp_failure_text();
+    khelp_osd osd = KHELP_OSD_INITIALIZER;
+    ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+    EXPECT_NE(khelp_get_osd(&osd, own.h.h_id), nullptr);
+    khelp_destroy_osd(&osd);
+    ASSERT_EQ(khelp_deregister_helper(&own.h), 0) << khelp_failure_text();
+    EXPECT_EQ(own.h.h_zone, zone) << "the caller's, and still there";
+  }
+  khelp_uma_zdestroy(zone);
+}
+
+TEST(khelp, a_zone_is_one_helpers_at_a_time) {
+  khelp_uma_zone_t zone = zone_of_states();
+  with_own_zone first("first", zone);
+  with_own_zone second("second", zone);
+  ASSERT_EQ(khelp_register_helper(&first.h), 0) << khelp_failure_text();
+  EXPECT_EQ(khelp_register_helper(&second.h), EBUSY);
+  EXPECT_EQ(khelp_deregister_helper(&first.h), 0);
+  EXPECT_EQ(khelp_register_helper(&second.h), 0) << khelp_failure_text();
+  EXPECT_EQ(khelp_deregister_helper(&second.h), 0);
+  khelp_uma_zdestroy(zone);
+}

@@ -266,12 +266,17 @@ khelp_uma_zone_t zone_of(const void* item) noexcept {
   return slab_of(item).zone;
 }
 
-void set_cookie(khelp_uma_zone_t zone, void* cookie) noexcept {
-  zone->cookie = cookie;
+bool serve(khelp_uma_zone_t zone, void* whom) noexcept {
+  void* nobody = nullptr;
+  return zone->served.compare_exchange_strong(nobody, whom);
 }
 
-void* cookie(khelp_uma_zone_t zone) noexcept {
-  return zone->cookie;
+void stop_serving(khelp_uma_zone_t zone) noexcept {
+  zone->served = nullptr;
+}
+
+void* served_by(khelp_uma_zone_t zone) noexcept {
+  return zone->served;
 }
 
 bool add_owner_words(khelp_uma_zone_t zone) noexcept {

@@ -35,11 +35,13 @@ std::atomic<std::uintptr_t>& owner_word(khelp_uma_zone_t zone, void* item) noexc
 // The zone of a live item.
 khelp_uma_zone_t zone_of(const void* item) noexcept;
 
-// What the zone serves; nullptr until set.
-void set_cookie(khelp_uma_zone_t zone, void* cookie) noexcept;
-void* cookie(khelp_uma_zone_t zone) noexcept;
+// Have the zone serve somebody alone, until stop_serving(). False: it serves another.
+bool serve(khelp_uma_zone_t zone, void* whom) noexcept;
+void stop_serving(khelp_uma_zone_t zone) noexcept;
+// Whom it serves; nullptr: nobody.
+void* served_by(khelp_uma_zone_t zone) noexcept;
 
-// Give the zone's items owner words after all. False: it has slabs already.
+// Give the zone's items owner words after all, unless they have them. False: it has slabs without.
 bool add_owner_words(khelp_uma_zone_t zone) noexcept;
 
 // Call fn for every item whose owner word is not 0. No lock is held meanwhile; fn may free the

@@ -89,7 +89,7 @@ TEST(uma_owner, the_walk_may_free_what_it_is_shown_and_may_be_left_by_an_excepti
   EXPECT_EQ(khelp_uma_zdestroy_checked(zone), 0);
 }
 
-TEST(uma_owner, words_can_be_added_before_the_first_slab_and_not_after) {
+TEST(uma_owner, words_can_be_added_before_the_first_slab_and_not_after_but_stay) {
   khelp_uma_zone_t zone = khelp_uma_zcreate("late", 64, nullptr, nullptr, nullptr, nullptr, 0, 0);
   EXPECT_TRUE(uma::add_owner_words(zone));
   void* item = khelp_uma_zalloc(zone, KHELP_M_WAITOK);
@@ -97,11 +97,25 @@ TEST(uma_owner, words_can_be_added_before_the_first_slab_and_not_after) {
   EXPECT_EQ(owned_items(zone), std::set<void*>{item});
   uma::owner_word(zone, item) = 0;
   khelp_uma_zfree(zone, item);
+  EXPECT_TRUE(uma::add_owner_words(zone)) << "they are there";
   khelp_uma_zdestroy(zone);
 
   zone = khelp_uma_zcreate("too_late", 64, nullptr, nullptr, nullptr, nullptr, 0, 0);
   khelp_uma_zfree(zone, khelp_uma_zalloc(zone, KHELP_M_WAITOK));
   EXPECT_FALSE(uma::add_owner_words(zone));
+  khelp_uma_zdestroy(zone);
+}
+
+TEST(uma_owner, a_zone_serves_one_at_a_time) {
+  khelp_uma_zone_t zone = owner_zone();
+  int first = 0;
+  int second = 0;
+  EXPECT_EQ(uma::served_by(zone), nullptr);
+  EXPECT_TRUE(uma::serve(zone, &first));
+  EXPECT_FALSE(uma::serve(zone, &second));
+  EXPECT_EQ(uma::served_by(zone), &first);
+  uma::stop_serving(zone);
+  EXPECT_TRUE(uma::serve(zone, &second));
   khelp_uma_zdestroy(zone);
 }
 

@@ -432,11 +432,11 @@ TEST_F(uma, a_full_cache_can_be_bounded) {
   khelp_uma_zdestroy(zone);
 }
 
-TEST_F(uma, zone_of_finds_the_zone_and_the_cookie_of_an_item) {
+TEST_F(uma, zone_of_finds_the_zone_of_an_item_and_served_by_whom_it_serves) {
   int helper = 0;
   khelp_uma_zone_t zone = plain_zone("found", 500);
-  EXPECT_EQ(khelp::uma::cookie(zone), nullptr);
-  khelp::uma::set_cookie(zone, &helper);
+  EXPECT_EQ(khelp::uma::served_by(zone), nullptr);
+  EXPECT_TRUE(khelp::uma::serve(zone, &helper));
   std::vector<void*> items;
   for (int i = 0; i < 300; ++i)
     items.push_back(khelp_uma_zalloc(zone, KHELP_M_WAITOK));
@@ -444,7 +444,7 @@ TEST_F(uma, zone_of_finds_the_zone_and_the_cookie_of_an_item) {
     EXPECT_EQ(khelp::uma::zone_of(item), zone);
     khelp_uma_zfree(zone, item);
   }
-  EXPECT_EQ(khelp::uma::cookie(zone), &helper);
+  EXPECT_EQ(khelp::uma::served_by(zone), &helper);
   khelp_uma_zdestroy(zone);
 }
 

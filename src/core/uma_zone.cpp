@@ -404,6 +404,8 @@ void khelp_uma_zone::tell_limit() {
 
 bool khelp_uma_zone::add_owner_words() noexcept {
   lock_guard held(lock);
+  if ((flags & KHELP_UMA_ZONE_OWNER) != 0)
+    return true;
   if (had_slabs)
     return false;
   flags |= KHELP_UMA_ZONE_OWNER;

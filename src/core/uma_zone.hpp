@@ -100,7 +100,7 @@ struct khelp_uma_zone {
   std::string warning KHELP_GUARDED_BY(lock);
   std::int64_t warned_at KHELP_GUARDED_BY(lock) = INT64_MIN;  // monotonic seconds
   void (*maxaction)(khelp_uma_zone*, int) KHELP_GUARDED_BY(lock) = nullptr;
-  std::atomic<void*> cookie{nullptr};
+  std::atomic<void*> served{nullptr};
 
   khelp::uma::zone_cache& my_cache() const noexcept { return khelp::uma::cache_at(cache_offset); }
 
@@ -142,7 +142,7 @@ struct khelp_uma_zone {
   // Every thread's cache as if the zone had never been. The zone is not in use.
   void forget_caches() noexcept KHELP_REQUIRES(lock);
 
-  // Have the items owner words. False: there are slabs already.
+  // Have the items owner words. False: there are slabs without.
   bool add_owner_words() noexcept;
 
   // ---- pins ----
