@@ -146,8 +146,9 @@ struct khelp_helper_x {
 /// Shape    x: kept, not copied. id: where its id goes; may be NULL.
 /// Context  any thread; may block; not from inside a hook of a helper that is being loaded.
 /// Errors   EINVAL no name, name too long, NEEDS_OSD without size or classes, bad hook · EEXIST the
-///          name is taken, or a hook is there already · ELOOP constraints form a cycle · ENOSPC
-///          all slots in use · ENOMEM · mod_init's own. Nothing is left behind.
+///          name is taken, or a hook is there already · ELOOP its constraints form a cycle with those
+///          of others for one point, registered or not · ENOSPC all slots in use · ENOMEM ·
+///          mod_init's own. Nothing is left behind.
 KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id);
 
 /// Unload a helper that khelp_helper_register() loaded.

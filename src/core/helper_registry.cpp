@@ -328,6 +328,8 @@ result<void> helper_registry::go_live(helper& h,
         return failure(EEXIST, quoted(h.name) + ": its table names one hook twice");
     }
   }
+  if (auto may = the_hooks().check_order(wishes); !may)
+    return may;
   auto list = list_with(&h, nullptr);
   std::function<void()> on_dead = innermost_scope != nullptr ? innermost_scope->on_dead_ : nullptr;
   if (auto done = changes.prepare(nullptr); !done)

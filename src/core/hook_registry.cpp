@@ -551,6 +551,23 @@ result<void> hook_registry::plan(const std::shared_ptr<subscription>& wish,
   return {};
 }
 
+result<void> hook_registry::check_order(
+    const std::vector<std::shared_ptr<subscription>>& newcomers) {
+  std::map<std::pair<std::int32_t, std::int32_t>, wish_list> by_name;
+  for (const auto& wish : newcomers)
+    by_name[{wish->info.hook_type, wish->info.hook_id}].push_back(wish.get());
+  for (auto& [name, wishes] : by_name) {
+    const auto at = names_.find({name.first, name.second});
+    if (at != names_.end()) {
+      for (const auto& kept : at->second.wishes)
+        wishes.push_back(kept.get());
+    }
+    if (auto may = check_constraints(wishes); !may)
+      return may;
+  }
+  return {};
+}
+
 void hook_registry::keep(std::shared_ptr<subscription> wish) {
   const point_name name{wish->info.hook_type, wish->info.hook_id};
   names_[name].wishes.push_back(std::move(wish));
@@ -564,6 +581,8 @@ result<void> hook_registry::subscribe(std::shared_ptr<subscription> wish, bool s
     return done;
   if (changes.empty() && strict)
     return no_point(name.name);
+  if (auto may = check_order({wish}); !may)
+    return may;
   if (auto done = changes.prepare(nullptr); !done)
     return done;
   keep(std::move(wish));

@@ -122,8 +122,12 @@ class hook_registry {
   // Attach to all points it wants. strict: ENOENT when there is none.
   result<void> subscribe(std::shared_ptr<subscription> wish, bool strict)
       KHELP_REQUIRES(registry_mutex);
-  // The two halves for a helper's load: plan every wish, prepare once, then commit and keep.
+  // The parts of a helper's load: plan every wish, check, prepare once, then commit and keep.
   result<void> plan(const std::shared_ptr<subscription>& wish, point_changes& changes)
+      KHELP_REQUIRES(registry_mutex);
+  // ELOOP when the constraints of newcomers form a cycle with those of the wishes that are kept,
+  // though their point may not be registered: the newcomers are refused then, not the point later.
+  result<void> check_order(const std::vector<std::shared_ptr<subscription>>& newcomers)
       KHELP_REQUIRES(registry_mutex);
   void keep(std::shared_ptr<subscription> wish) KHELP_REQUIRES(registry_mutex);
   // Room for `more` wishes at this one's point, so that keep() cannot fail.

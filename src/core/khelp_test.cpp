@@ -589,6 +589,19 @@ TEST(khelp, constraints_on_absent_helpers_are_ignored_and_a_cycle_refuses_the_ne
   EXPECT_EQ(order_at(p), "zx");
 }
 
+TEST(khelp, a_cycle_at_a_point_that_is_not_registered_yet_refuses_the_newcomer_and_not_the_point) {
+  const std::int32_t type = fresh_type();
+  letters a("a", type, "b");
+  letters b("b", type, "c");
+  letters c("c", type, "a");
+  EXPECT_EQ(a.answer, 0);
+  EXPECT_EQ(b.answer, 0);
+  EXPECT_EQ(c.answer, ELOOP);
+  EXPECT_EQ(khelp_get_id("c"), -1);
+  point late(type);
+  EXPECT_EQ(order_at(late), "ab");
+}
+
 TEST(khelp, waiting_inside_a_hook_is_edeadlk_and_a_revoke_there_is_finished_later) {
   const std::int32_t type = fresh_type();
   point p(type);

@@ -22,51 +22,72 @@ bool must_precede(const subscription& a, const subscription& b) {
   return names(a.before, b.owner_name) || names(b.after, a.owner_name);
 }
 
-bool has_constraints(const attachment_list& hooks) {
-  return std::any_of(hooks.begin(), hooks.end(), [](const auto& hook) {
-    return !hook->wish().before.empty() || !hook->wish().after.empty();
+bool has_constraints(const wish_list& wishes) {
+  return std::any_of(wishes.begin(), wishes.end(), [](const subscription* wish) {
+    return !wish->before.empty() || !wish->after.empty();
   });
 }
 
-failure cycle_among(const attachment_list& hooks, const std::vector<bool>& placed) {
+failure cycle_among(const wish_list& wishes, const std::vector<bool>& placed) {
   std::string words = "hook order: before/after constraints form a cycle among";
   const char* separator = " ";
-  for (std::size_t i = 0; i < hooks.size(); ++i) {
+  for (std::size_t i = 0; i < wishes.size(); ++i) {
     if (!placed[i]) {
-      words += separator + ("'" + hooks[i]->wish().owner_name + "'");
+      words += separator + ("'" + wishes[i]->owner_name + "'");
       separator = ", ";
     }
   }
   return {ELOOP, std::move(words)};
 }
 
+// The places of wishes that are given in the plain order: take, again and again, the first whose
+// predecessors are all taken.
+result<std::vector<std::size_t>> constrained_order(const wish_list& wishes) {
+  std::vector<std::size_t> order;
+  order.reserve(wishes.size());
+  std::vector<bool> placed(wishes.size(), false);
+  while (order.size() < wishes.size()) {
+    std::size_t next = wishes.size();
+    for (std::size_t i = 0; i < wishes.size() && next == wishes.size(); ++i) {
+      bool ready = !placed[i];
+      for (std::size_t j = 0; ready && j < wishes.size(); ++j)
+        ready = placed[j] || j == i || !must_precede(*wishes[j], *wishes[i]);
+      if (ready)
+        next = i;
+    }
+    if (next == wishes.size())
+      return cycle_among(wishes, placed);
+    placed[next] = true;
+    order.push_back(next);
+  }
+  return order;
+}
+
 }  // namespace
+
+result<void> check_constraints(const wish_list& wishes) {
+  if (!has_constraints(wishes))
+    return {};
+  auto order = constrained_order(wishes);
+  return order ? result<void>() : std::move(order).error();
+}
 
 result<void> put_in_order(attachment_list& hooks) {
   std::stable_sort(hooks.begin(), hooks.end(), [](const auto& a, const auto& b) {
     return key_of(a->wish()) < key_of(b->wish());
   });
-  if (!has_constraints(hooks))
+  wish_list wishes;
+  for (const auto& hook : hooks)
+    wishes.push_back(&hook->wish());
+  if (!has_constraints(wishes))
     return {};
-
-  // Take, again and again, the first in the plain order whose predecessors are all placed.
+  auto order = constrained_order(wishes);
+  if (!order)
+    return std::move(order).error();
   attachment_list ordered;
   ordered.reserve(hooks.size());
-  std::vector<bool> placed(hooks.size(), false);
-  while (ordered.size() < hooks.size()) {
-    std::size_t next = hooks.size();
-    for (std::size_t i = 0; i < hooks.size() && next == hooks.size(); ++i) {
-      bool ready = !placed[i];
-      for (std::size_t j = 0; ready && j < hooks.size(); ++j)
-        ready = placed[j] || j == i || !must_precede(hooks[j]->wish(), hooks[i]->wish());
-      if (ready)
-        next = i;
-    }
-    if (next == hooks.size())
-      return cycle_among(hooks, placed);
-    placed[next] = true;
-    ordered.push_back(hooks[next]);
-  }
+  for (const std::size_t i : *order)
+    ordered.push_back(hooks[i]);
   hooks.swap(ordered);
   return {};
 }
