@@ -21,22 +21,6 @@ constexpr std::int64_t sleep_slice_ns = 50'000'000;
 // Guarded by registry_mutex; singly linked through publication::next_.
 publication* places_with_retired KHELP_GUARDED_BY(registry_mutex) = nullptr;
 
-// The owner died inside: close its sections, once, and free the record.
-void bury(thread_record& record) noexcept {
-  pid_t tid = record.tid.load(std::memory_order_acquire);
-  if (tid <= 0 || !owner_is_dead(record) ||
-      !record.tid.compare_exchange_strong(tid, -1, std::memory_order_acq_rel))
-    return;
-  for (open_section& section : record.sections) {
-    section.set.store(nullptr, std::memory_order_relaxed);
-    section.point.store(nullptr, std::memory_order_release);
-  }
-  record.top.store(decide_barrier_mode() == barrier_mode::membarrier ? 0 : 1,
-                   std::memory_order_relaxed);
-  record.attention.store(0, std::memory_order_relaxed);
-  record.tid.store(0, std::memory_order_release);
-}
-
 // A run of a section as it was seen: (key, set), and not left since.
 struct seen_run {
   const void* key;
@@ -66,7 +50,7 @@ void wait_until_left(thread_record& record, const open_section& section,
     if (!run.goes_on(section))
       return;
     futex_wait(record.wake, seen, sleep_slice_ns);
-    bury(record);
+    free_if_owner_died(record);
   }
 }
 

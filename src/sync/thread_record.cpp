@@ -47,9 +47,15 @@ void close_sections(thread_record& record) noexcept {
   record.top.store(resting_top(), std::memory_order_relaxed);
 }
 
-void give_back(thread_record& record) noexcept {
+// As if nobody had ever had it, but for its counters. Whoever does this is the only one: its number
+// keeps others away.
+void clear(thread_record& record) noexcept {
   close_sections(record);
   record.attention.store(0, std::memory_order_relaxed);
+}
+
+void give_back(thread_record& record) noexcept {
+  clear(record);
   record.tid.store(0, std::memory_order_release);
 }
 
@@ -65,17 +71,22 @@ void thread_ends(void* value) {
   give_back(*record);
 }
 
+// Our number on somebody's record: its thread died without a word and we inherited the number.
+thread_record* take_inherited(pid_t tid) noexcept {
+  for (thread_record* r = records.load(std::memory_order_acquire); r != nullptr; r = r->next) {
+    if (r->tid.load(std::memory_order_acquire) != tid)
+      continue;
+    clear(*r);
+    return r;
+  }
+  return nullptr;
+}
+
 thread_record* take_free(pid_t tid) noexcept {
   for (thread_record* r = records.load(std::memory_order_acquire); r != nullptr; r = r->next) {
     pid_t holder = r->tid.load(std::memory_order_relaxed);
     if (holder == 0 && r->tid.compare_exchange_strong(holder, tid, std::memory_order_acq_rel))
       return r;
-    // Our number on somebody's record: its thread died without a word and we inherited the number.
-    if (holder == tid) {
-      give_back(*r);
-      r->tid.store(tid, std::memory_order_release);
-      return r;
-    }
   }
   return nullptr;
 }
@@ -114,7 +125,9 @@ thread_record* enrol() noexcept {
     return nullptr;
   const int saved = errno;
   const pid_t tid = current_tid();
-  thread_record* record = take_free(tid);
+  thread_record* record = take_inherited(tid);
+  if (record == nullptr)
+    record = take_free(tid);
   if (record == nullptr)
     record = map_new(tid);
   if (record != nullptr && pthread_setspecific(end_key, record) != 0) {
@@ -130,14 +143,32 @@ thread_record* first_record() noexcept {
   return records.load(std::memory_order_acquire);
 }
 
-bool owner_is_dead(const thread_record& record) noexcept {
-  const pid_t tid = record.tid.load(std::memory_order_acquire);
-  if (tid == 0)
-    return true;
+bool thread_is_dead(pid_t tid) noexcept {
   const int saved = errno;
   const bool dead = syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
   errno = saved;
   return dead;
+}
+
+bool owner_is_dead(const thread_record& record) noexcept {
+  const pid_t tid = record.tid.load(std::memory_order_acquire);
+  return tid == 0 || thread_is_dead(tid);
+}
+
+void free_if_owner_died(thread_record& record, bool (*is_dead)(pid_t tid)) noexcept {
+  constexpr pid_t taken = -1;  // nobody's number
+  pid_t tid = record.tid.load(std::memory_order_acquire);
+  if (tid <= 0 || !is_dead(tid) ||
+      !record.tid.compare_exchange_strong(tid, taken, std::memory_order_acq_rel))
+    return;
+  // A new thread of the same number may have been quicker. From here on none can be: asked again.
+  if (is_dead(tid)) {
+    give_back(record);
+    return;
+  }
+  // It may have ended as well, and have given it back.
+  pid_t still = taken;
+  record.tid.compare_exchange_strong(still, tid, std::memory_order_acq_rel);
 }
 
 void at_thread_end(void (*fn)(thread_record&)) noexcept {

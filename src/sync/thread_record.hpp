@@ -70,8 +70,13 @@ thread_record* enrol() noexcept;
 // All records ever made, newest first.
 thread_record* first_record() noexcept;
 
-// Whether the owner of a record is gone without having given it back (a raw exit, a fork).
+bool thread_is_dead(pid_t tid) noexcept;
+// Whether the owner of a record is gone, with or without having given it back (a raw exit, a fork).
 bool owner_is_dead(const thread_record& record) noexcept;
+// When the owner of a record is gone without having given it back (a raw exit): its sections are
+// closed, and the record is free.
+void free_if_owner_died(thread_record& record,
+                        bool (*is_dead)(pid_t tid) = thread_is_dead) noexcept;
 
 // Called on the ending thread, in order of registration, before its record is given back. At
 // most 4.
