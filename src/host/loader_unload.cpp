@@ -210,6 +210,8 @@ void loader::keep_for_ever(const file& f) noexcept {
   {
     lock_guard held(mutex_);
     f->kept_for_ever = true;
+    for (registered_module& module : f->registered)
+      module.there = false;
   }
   settle(f, KHELP_MODULE_ZOMBIE, std::move(f->if_cut_off));
 }
