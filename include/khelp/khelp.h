@@ -30,6 +30,7 @@ KHELP_BEGIN_DECLS
 #define KHELP_HELPER_CLASS_APP 0x00010000u /**< this bit and those above are the application's */
 
 struct khelp_helper_x;
+struct khelp_vnet;
 
 /// FreeBSD's helper record, as modules written for it declare one. 88 bytes.
 ///
@@ -260,6 +261,17 @@ KHELP_API int khelp_class_has_osd(uint32_t classes);
 /// Errors   as khelp_hhook_add_hook_lookup().
 KHELP_API int khelp_add_hhook(struct khelp_hookinfo* hki, uint32_t flags);
 KHELP_API int khelp_remove_hhook(struct khelp_hookinfo* hki);
+
+/// Limit the helper of this name, loaded now or later, to some instances (vnet.h): in others its
+/// hooks are not there. Points of no instance are not concerned.
+///
+/// Shape    instances: NULL: no limit any more; else `count` of them, which may be none. An instance
+///          that ends leaves the limit.
+/// Context  when it returns no thread is in a hook that it took off; from inside a hook it returns at
+///          once.
+/// Errors   EINVAL no name · ENOSPC no counters left · ENOSYS membarrier(2) is refused · ENOMEM.
+KHELP_API int khelp_helper_limit(const char* name, struct khelp_vnet* const* instances,
+                                 uint32_t count);
 
 KHELP_END_DECLS
 

@@ -107,6 +107,13 @@ void mark_suspended(hook_set& set, const hook_attachment& hook) {
   }
 }
 
+// A hook that was taken off instances one by one is wished for in those to come only. When its owner
+// adds it again, everywhere, the new wish takes the old one's place: two would meet in the next
+// instance. (Where the old one is attached, the new one is refused already.)
+bool supersedes(const subscription& wish, const subscription& old) {
+  return wish.everywhere && old.everywhere && wish.owner == old.owner && !old.taken_off.empty();
+}
+
 // An instance ends, and its number does not come back.
 // A hook of nobody that was added to this one point goes with it, as upstream's does: who added it
 // has no reason to keep its argument alive.
@@ -234,10 +241,13 @@ hook_point_record* hook_registry::find(point_name name, std::uintptr_t vid) {
   return point == at->second.points.end() ? nullptr : point->second;
 }
 
-bool hook_registry::fits(const subscription& wish, const hook_point_record& point) const {
-  return wish.wants(point.vid) &&
-         (wish.event.empty() || point.event.empty() ||
-          (wish.event == point.event && wish.fingerprint == point.fingerprint));
+bool hook_registry::wants(const subscription& wish, std::uintptr_t vid) const {
+  return wish.wants(vid) && may_be_in(wish.owner_name, vid);
+}
+
+bool hook_registry::fits(const subscription& wish, const hook_point_record& point) {
+  return wish.event.empty() || point.event.empty() ||
+         (wish.event == point.event && wish.fingerprint == point.fingerprint);
 }
 
 result<void> hook_registry::attach(const std::shared_ptr<subscription>& wish,
@@ -322,7 +332,7 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
   point_changes changes;
   changes.touch(*point);
   for (const auto& wish : at.wishes) {
-    if (!wish->wants(vid))
+    if (!wants(*wish, vid))
       continue;
     if (!fits(*wish, *point)) {
       misfits.push_back(wish->owner_name);
@@ -439,6 +449,8 @@ bool hook_registry::take_leftover(std::uintptr_t vid, removal& into) noexcept {
     forget_instance(at->second.wishes, vid);
     forget_name_if_unused(at->first);
   }
+  for (auto& [helper_name, instances] : limits_)
+    instances.erase(vid);
   return false;
 }
 
@@ -530,13 +542,15 @@ result<void> hook_registry::plan(const std::shared_ptr<subscription>& wish,
   const point_name name{wish->info.hook_type, wish->info.hook_id};
   named& at = names_[name];
   for (const auto& other : at.wishes) {
-    if (other->same_hook(wish->info) && other->everywhere && wish->everywhere &&
-        other->taken_off.empty())
+    if (!other->same_hook(wish->info) || supersedes(*wish, *other))
+      continue;
+    const bool both = other->everywhere ? wish->everywhere : wish->wants(other->instance);
+    if (both)
       return failure(EEXIST, "hook point " + to_string(name) + ": '" + other->owner_name +
                                  "' has this function with this argument there already");
   }
   for (const auto& [vid, point] : at.points) {
-    if (!wish->wants(vid))
+    if (!wants(*wish, vid))
       continue;
     if (!fits(*wish, *point))
       return failure(EINVAL, "hook point " + to_string(name) + ": " + misfit_words(*wish, *point));
@@ -570,7 +584,11 @@ result<void> hook_registry::check_order(
 
 void hook_registry::keep(std::shared_ptr<subscription> wish) {
   const point_name name{wish->info.hook_type, wish->info.hook_id};
-  names_[name].wishes.push_back(std::move(wish));
+  auto& wishes = names_[name].wishes;
+  std::erase_if(wishes, [&](const auto& other) {
+    return other->same_hook(wish->info) && supersedes(*wish, *other);
+  });
+  wishes.push_back(std::move(wish));
 }
 
 result<void> hook_registry::subscribe(std::shared_ptr<subscription> wish, bool strict) {

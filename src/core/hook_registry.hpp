@@ -9,6 +9,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -117,6 +118,11 @@ class hook_registry {
   void open_instance(std::uintptr_t vid) KHELP_EXCLUDES(registry_mutex);
   // No more; those that are left are reported and removed, whatever references remain.
   void close_instance(std::uintptr_t vid) noexcept KHELP_EXCLUDES(registry_mutex);
+  // From now on the hooks of helpers of this name are at these instances' points only; no list: at
+  // all. Points of no instance are not concerned.
+  using instance_list = std::set<std::uintptr_t>;
+  result<void> limit(const std::string& helper_name, std::optional<instance_list> instances)
+      KHELP_EXCLUDES(registry_mutex);
 
   // ---- subscriptions ----
   // Attach to all points it wants. strict: ENOENT when there is none.
@@ -198,7 +204,13 @@ class hook_registry {
   bool finish_removal(removal& r) noexcept KHELP_EXCLUDES(registry_mutex);
   bool take_leftover(std::uintptr_t vid, removal& into) noexcept KHELP_EXCLUDES(registry_mutex);
   void forget_name_if_unused(point_name name) KHELP_REQUIRES(registry_mutex);
-  bool fits(const subscription& wish, const hook_point_record& point) const;
+  // Whether a wish is for this instance, and its helper may be there.
+  bool wants(const subscription& wish, std::uintptr_t vid) const KHELP_REQUIRES(registry_mutex);
+  bool may_be_in(const std::string& helper_name, std::uintptr_t vid) const
+      KHELP_REQUIRES(registry_mutex);
+  static bool fits(const subscription& wish, const hook_point_record& point);
+  result<void> plan_limit(const std::string& helper_name, point_changes& changes)
+      KHELP_REQUIRES(registry_mutex);
   result<void> attach(const std::shared_ptr<subscription>& wish, hook_point_record& point,
                       point_changes& changes) KHELP_REQUIRES(registry_mutex);
 
@@ -207,7 +219,8 @@ class hook_registry {
       KHELP_GUARDED_BY(registry_mutex);
   std::uint64_t next_serial_ KHELP_GUARDED_BY(registry_mutex) = 1;
   point_list ended_ KHELP_GUARDED_BY(registry_mutex);
-  std::set<std::uintptr_t> open_instances_ KHELP_GUARDED_BY(registry_mutex);
+  instance_list open_instances_ KHELP_GUARDED_BY(registry_mutex);
+  std::map<std::string, instance_list> limits_ KHELP_GUARDED_BY(registry_mutex);  // by helper
   std::unordered_map<std::string, point_name> pairs_ KHELP_GUARDED_BY(registry_mutex);
   bool timing_ KHELP_GUARDED_BY(registry_mutex) = false;
 };
