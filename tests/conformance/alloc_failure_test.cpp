@@ -1196,6 +1196,21 @@ const std::vector<row>& rows() {
          end_vnet();
          demand(stop_file() == 0, "its end");
        }},
+      {"khelp_helper_limit",
+       [] {
+         make_loaded();
+         vnet = khelp_vnet_alloc();
+         demand(vnet != nullptr, "an instance");
+         khelp_vnet_set_current(vnet);
+         demand(khelp_hhook_head_register(type, 2, nullptr, KHELP_HHOOK_HEADISINVNET) == 0,
+                "its point");
+       },
+       [] { return khelp_helper_limit("a_helper", &vnet, 0); },
+       [] {
+         demand(khelp_helper_limit("a_helper", nullptr, 0) == 0, "no limit");
+         end_vnet();
+         end_loaded();
+       }},
       {"khelp_vnet_default",
        nothing,
        [] { return khelp_vnet_default() != nullptr ? 0 : silent; },

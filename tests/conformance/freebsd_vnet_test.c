@@ -1,5 +1,7 @@
-/// Instances through the personality: one point each, and the current one per block.
+/// Instances through the personality: one point each, the current one per block, variables, start
+/// functions of a program.
 #include <net/vnet.h>
+#include <string.h>
 #include <sys/hhook.h>
 #include <sys/param.h>
 
@@ -51,8 +53,92 @@ static void a_point_exists_once_per_instance(void) {
   vnet_destroy(instances[1]);
 }
 
+VNET_DECLARE(int, ttl);
+#define V_ttl VNET(ttl)
+VNET_DEFINE(int, ttl) = 64;
+VNET_DEFINE_STATIC(int, constructed);
+#define V_constructed VNET(constructed)
+
+static char order[8];
+static void append(void* letter) {
+  strcat(order, letter);
+}
+SYSINIT(third, SI_SUB_PSEUDO, SI_ORDER_SECOND, append, "c");
+SYSINIT(first, SI_SUB_CPU, SI_ORDER_ANY, append, "a");
+SYSINIT(second, SI_SUB_PSEUDO, SI_ORDER_FIRST, append, "b");
+SYSUNINIT(first, SI_SUB_CPU, SI_ORDER_ANY, append, "z");
+SYSUNINIT(second, SI_SUB_PSEUDO, SI_ORDER_FIRST, append, "y");
+
+static void construct(void* by) {
+  V_constructed += *(int*)by;
+}
+static int one = 1;
+VNET_SYSINIT(construct, SI_SUB_PSEUDO, SI_ORDER_ANY, construct, &one);
+
+static int destroyed_ttl;
+static void destroy(void* unused __unused) {
+  destroyed_ttl = V_ttl;
+}
+VNET_SYSUNINIT(destroy, SI_SUB_PSEUDO, SI_ORDER_ANY, destroy, NULL);
+
+static void a_program_says_when_it_starts(void) {
+  CHECK(mi_startup() == 0);
+  CHECK(strcmp(order, "abc") == 0);
+  CHECK(mi_startup() == EALREADY);
+  CHECK(VNET_VNET(vnet0, constructed) == 1);
+  CHECK(IS_DEFAULT_VNET(vnet0) && curvnet == NULL);
+}
+
+static void a_variable_has_a_value_in_each_instance(void) {
+  struct vnet* instance = vnet_alloc();
+  CHECK(VNET_VNET(instance, constructed) == 1);
+  {
+    CURVNET_SET(instance);
+    CHECK(V_ttl == 64);
+    V_ttl = 1;
+    *VNET_PTR(constructed) = 7;
+    CURVNET_RESTORE();
+  }
+  CHECK(VNET_VNET(instance, ttl) == 1 && *VNET_VNET_PTR(instance, constructed) == 7);
+  CHECK(VNET_VNET(vnet0, ttl) == 64);
+  vnet_destroy(instance);
+  CHECK(destroyed_ttl == 1);
+}
+
+static void all_instances_are_on_the_list(void) {
+  struct vnet* instances[2] = {vnet_alloc(), vnet_alloc()};
+  int seen = 0;
+  VNET_ITERATOR_DECL(each);
+  VNET_LIST_RLOCK();
+  VNET_FOREACH(each) {
+    CURVNET_SET(each);
+    CURVNET_ASSERT_SET();
+    CHECK(V_constructed == 1);
+    seen++;
+    VNET_LIST_RLOCK_NOSLEEP();
+    VNET_LIST_RUNLOCK_NOSLEEP();
+    CURVNET_RESTORE();
+  }
+  VNET_LIST_RUNLOCK();
+  CHECK(seen == 3);
+  vnet_destroy(instances[0]);
+  vnet_destroy(instances[1]);
+}
+
+static void a_program_may_end_what_it_started(void) {
+  destroyed_ttl = 0;
+  CHECK(khelp_program_stop() == 0);
+  CHECK(strcmp(order, "abcyz") == 0);
+  CHECK(destroyed_ttl == 64);
+  CHECK(khelp_program_stop() == ENOENT);
+}
+
 int main(void) {
+  TEST(a_program_says_when_it_starts);
+  TEST(a_variable_has_a_value_in_each_instance);
+  TEST(all_instances_are_on_the_list);
   TEST(the_current_instance_nests_by_blocks);
   TEST(a_point_exists_once_per_instance);
+  TEST(a_program_may_end_what_it_started);
   return TESTS_END();
 }

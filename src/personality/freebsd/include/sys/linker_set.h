@@ -11,9 +11,15 @@
 
 #include <stddef.h>
 
+/* Elements stay in the order in which they are written: gcc would turn it round. */
+#if __has_attribute(no_reorder)
+#define KHELP_SET_ORDER no_reorder,
+#else
+#define KHELP_SET_ORDER
+#endif
 #define KHELP_SET_ELEMENT(set, symbol)                  \
   static const void* khelp_set_##set##_element_##symbol \
-      __attribute__((section("set_" #set), used, retain)) = &(symbol)
+      __attribute__((KHELP_SET_ORDER section("set_" #set), used, retain)) = &(symbol)
 #define DATA_SET(set, symbol) KHELP_SET_ELEMENT(set, symbol)
 #define BSS_SET(set, symbol) KHELP_SET_ELEMENT(set, symbol)
 #define TEXT_SET(set, symbol) KHELP_SET_ELEMENT(set, symbol)
