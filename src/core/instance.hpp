@@ -85,6 +85,8 @@ class instance_registry {
   result<void> may_change() noexcept;
   // Whether this thread has the turn: constructors or destructors run below it.
   bool changing() noexcept { return turn_.is_mine(); }
+  // Several changes in one turn: no instance begins or ends between them. Only where may_change().
+  turn one_change() noexcept { return turn(turn_); }
 
   result<void> add_start(const khelp_sysinit& start) KHELP_EXCLUDES(mutex_);
   result<void> remove_start(const khelp_sysinit& start) KHELP_EXCLUDES(mutex_);

@@ -92,15 +92,36 @@ void file_startup::stop(const khelp_sysinit& function, bool due) noexcept {
   }
 }
 
+bool file_startup::next_is_for_instances(start_place limit) const {
+  return started_ < starts_.size() && starts_[started_]->kind != KHELP_SYSINIT_CALL &&
+         number_of(*starts_[started_]) <= number_of(limit);
+}
+
+result<void> file_startup::start_for_instances(start_place limit) {
+  if (auto may = the_instances().may_change(); !may)
+    return may;
+  const turn together = the_instances().one_change();
+  for (; next_is_for_instances(limit); ++started_) {
+    reached_ = number_of(*starts_[started_]);
+    if (auto done = start(*starts_[started_]); !done)
+      return done;
+  }
+  return {};
+}
+
 result<void> file_startup::run_up_to(start_place place) {
   const instance_scope in(the_instances().first());
-  for (; started_ < starts_.size(); ++started_) {
+  while (started_ < starts_.size() && number_of(*starts_[started_]) <= number_of(place)) {
+    if (next_is_for_instances(place)) {
+      if (auto done = start_for_instances(place); !done)
+        return done;
+      continue;
+    }
     const khelp_sysinit& next = *starts_[started_];
-    if (number_of(next) > number_of(place))
-      break;
     reached_ = number_of(next);  // should it fail, its own place was not reached
     if (auto done = start(next); !done)
       return done;
+    ++started_;
   }
   reached_ = number_of(place) + 1;
   return {};
@@ -116,6 +137,11 @@ result<void> file_startup::run_all() {
 void file_startup::end() noexcept {
   const instance_scope in(the_instances().first());
   const no_cancellation later;
+  // No instance begins with the file's functions any more; those that have, end with them below.
+  for (const khelp_sysinit* start : starts_) {
+    if (start->kind == KHELP_SYSINIT_INSTANCE_START)
+      stop(*start, true);
+  }
   for (; !ends_.empty(); ends_.pop_back())
     stop(*ends_.back(), number_of(*ends_.back()) < reached_);
   if (!variables_.empty())

@@ -40,6 +40,10 @@ class file_startup {
 
   file_startup(std::string name, const khelp_file_sets& sets);
   result<void> start(const khelp_sysinit& function);
+  // Those for instances that follow one another, up to a place, in one turn: an instance has the
+  // constructor and the destructor of a place, or neither.
+  result<void> start_for_instances(start_place limit);
+  bool next_is_for_instances(start_place limit) const;
   // due: its place was reached. What is registered for instances is taken back in any case.
   void stop(const khelp_sysinit& function, bool due) noexcept;
 
