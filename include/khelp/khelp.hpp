@@ -100,22 +100,10 @@ class hook_point {
 
   /// Register the point. Helpers that wait for it hook it now. Errors as
   /// khelp_hhook_head_register().
-  result<void> open() {
-    if (!numbered_) {
-      if (int error = khelp_hhook_name(name_, &type_, &id_))
-        return outcome(error);
-    }
-    khelp_hhook_head_x x{};
-    x.size = sizeof x;
-    x.flags = static_cast<std::uint32_t>(rule_) | KHELP_HHOOK_WAITOK;
-    x.name = name_;
-    x.event = event_traits<Event>::name;
-    x.fingerprint = event_traits<Event>::fingerprint;
-    khelp_hhook_head* registered = nullptr;
-    auto done = outcome(khelp_hhook_head_register_x(type_, id_, &head_, &registered, &x));
-    open_ = open_ || done.has_value();
-    return done;
-  }
+  result<void> open() { return open_with(0); }
+  /// Register it in the current instance (vnet.h), of which it is one of the points of this name:
+  /// there is one object per instance then. EINVAL: there is no current instance.
+  result<void> open_in_instance() { return open_with(KHELP_HHOOK_HEADISINVNET); }
 
   /// Deregister it and wait for runs that are inside.
   result<void> close() {
@@ -143,6 +131,23 @@ class hook_point {
   khelp_hhook_head& head() noexcept { return head_; }
 
  private:
+  result<void> open_with(std::uint32_t kind) {
+    if (!numbered_) {
+      if (int error = khelp_hhook_name(name_, &type_, &id_))
+        return outcome(error);
+    }
+    khelp_hhook_head_x x{};
+    x.size = sizeof x;
+    x.flags = static_cast<std::uint32_t>(rule_) | KHELP_HHOOK_WAITOK | kind;
+    x.name = name_;
+    x.event = event_traits<Event>::name;
+    x.fingerprint = event_traits<Event>::fingerprint;
+    khelp_hhook_head* registered = nullptr;
+    auto done = outcome(khelp_hhook_head_register_x(type_, id_, &head_, &registered, &x));
+    open_ = open_ || done.has_value();
+    return done;
+  }
+
   khelp_hhook_head head_{};
   const char* name_;
   combine rule_;

@@ -64,6 +64,13 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
       ->check(&whole_number)
       ->type_name("N")
       ->capture_default_str();
+  command
+      ->add_option(
+          "--instance-by", replay.instance_by,
+          "One instance, with hook points and connections of its own, per VLAN or per file")
+      ->check(CLI::IsMember({"vlan", "file", "none"}))
+      ->type_name("vlan|file|none")
+      ->capture_default_str();
   command->add_flag("--debug", replay.debug,
                     "Map helpers from their own files, for debuggers and profilers");
   command

@@ -28,6 +28,7 @@ struct replay_request {
   std::string module_path;
   std::vector<std::string> captures;
   std::optional<std::uint64_t> unload_after;  ///< packets
+  std::string instance_by = "none";           ///< or vlan, file
   std::uint64_t top = 20;                     ///< lines of the table
   bool explain = false;
   bool mem = false;

@@ -222,6 +222,8 @@ result<void> write_json_document(const replay_summary& summary, output& connecti
   out.write(elapsed);
   out.write(",\n");
   write_list(out, "helpers", summary.helpers, &helper_text);
+  if (summary.instance_by == "vlan" || summary.instance_by == "file")
+    out.write(",\n\"instance_by\": \"" + summary.instance_by + "\"");
   if (summary.memory) {
     std::string memory;
     json_writer json(memory);

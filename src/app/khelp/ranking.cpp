@@ -26,13 +26,13 @@ bool ranking::would_keep(const direction_report& direction) const {
          (direction.bytes == least.bytes && direction.segments > least.segments);
 }
 
-void ranking::add(direction_report direction, std::string sparkline) {
+void ranking::add(direction_report direction, std::string sparkline, std::uint64_t instance) {
   if (!would_keep(direction)) {
     count_among_others(direction);
     ++arrivals_;
     return;
   }
-  kept_.push_back({std::move(direction), std::move(sparkline), arrivals_++});
+  kept_.push_back({std::move(direction), std::move(sparkline), arrivals_++, instance});
   std::push_heap(kept_.begin(), kept_.end(), busier);
   if (kept_.size() <= places_)
     return;

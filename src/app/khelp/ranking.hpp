@@ -15,6 +15,7 @@ struct ranked_direction {
   direction_report direction;
   std::string sparkline;
   std::uint64_t arrival = 0;  ///< directions that came before
+  std::uint64_t instance = 0;
 };
 
 /// What became of the directions that are not among the busiest.
@@ -32,7 +33,7 @@ class ranking {
 
   /// Whether add() would keep it, so that costly parts are only made for what is kept.
   bool would_keep(const direction_report& direction) const;
-  void add(direction_report direction, std::string sparkline);
+  void add(direction_report direction, std::string sparkline, std::uint64_t instance = 0);
 
   /// Busiest first. Ends the collection.
   std::vector<ranked_direction> take();

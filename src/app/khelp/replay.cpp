@@ -88,6 +88,9 @@ class replay {
  private:
   std::unique_ptr<tcp::replay_session> new_session() {
     tcp::replay_session::settings wanted;
+    wanted.instances = asked_.instance_by == "vlan"   ? tcp::instances_by::vlan
+                       : asked_.instance_by == "file" ? tcp::instances_by::file
+                                                      : tcp::instances_by::none;
     wanted.on_close = [this](const tcp::flow& gone, tcp::ending) { report(gone); };
     auto made = tcp::replay_session::create(std::move(wanted));
     if (!made)
@@ -239,6 +242,7 @@ class replay {
     if (interruption() != 0 && !summary_.captures.empty())
       summary_.captures.back().error = "interrupted";
     summary_.helpers = helpers_.totals();
+    summary_.instance_by = asked_.instance_by;
     summary_.elapsed_us =
         std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_).count();
   }

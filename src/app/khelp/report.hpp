@@ -107,6 +107,7 @@ struct replay_summary {
   std::vector<helper_totals> helpers;
   std::optional<memory_report>
       memory;                   ///< --mem: when the captures were read, helpers still loaded
+  std::string instance_by;      ///< what connections' instances are: "vlan", "file", or "none"
   std::int64_t elapsed_us = 0;  ///< how long the replay took, on the wall
 };
 

@@ -15,9 +15,13 @@ namespace {
 /// Keeps the busiest.
 class table_writer final : public report_writer {
  public:
-  table_writer(std::size_t places, const std::vector<helper_schema>& schemas,
+  table_writer(const replay_request& asked, const std::vector<helper_schema>& schemas,
                const appearance& look, output& out)
-      : ranking_(places), schemas_(schemas), look_(look), out_(out) {}
+      : instances_(asked.instance_by),
+        ranking_(asked.top),
+        schemas_(schemas),
+        look_(look),
+        out_(out) {}
 
   void add(const connection_report& connection, const direction_curves& curves) override {
     for (std::size_t i = 0; i < connection.directions.size(); ++i) {
@@ -25,7 +29,7 @@ class table_writer final : public report_writer {
       if (direction.bytes == 0)
         continue;
       const bool drawn = curves[i] && ranking_.would_keep(direction);
-      ranking_.add(direction, drawn ? sparkline(curves[i]->small) : "");
+      ranking_.add(direction, drawn ? sparkline(curves[i]->small) : "", connection.instance);
     }
   }
 
@@ -33,7 +37,7 @@ class table_writer final : public report_writer {
 
   result<void> finish(const replay_summary& summary) override {
     const auto busiest = ranking_.take();
-    out_.write(directions_table(busiest, ranking_.others(), schemas_, look_));
+    out_.write(directions_table(busiest, ranking_.others(), schemas_, look_, instances_));
     out_.write("\n");
     out_.write(totals_text(summary));
     if (summary.memory)
@@ -42,6 +46,7 @@ class table_writer final : public report_writer {
   }
 
  private:
+  const std::string instances_;
   ranking ranking_;
   const std::vector<helper_schema>& schemas_;
   const appearance look_;
@@ -103,7 +108,7 @@ result<std::unique_ptr<report_writer>> make_report_writer(const replay_request& 
   if (asked.form == report_form::csv)
     return std::unique_ptr<report_writer>(new csv_writer(schemas, out));
   if (asked.form == report_form::table)
-    return std::unique_ptr<report_writer>(new table_writer(asked.top, schemas, look, out));
+    return std::unique_ptr<report_writer>(new table_writer(asked, schemas, look, out));
   auto spill = output::temporary();
   if (!spill)
     return std::move(spill).error();

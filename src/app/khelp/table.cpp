@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 #include "app/khelp/printable.hpp"
 #include "app/khelp/text_grid.hpp"
@@ -47,16 +48,22 @@ std::string title(const field_spec& field) {
 /// Builds the grid: the columns are the same for headings, directions and others.
 class directions_grid {
  public:
-  directions_grid(const std::vector<helper_schema>& schemas, bool with_curves)
-      : schemas_(schemas), with_curves_(with_curves), grid_(columns()) {}
+  directions_grid(const std::vector<helper_schema>& schemas, bool with_curves,
+                  std::string instance_title)
+      : schemas_(schemas),
+        with_curves_(with_curves),
+        instance_title_(std::move(instance_title)),
+        grid_(columns()) {}
 
   void headings() {
-    row groups(fixed_columns);
-    row titles = {{"SENDER", heading},
-                  {"RECEIVER", heading},
-                  {"SEGMENTS", heading},
-                  {"DATA", heading},
-                  {"RESENT", heading}};
+    row groups(first_columns());
+    row titles = first_cells({instance_title_, heading});
+    const row fixed = {{"SENDER", heading},
+                       {"RECEIVER", heading},
+                       {"SEGMENTS", heading},
+                       {"DATA", heading},
+                       {"RESENT", heading}};
+    titles.insert(titles.end(), fixed.begin(), fixed.end());
     for (const helper_schema& schema : schemas_) {
       bool first = true;
       for (const field_spec& field : schema.fields) {
@@ -67,7 +74,7 @@ class directions_grid {
         first = false;
       }
     }
-    if (groups.size() > fixed_columns)
+    if (groups.size() > first_columns())
       grid_.row(std::move(groups));
     if (with_curves_)
       titles.push_back({"RTT OVER TIME", heading});
@@ -78,12 +85,14 @@ class directions_grid {
 
   void direction(const ranked_direction& ranked) {
     const direction_report& sent = ranked.direction;
-    row cells = {
+    row cells = first_cells({std::to_string(ranked.instance)});
+    const row fixed = {
         {sent.src},
         {sent.dst},
         {grouped(sent.segments)},
         {readable_bytes(sent.bytes)},
         {grouped(sent.retransmitted), sent.retransmitted > 0 ? warning : fmt::text_style()}};
+    cells.insert(cells.end(), fixed.begin(), fixed.end());
     for (std::size_t i = 0; i < schemas_.size(); ++i) {
       for (std::size_t f = 0; f < schemas_[i].fields.size(); ++f) {
         const field_spec& field = schemas_[i].fields[f];
@@ -100,11 +109,14 @@ class directions_grid {
   }
 
   void others(const other_directions& sum) {
-    grid_.row({{fmt::format("others ({})", grouped(sum.directions)), quiet},
-               {""},
-               {grouped(sum.segments)},
-               {readable_bytes(sum.bytes)},
-               {grouped(sum.retransmitted)}});
+    row cells = first_cells({""});
+    const row fixed = {{fmt::format("others ({})", grouped(sum.directions)), quiet},
+                       {""},
+                       {grouped(sum.segments)},
+                       {readable_bytes(sum.bytes)},
+                       {grouped(sum.retransmitted)}};
+    cells.insert(cells.end(), fixed.begin(), fixed.end());
+    grid_.row(std::move(cells));
   }
 
   /// What had to go is named.
@@ -118,7 +130,7 @@ class directions_grid {
     while (grid_.width() > width && titles_.size() > 1)
       drop_last(gone);
     if (grid_.width() > width)
-      grid_.narrow(sender, width);
+      grid_.narrow(sender(), width);
     if (!gone.empty())
       grid_.line("no room for: " + gone);
   }
@@ -127,8 +139,6 @@ class directions_grid {
 
  private:
   static constexpr std::size_t fixed_columns = 5;
-  static constexpr std::size_t sender = 0;
-  static constexpr std::size_t receiver = 1;
   static constexpr std::size_t shortest_address = 12;
 
   void drop_last(std::string& gone) {
@@ -139,8 +149,8 @@ class directions_grid {
 
   /// Both get an equal share of the room, or one what the other leaves.
   void shorten_addresses(std::size_t width) {
-    const std::size_t senders = grid_.width(sender);
-    const std::size_t receivers = grid_.width(receiver);
+    const std::size_t senders = grid_.width(sender());
+    const std::size_t receivers = grid_.width(receiver());
     const std::size_t others = grid_.width() - senders - receivers;
     const std::size_t room = std::max(width, others) - others;
     const auto share = [room](std::size_t peer) {
@@ -148,12 +158,22 @@ class directions_grid {
     };
     if (senders + receivers <= room)
       return;
-    grid_.narrow(sender, share(receivers));
-    grid_.narrow(receiver, share(senders));
+    grid_.narrow(sender(), share(receivers));
+    grid_.narrow(receiver(), share(senders));
+  }
+
+  bool with_instances() const { return !instance_title_.empty(); }
+  std::size_t sender() const { return with_instances() ? 1 : 0; }
+  std::size_t receiver() const { return sender() + 1; }
+  std::size_t first_columns() const { return fixed_columns + (with_instances() ? 1 : 0); }
+  row first_cells(text_grid::cell instance) const {
+    return with_instances() ? row{std::move(instance)} : row{};
   }
 
   std::vector<align> columns() const {
     std::vector<align> all = {align::left, align::left, align::right, align::right, align::right};
+    if (with_instances())
+      all.insert(all.begin(), align::right);
     for (const helper_schema& schema : schemas_) {
       for (const field_spec& field : schema.fields) {
         if (field.in_table)
@@ -174,6 +194,7 @@ class directions_grid {
 
   const std::vector<helper_schema>& schemas_;
   const bool with_curves_;
+  const std::string instance_title_;  // empty: there is no such column
   text_grid grid_;
   std::vector<std::string> titles_;  ///< of the columns that are shown
 };
@@ -202,12 +223,16 @@ std::string helper_line(const helper_totals& helper) {
 
 std::string directions_table(const std::vector<ranked_direction>& busiest,
                              const other_directions& others,
-                             const std::vector<helper_schema>& schemas, const appearance& look) {
+                             const std::vector<helper_schema>& schemas, const appearance& look,
+                             std::string_view instances) {
   if (busiest.empty() && others.directions == 0)
     return "No direction carried data.\n";
   const bool with_curves = std::any_of(busiest.begin(), busiest.end(),
                                        [](const auto& line) { return !line.sparkline.empty(); });
-  directions_grid grid(schemas, with_curves);
+  directions_grid grid(schemas, with_curves,
+                       instances == "vlan"   ? "VLAN"
+                       : instances == "file" ? "FILE"
+                                             : "");
   grid.headings();
   for (const ranked_direction& line : busiest)
     grid.direction(line);

@@ -170,9 +170,8 @@ void run_points(const points& where, const flow& f, end& from, end& to, const se
 
 }  // namespace
 
-engine::engine(const points& where, const flow_limits& limits, uint32_t instance,
-               close_listener on_close)
-    : points_(where), instance_(instance), on_close_(std::move(on_close)), table_(limits) {}
+engine::engine(const points& where, const flow_limits& limits, close_listener on_close)
+    : points_(where), on_close_(std::move(on_close)), table_(limits) {}
 
 engine::~engine() {
   flush();
@@ -197,8 +196,8 @@ flow& engine::open(const segment& seg, const segment_key& found, uint64_t hash) 
   f.began_tick = points_.ticks();
   end& first = f.ends[0];
   end& second = f.ends[1];
-  name_end(first, seg, true, instance_);
-  name_end(second, seg, false, instance_);
+  name_end(first, seg, true, found.key.instance);
+  name_end(second, seg, false, found.key.instance);
   tie(first, f.with_itself ? first : second);
   tie(second, first);
   ends_without_data_ += points_.init(first.block) != 0;
@@ -221,7 +220,7 @@ void engine::flush() {
 }
 
 void engine::apply(const segment& seg, const capture_position& at) {
-  const segment_key found = key_of(seg, instance_);
+  const segment_key found = key_of(seg, at.instance);
   const uint64_t hash = table_.hash_of(found.key);
   flow* f = table_.find(found.key, hash);
   const auto sender_of = [&](flow& known) -> end& {

@@ -24,8 +24,9 @@ enum class ending : uint8_t {
 /// When and where a segment was captured.
 struct capture_position {
   int64_t when_ns = 0;
-  uint32_t capture = 0;  ///< which capture of the replay, from 0
-  uint64_t packet = 0;   ///< which packet of it, from 1
+  uint32_t capture = 0;   ///< which capture of the replay, from 0
+  uint64_t packet = 0;    ///< which packet of it, from 1
+  uint32_t instance = 0;  ///< where the connection is looked for; its points were entered
 };
 
 class engine {
@@ -33,8 +34,7 @@ class engine {
   /// Called once for every connection, while helpers' data on its ends is still there.
   using close_listener = std::function<void(const flow&, ending)>;
 
-  engine(const points& where, const flow_limits& limits, uint32_t instance,
-         close_listener on_close);
+  engine(const points& where, const flow_limits& limits, close_listener on_close);
   ~engine();
 
   /// Time goes on, whatever the packet holds: silent connections are closed.
@@ -60,7 +60,6 @@ class engine {
   void apply_to(flow& f, end& from, end& to, const segment& seg, const capture_position& at);
 
   const points& points_;
-  const uint32_t instance_;
   const close_listener on_close_;
   flow_table table_;
   uint64_t opened_ = 0;

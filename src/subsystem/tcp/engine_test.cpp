@@ -68,7 +68,7 @@ class conversation {
  public:
   explicit conversation(const flow_limits& limits = {})
       : points_(std::move(points::attach()).value()),
-        engine_(points_, limits, 0, [this](const flow& f, ending why) {
+        engine_(points_, limits, [this](const flow& f, ending why) {
           closed.push_back(
               {why, {f.ends[0].stats, f.ends[1].stats}, {f.ends[0].syn_seen, f.ends[1].syn_seen}});
         }) {

@@ -3,30 +3,94 @@
 #include <utility>
 
 #include <khelp/clock.h>
+#include <khelp/instance.hpp>
 #include <khelp/khelp.h>
 
 namespace khelp::tcp {
 
-hook_point<khelp_tcp_hhook_data> est_in("tcp/est-in", KHELP_HHOOK_TYPE_TCP, KHELP_HHOOK_TCP_EST_IN);
-hook_point<khelp_tcp_hhook_data> est_out("tcp/est-out", KHELP_HHOOK_TYPE_TCP,
-                                         KHELP_HHOOK_TCP_EST_OUT);
+namespace {
+constexpr auto in_name = "tcp/est-in";
+constexpr auto out_name = "tcp/est-out";
+}  // namespace
 
-result<points> points::attach() {
+hook_point<khelp_tcp_hhook_data> est_in(in_name, KHELP_HHOOK_TYPE_TCP, KHELP_HHOOK_TCP_EST_IN);
+hook_point<khelp_tcp_hhook_data> est_out(out_name, KHELP_HHOOK_TYPE_TCP, KHELP_HHOOK_TCP_EST_OUT);
+
+/// An instance and its two points, which end before it.
+struct points::world {
+  explicit world(instance made) : vnet(std::move(made)) {}
+
+  static result<std::unique_ptr<world>> create() {
+    auto vnet = instance::create();
+    if (!vnet)
+      return std::move(vnet).error();
+    auto made = std::make_unique<world>(std::move(*vnet));
+    const in_instance here(made->vnet);
+    if (auto opened = made->out.open_in_instance(); !opened)
+      return std::move(opened).error();
+    if (auto opened = made->in.open_in_instance(); !opened)
+      return std::move(opened).error();
+    return made;
+  }
+
+  instance vnet;
+  hook_point<khelp_tcp_hhook_data> in{in_name, KHELP_HHOOK_TYPE_TCP, KHELP_HHOOK_TCP_EST_IN};
+  hook_point<khelp_tcp_hhook_data> out{out_name, KHELP_HHOOK_TYPE_TCP, KHELP_HHOOK_TCP_EST_OUT};
+};
+
+points::points(instances_by by) : by_(by) {}
+
+points::points(points&& other) noexcept
+    : attached_(std::exchange(other.attached_, false)),
+      by_(other.by_),
+      in_(other.in_),
+      out_(other.out_),
+      entered_(other.entered_),
+      worlds_(std::move(other.worlds_)) {}
+
+result<void> points::enter(uint32_t number) {
+  if (by_ == instances_by::none || entered_ == number)
+    return {};
+  auto at = worlds_.find(number);
+  if (at == worlds_.end()) {
+    auto made = world::create();
+    if (!made)
+      return std::move(made).error();
+    at = worlds_.emplace(number, std::move(*made)).first;
+  }
+  in_ = &at->second->in;
+  out_ = &at->second->out;
+  entered_ = number;
+  khelp_vnet_set_current(at->second->vnet.get());
+  return {};
+}
+
+result<points> points::attach(instances_by by) {
   const auto& block = khelp_modinfo_event_khelp_tcpcb;
   if (auto declared = outcome(khelp_event_declare(block.name, block.fingerprint)); !declared)
     return std::move(declared).error();
+  if (by != instances_by::none) {
+    // The first one is there before its first packet, so that helpers can be asked about it.
+    points made(by);
+    if (auto entered = made.enter(by == instances_by::file ? 1 : 0); !entered)
+      return std::move(entered).error();
+    return made;
+  }
   if (auto opened = est_out.open(); !opened)
     return std::move(opened).error();
   if (auto opened = est_in.open(); !opened) {
     (void)est_out.close();
     return std::move(opened).error();
   }
-  return points();
+  return points(by);
 }
 
 points::~points() {
   if (!attached_)
     return;
+  if (entered_)
+    khelp_vnet_set_current(nullptr);
+  worlds_.clear();
   (void)est_in.close();
   (void)est_out.close();
   khelp_clock_reset();

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
 
 #include <khelp/khelp.hpp>
 #include <khelp/result.hpp>
@@ -13,18 +16,31 @@ namespace khelp::tcp {
 extern hook_point<khelp_tcp_hhook_data> est_in;
 extern hook_point<khelp_tcp_hhook_data> est_out;
 
-/// Keeps both points registered. One at a time per process.
+/// What makes an instance (khelp/vnet.h), in which the same addresses and ports are another
+/// connection and the points are others.
+enum class instances_by : uint8_t {
+  none,  ///< there is one world, and points of no instance
+  vlan,  ///< the outermost VLAN id; 0: untagged
+  file,  ///< the capture, counted from 1
+};
+
+/// Keeps the points registered: both of the process, or both of each instance that was entered. One
+/// at a time per process, used by one thread.
 class points {
  public:
   /// Errors   EEXIST somebody else registered them · ENOMEM.
-  static result<points> attach();
-  points(points&& other) noexcept : attached_(other.attached_) { other.attached_ = false; }
+  static result<points> attach(instances_by by = instances_by::none);
+  points(points&& other) noexcept;
   points& operator=(points&&) = delete;
   ~points();
 
-  bool anybody_listens() const { return est_in.enabled() || est_out.enabled(); }
-  void run_out(khelp_tcp_hhook_data& context) const { est_out(context, context.tp->osd); }
-  void run_in(khelp_tcp_hhook_data& context) const { est_in(context, context.tp->osd); }
+  /// The points are those of this instance from now on, and it is current on this thread. Nothing
+  /// without instances. Errors as khelp_vnet_alloc() and khelp_hhook_head_register().
+  result<void> enter(uint32_t number);
+
+  bool anybody_listens() const { return in_->enabled() || out_->enabled(); }
+  void run_out(khelp_tcp_hhook_data& context) const { (*out_)(context, context.tp->osd); }
+  void run_in(khelp_tcp_hhook_data& context) const { (*in_)(context, context.tp->osd); }
 
   /// Helpers' data for a new end. Errors: ENOMEM; the end then goes without.
   int init(khelp_tcpcb& end) const;
@@ -35,8 +51,16 @@ class points {
   uint32_t ticks() const;
 
  private:
-  points() = default;
+  struct world;
+
+  explicit points(instances_by by);
+
   bool attached_ = true;
+  instances_by by_;
+  hook_point<khelp_tcp_hhook_data>* in_ = &est_in;
+  hook_point<khelp_tcp_hhook_data>* out_ = &est_out;
+  std::optional<uint32_t> entered_;
+  std::unordered_map<uint32_t, std::unique_ptr<world>> worlds_;
 };
 
 }  // namespace khelp::tcp

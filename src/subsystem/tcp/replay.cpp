@@ -11,7 +11,7 @@ constexpr size_t most_remarks = 8;
 }
 
 result<std::unique_ptr<replay_session>> replay_session::create(settings wanted) {
-  auto where = points::attach();
+  auto where = points::attach(wanted.instances);
   if (!where)
     return std::move(where).error();
   return std::unique_ptr<replay_session>(
@@ -19,8 +19,21 @@ result<std::unique_ptr<replay_session>> replay_session::create(settings wanted) 
 }
 
 replay_session::replay_session(points where, settings wanted)
-    : points_(std::move(where)),
-      engine_(points_, wanted.limits, wanted.instance, std::move(wanted.on_close)) {}
+    : instances_(wanted.instances),
+      points_(std::move(where)),
+      engine_(points_, wanted.limits, std::move(wanted.on_close)) {}
+
+uint32_t replay_session::instance_of(const segment& seg) const {
+  switch (instances_) {
+    case instances_by::vlan:
+      return seg.vlan;
+    case instances_by::file:
+      return static_cast<uint32_t>(captures_.size());
+    case instances_by::none:
+      break;
+  }
+  return 0;
+}
 
 result<void> replay_session::open(const std::string& file) {
   auto opened = pcap_source::open(file);
@@ -76,9 +89,14 @@ bool replay_session::step() {
   switch (found.what) {
     case verdict::tcp:
       ++capture.tcp_segments;
+      if (auto entered = points_.enter(instance_of(seg)); !entered) {
+        finish(entered.error().detail);
+        return false;
+      }
       engine_.apply(seg, {.when_ns = packet.when_ns,
                           .capture = static_cast<uint32_t>(captures_.size() - 1),
-                          .packet = capture.packets});
+                          .packet = capture.packets,
+                          .instance = instance_of(seg)});
       break;
     case verdict::malformed:
       if (++capture.malformed <= most_remarks)

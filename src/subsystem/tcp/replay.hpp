@@ -33,7 +33,7 @@ class replay_session {
  public:
   struct settings {
     flow_limits limits = {};
-    uint32_t instance = 0;
+    instances_by instances = instances_by::none;
     engine::close_listener on_close = {};  ///< see engine
   };
 
@@ -68,7 +68,10 @@ class replay_session {
 
   void finish(const std::string& error);
 
-  const points points_;
+  uint32_t instance_of(const segment& seg) const;
+
+  const instances_by instances_;
+  points points_;
   engine engine_;
   std::unique_ptr<packet_source> source_;
   std::vector<capture_summary> captures_;
