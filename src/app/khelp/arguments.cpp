@@ -65,9 +65,8 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
       ->type_name("N")
       ->capture_default_str();
   command
-      ->add_option(
-          "--instance-by", replay.instance_by,
-          "One instance, with hook points and connections of its own, per VLAN or per file")
+      ->add_option("--instance-by", replay.instance_by,
+                   "An instance, with hook points of its own, per VLAN or file")
       ->check(CLI::IsMember({"vlan", "file", "none"}))
       ->type_name("vlan|file|none")
       ->capture_default_str();
