@@ -135,10 +135,10 @@ class instance_registry {
   // The first instance behind this serial that has come to a function's place and not left it.
   instance* next_started(std::uint64_t serial, const function_key& key) KHELP_EXCLUDES(mutex_);
   instance* next_not_ended(std::uint64_t serial, const function_key& key) KHELP_EXCLUDES(mutex_);
-  result<function_key> add_function(function_map& to, const khelp_sysinit& function)
-      KHELP_EXCLUDES(mutex_);
-  result<function_key> take_function(function_map& from, const khelp_sysinit& function)
-      KHELP_EXCLUDES(mutex_);
+  result<function_key> add_function(function_map instance_registry::*map,
+                                    const khelp_sysinit& function) KHELP_EXCLUDES(mutex_);
+  result<function_key> take_function(function_map instance_registry::*map,
+                                     const khelp_sysinit& function) KHELP_EXCLUDES(mutex_);
 
   turn_state turn_;
   mutex mutex_;

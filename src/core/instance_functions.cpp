@@ -86,7 +86,7 @@ instance* instance_registry::next_not_ended(std::uint64_t serial, const function
   return nullptr;
 }
 
-result<function_key> instance_registry::add_function(function_map& to,
+result<function_key> instance_registry::add_function(function_map instance_registry::*map,
                                                      const khelp_sysinit& function) {
   if (function.function == nullptr)
     return failure(EINVAL, "an instance: a function is missing");
@@ -94,6 +94,7 @@ result<function_key> instance_registry::add_function(function_map& to,
     return failure(
         EINVAL, "an instance: functions stand above SI_SUB_VNET and at most at SI_SUB_VNET_DONE");
   lock_guard held(mutex_);
+  function_map& to = this->*map;
   for (const auto& [key, known] : to) {
     if (known == &function)
       return failure(EEXIST, "an instance: the function is registered already");
@@ -103,9 +104,10 @@ result<function_key> instance_registry::add_function(function_map& to,
   return key;
 }
 
-result<function_key> instance_registry::take_function(function_map& from,
+result<function_key> instance_registry::take_function(function_map instance_registry::*map,
                                                       const khelp_sysinit& function) {
   lock_guard held(mutex_);
+  function_map& from = this->*map;
   for (auto at = from.begin(); at != from.end(); ++at) {
     if (at->second != &function)
       continue;
@@ -120,7 +122,7 @@ result<void> instance_registry::add_start(const khelp_sysinit& start) {
   if (auto may = may_change(); !may)
     return may;
   const turn mine(turn_);
-  const auto key = add_function(starts_, start);
+  const auto key = add_function(&instance_registry::starts_, start);
   if (!key)
     return key.error();
   std::uint64_t serial = 0;
@@ -131,7 +133,7 @@ result<void> instance_registry::add_start(const khelp_sysinit& start) {
     auto called = call_constructor(*v, start);
     v->vnet_state = state;
     if (!called) {
-      (void)take_function(starts_, start);
+      (void)take_function(&instance_registry::starts_, start);
       return called;
     }
   }
@@ -142,7 +144,7 @@ result<void> instance_registry::remove_start(const khelp_sysinit& start) {
   if (auto may = may_change(); !may)
     return may;
   const turn mine(turn_);
-  const auto key = take_function(starts_, start);
+  const auto key = take_function(&instance_registry::starts_, start);
   return key ? result<void>() : key.error();
 }
 
@@ -150,7 +152,7 @@ result<void> instance_registry::add_end(const khelp_sysinit& end) {
   if (auto may = may_change(); !may)
     return may;
   const turn mine(turn_);
-  const auto key = add_function(ends_, end);
+  const auto key = add_function(&instance_registry::ends_, end);
   return key ? result<void>() : key.error();
 }
 
@@ -158,7 +160,7 @@ result<void> instance_registry::remove_end(const khelp_sysinit& end, bool call) 
   if (auto may = may_change(); !may)
     return may;
   const turn mine(turn_);
-  const auto key = take_function(ends_, end);
+  const auto key = take_function(&instance_registry::ends_, end);
   if (!key)
     return key.error();
   if (!call)
