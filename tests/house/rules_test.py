@@ -77,6 +77,12 @@ class planted(unittest.TestCase):
         self.refused("conformance", {**page, **one}, "docs/conformance.md: line 2 has no test")
         self.assertEqual(self.check("conformance", {**page, **one, **two}), (0, ""))
 
+    def test_a_defects_test_is_there(self):
+        page = {"docs/defects.md": "| H-1 | two at once | `one_of_two_wins`, see [x](x.md) |\n"}
+        test = {"src/core/a_test.cpp": "TEST(a, one_of_two_wins) {}\n"}
+        self.refused("conformance", page, "docs/defects.md: H-1: there is no test one_of_two_wins")
+        self.assertEqual(self.check("conformance", {**page, **test}), (0, ""))
+
 
 if __name__ == "__main__":
     unittest.main()
