@@ -36,7 +36,7 @@ struct khelp_malloc_type {
 ///                 KHELP_M_NULL. Other KHELP_M_... do nothing here.
 /// Context  any thread, no signal handler. WAITOK may wait for memory, about a second, and has free
 ///          items of zones given back; it is no cancellation point.
-/// Cost     the C library's malloc, 16 bytes for each block, and some 80 instructions.
+/// Cost     the C library's malloc, 16 bytes for each block, and some 115 instructions.
 /// Errors   NULL: NOWAIT, or with NULL, and no memory. With WAITOK alone no memory ends the process,
 ///          with words on the log and on standard error.
 /// Source   FreeBSD malloc(9), Darwin _MALLOC().
