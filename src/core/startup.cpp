@@ -137,7 +137,8 @@ result<void> file_startup::run_all() {
 void file_startup::end() noexcept {
   const instance_scope in(the_instances().first());
   const no_cancellation later;
-  // No instance begins with the file's functions any more; those that have, end with them below.
+  // In one turn: an instance that begins or ends has all of the file's functions, or none.
+  const turn together = the_instances().one_change();
   for (const khelp_sysinit* start : starts_) {
     if (start->kind == KHELP_SYSINIT_INSTANCE_START)
       stop(*start, true);

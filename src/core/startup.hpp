@@ -31,7 +31,8 @@ class file_startup {
   result<void> run_up_to(start_place place);
   result<void> run_all();
 
-  // Call the end functions of the places that were reached, descending, and free the variables.
+  // Call the end functions of the places that were reached, descending, and free the variables, in
+  // one turn.
   // Only where instances may change (instance_registry::may_change()).
   void end() noexcept;
 
