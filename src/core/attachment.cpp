@@ -150,8 +150,7 @@ class new_item {
 
   // 0, or why there is no item. Only a cancellation leaves it early: in a hook's run, or below a
   // function of C, there is nobody to catch what a constructor throws.
-  // Not inlined: its caller is not one that catches.
-  [[gnu::noinline]] KHELP_CATCHES_FORCED_UNWINDING int construct() {
+  KHELP_CATCHES_FORCED_UNWINDING int construct() {
     try {
       return construct_or_throw();
     } catch (const abi::__forced_unwind&) {

@@ -54,9 +54,8 @@ void call(const listed_hook& hook, const hook_list_run& run) {
 
 // One hook, if it still runs. Forced unwinding passes through. Not inlined: the attribute does not go
 // with the code.
-[[gnu::noinline]] KHELP_CATCHES_FORCED_UNWINDING void run_hook(khelp_hook_list& list,
-                                                               listed_hook& hook,
-                                                               const hook_list_run& run) {
+KHELP_CATCHES_FORCED_UNWINDING void run_hook(khelp_hook_list& list, listed_hook& hook,
+                                             const hook_list_run& run) {
   const any_section section(&hook, nullptr, hook.deep, nullptr);
   if (!hook.runs())
     return;

@@ -4,8 +4,13 @@
 #include <pthread.h>
 
 // Of a function that catches abi::__forced_unwind&. A forced unwinding has no exception object:
-// what the handler binds is null, which UndefinedBehaviorSanitizer reports.
+// what the handler binds is null, which UndefinedBehaviorSanitizer reports. It forgets the attribute
+// of a function that is inlined.
+#if defined(__SANITIZE_ADDRESS__)
+#define KHELP_CATCHES_FORCED_UNWINDING __attribute__((no_sanitize("null"), noinline))
+#else
 #define KHELP_CATCHES_FORCED_UNWINDING __attribute__((no_sanitize("null")))
+#endif
 
 namespace khelp {
 
