@@ -83,6 +83,7 @@ std::vector<hook_row> collect_hooks() {
 struct helper_row {
   khelp_helper_stat stat{};
   std::string name;
+  const call_totals* totals = nullptr;
 };
 
 std::uint32_t public_state(const helper& h) {
@@ -93,6 +94,7 @@ std::uint32_t public_state(const helper& h) {
 helper_row row_of(const helper& h) {
   helper_row row;
   row.name = h.name;
+  row.totals = h.totals.get();
   row.stat.size = sizeof row.stat;
   row.stat.id = h.id;
   row.stat.version = h.version;
@@ -123,14 +125,15 @@ std::vector<helper_row> collect_helpers() {
     if (h.bsd != nullptr)
       h.bsd->h_refcount = static_cast<std::uint32_t>(rows.back().stat.attached);
   });
-  // A hook's counts are its own while some set has it, current or retired, and its owner's then.
+  // A hook's counts are its own while some set has it, current or retired, and its owner's then. A
+  // retired set may outlive the owner, but not the totals.
   std::set<const hook_attachment*> counted;
   const auto count = [&](const std::shared_ptr<hook_attachment>& hook) {
-    const helper* owner = hook->wish().owner;
-    if (owner == nullptr || !counted.insert(hook.get()).second)
+    const call_totals* totals = hook->wish().totals.get();
+    if (totals == nullptr || !counted.insert(hook.get()).second)
       return;
     for (helper_row& row : rows) {
-      if (row.stat.id == owner->id)
+      if (row.totals == totals)
         add_counts(row.stat, hook->block());
     }
   };
