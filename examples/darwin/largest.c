@@ -45,7 +45,7 @@ static void* worker(void* unused) {
 static void hand_over(const char* line) {
   char* copy;
   MALLOC(copy, char*, strlen(line) + 1, M_TEMP, M_WAITOK);
-  strcpy(copy, line);
+  memcpy(copy, line, strlen(line) + 1);
   lck_mtx_lock(work.lock);
   while (work.waiting == ROOM)
     msleep(&work.line, work.lock, PWAIT, "room", NULL);

@@ -52,7 +52,8 @@ static inline void lck_grp_attr_free(lck_grp_attr_t* attributes) {
 static inline lck_grp_t* lck_grp_alloc_init(const char* name, lck_grp_attr_t* attributes) {
   lck_grp_t* group = (lck_grp_t*)_MALLOC(sizeof(lck_grp_t), M_TEMP, M_ZERO);
   (void)attributes;
-  memcpy(group->name, name, strnlen(name, sizeof group->name - 1));
+  for (size_t i = 0; i + 1 < sizeof group->name && name[i] != '\0'; i++)
+    group->name[i] = name[i];
   return group;
 }
 static inline void lck_grp_free(lck_grp_t* group) {
