@@ -42,11 +42,11 @@ inline constexpr unsigned most_blocks = 512;
 
 enum class instance_life { begins, lives, ends, over };
 
-struct instance final : khelp_vnet {
-  explicit instance(std::uint64_t serial) noexcept;
-  instance(const instance&) = delete;
-  instance& operator=(const instance&) = delete;
-  ~instance();
+struct vnet_instance final : khelp_vnet {
+  explicit vnet_instance(std::uint64_t serial) noexcept;
+  vnet_instance(const vnet_instance&) = delete;
+  vnet_instance& operator=(const vnet_instance&) = delete;
+  ~vnet_instance();
 
   // Of the turn.
   function_key constructed = before_all;  // constructors up to here have been called
@@ -54,8 +54,8 @@ struct instance final : khelp_vnet {
   // Of the registry's mutex.
   instance_life life = instance_life::begins;
   bool listed = false;
-  instance* next = nullptr;
-  instance* before = nullptr;
+  vnet_instance* next = nullptr;
+  vnet_instance* before = nullptr;
 
   void* blocks[most_blocks] = {};  // changed under mutex_ and turn; each read by its file only
 };
@@ -116,25 +116,28 @@ class instance_registry {
 
   static void* copy_of(const block& of);
   void free_block(unsigned number) noexcept KHELP_REQUIRES(mutex_);
-  void link(instance& v) KHELP_EXCLUDES(mutex_);
-  void unlink(instance& v) KHELP_REQUIRES(mutex_);
+  void link(vnet_instance& v) KHELP_EXCLUDES(mutex_);
+  void unlink(vnet_instance& v) KHELP_REQUIRES(mutex_);
   // Enter the list or leave it, when nobody holds it.
-  void set_listed(instance& v, bool listed) noexcept KHELP_EXCLUDES(mutex_);
-  void set_life(instance& v, instance_life life) noexcept KHELP_EXCLUDES(mutex_);
+  void set_listed(vnet_instance& v, bool listed) noexcept KHELP_EXCLUDES(mutex_);
+  void set_life(vnet_instance& v, instance_life life) noexcept KHELP_EXCLUDES(mutex_);
 
-  result<void> begin(instance& v);
-  void give_up(instance& v) noexcept;
-  void wind_down(instance& v) noexcept;
+  result<void> begin(vnet_instance& v);
+  void give_up(vnet_instance& v) noexcept;
+  void wind_down(vnet_instance& v) noexcept;
   // True when it is gone; false: nothing is known of other threads, and it stays for ever.
-  bool bury(instance& v) noexcept KHELP_EXCLUDES(mutex_);
-  result<instance*> claim(khelp_vnet* which) KHELP_EXCLUDES(mutex_);
+  bool bury(vnet_instance& v) noexcept KHELP_EXCLUDES(mutex_);
+  result<vnet_instance*> claim(khelp_vnet* which) KHELP_EXCLUDES(mutex_);
 
   // Those not called yet, up to (but not including) the limit; down to (and including) it.
-  result<void> call_constructors(instance& v, const function_key& limit) KHELP_EXCLUDES(mutex_);
-  void call_destructors(instance& v, const function_key& limit) noexcept KHELP_EXCLUDES(mutex_);
+  result<void> call_constructors(vnet_instance& v, const function_key& limit)
+      KHELP_EXCLUDES(mutex_);
+  void call_destructors(vnet_instance& v, const function_key& limit) noexcept
+      KHELP_EXCLUDES(mutex_);
   // The first instance behind this serial that has come to a function's place and not left it.
-  instance* next_started(std::uint64_t serial, const function_key& key) KHELP_EXCLUDES(mutex_);
-  instance* next_not_ended(std::uint64_t serial, const function_key& key) KHELP_EXCLUDES(mutex_);
+  vnet_instance* next_started(std::uint64_t serial, const function_key& key) KHELP_EXCLUDES(mutex_);
+  vnet_instance* next_not_ended(std::uint64_t serial, const function_key& key)
+      KHELP_EXCLUDES(mutex_);
   result<function_key> add_function(function_map instance_registry::*map,
                                     const khelp_sysinit& function) KHELP_EXCLUDES(mutex_);
   result<function_key> take_function(function_map instance_registry::*map,
@@ -144,8 +147,8 @@ class instance_registry {
   mutex mutex_;
   event_count list_let_go_;
   unsigned holders_ KHELP_GUARDED_BY(mutex_) = 0;
-  instance default_{default_instance_serial};
-  instance* last_ KHELP_GUARDED_BY(mutex_) = &default_;
+  vnet_instance default_{default_instance_serial};
+  vnet_instance* last_ KHELP_GUARDED_BY(mutex_) = &default_;
   std::uint64_t last_serial_ KHELP_GUARDED_BY(mutex_) = default_instance_serial;
   std::uint64_t last_function_ KHELP_GUARDED_BY(mutex_) = 0;
   function_map starts_ KHELP_GUARDED_BY(mutex_);

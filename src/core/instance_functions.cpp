@@ -14,13 +14,13 @@ start_place place_of(const khelp_sysinit& function) {
 }
 
 // In the instance that is current.
-result<void> call_constructor(instance& v, const khelp_sysinit& start) {
+result<void> call_constructor(vnet_instance& v, const khelp_sysinit& start) {
   const no_cancellation later;
   v.vnet_state = start.subsystem;
   return guarded("an instance", "a constructor", [&] { start.function(start.argument); });
 }
 
-void call_destructor(instance& v, const khelp_sysinit& end) noexcept {
+void call_destructor(vnet_instance& v, const khelp_sysinit& end) noexcept {
   const no_cancellation later;
   v.vnet_state = end.subsystem;
   try {
@@ -32,7 +32,7 @@ void call_destructor(instance& v, const khelp_sysinit& end) noexcept {
 
 }  // namespace
 
-result<void> instance_registry::call_constructors(instance& v, const function_key& limit) {
+result<void> instance_registry::call_constructors(vnet_instance& v, const function_key& limit) {
   for (;;) {
     const khelp_sysinit* start = nullptr;
     {
@@ -51,7 +51,7 @@ result<void> instance_registry::call_constructors(instance& v, const function_ke
   }
 }
 
-void instance_registry::call_destructors(instance& v, const function_key& limit) noexcept {
+void instance_registry::call_destructors(vnet_instance& v, const function_key& limit) noexcept {
   for (;;) {
     const khelp_sysinit* end = nullptr;
     {
@@ -66,9 +66,9 @@ void instance_registry::call_destructors(instance& v, const function_key& limit)
   }
 }
 
-instance* instance_registry::next_started(std::uint64_t serial, const function_key& key) {
+vnet_instance* instance_registry::next_started(std::uint64_t serial, const function_key& key) {
   lock_guard held(mutex_);
-  for (instance* v = &default_; v != nullptr; v = v->next) {
+  for (vnet_instance* v = &default_; v != nullptr; v = v->next) {
     const bool there = v->life == instance_life::begins || v->life == instance_life::lives;
     if (v->vnet_serial > serial && there && key <= v->constructed)
       return v;
@@ -76,9 +76,9 @@ instance* instance_registry::next_started(std::uint64_t serial, const function_k
   return nullptr;
 }
 
-instance* instance_registry::next_not_ended(std::uint64_t serial, const function_key& key) {
+vnet_instance* instance_registry::next_not_ended(std::uint64_t serial, const function_key& key) {
   lock_guard held(mutex_);
-  for (instance* v = &default_; v != nullptr; v = v->next) {
+  for (vnet_instance* v = &default_; v != nullptr; v = v->next) {
     const bool there = v->life != instance_life::over && key.place <= v->constructed.place;
     if (v->vnet_serial > serial && there && key < v->destroyed)
       return v;
@@ -126,7 +126,7 @@ result<void> instance_registry::add_start(const khelp_sysinit& start) {
   if (!key)
     return key.error();
   std::uint64_t serial = 0;
-  while (instance* v = next_started(serial, *key)) {
+  while (vnet_instance* v = next_started(serial, *key)) {
     serial = v->vnet_serial;
     const instance_scope in(v);
     const std::uint32_t state = v->vnet_state;
@@ -166,7 +166,7 @@ result<void> instance_registry::remove_end(const khelp_sysinit& end, bool call) 
   if (!call)
     return {};
   std::uint64_t serial = 0;
-  while (instance* v = next_not_ended(serial, *key)) {
+  while (vnet_instance* v = next_not_ended(serial, *key)) {
     serial = v->vnet_serial;
     const instance_scope in(v);
     const std::uint32_t state = v->vnet_state;

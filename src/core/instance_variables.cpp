@@ -44,7 +44,7 @@ result<void> instance_registry::add_variables(const void* templates, std::size_t
     return failure(ENOSPC, "too many files with variables per instance");
   const block added{templates, size};
   try {
-    for (instance* v = &default_; v != nullptr; v = v->next)
+    for (vnet_instance* v = &default_; v != nullptr; v = v->next)
       v->blocks[number] = copy_of(added);
   } catch (...) {
     free_block(number);
@@ -78,7 +78,7 @@ result<void> instance_registry::remove_variables(std::span<khelp_vnet_variable> 
 }
 
 void instance_registry::free_block(unsigned number) noexcept {
-  for (instance* v = &default_; v != nullptr; v = v->next) {
+  for (vnet_instance* v = &default_; v != nullptr; v = v->next) {
     ::operator delete(v->blocks[number], std::align_val_t(KHELP_VNET_ALIGNMENT));
     v->blocks[number] = nullptr;
   }

@@ -22,13 +22,13 @@ __thread unsigned list_held __attribute__((tls_model("initial-exec"))) = 0;
 
 }  // namespace
 
-instance::instance(std::uint64_t serial) noexcept : khelp_vnet{} {
+vnet_instance::vnet_instance(std::uint64_t serial) noexcept : khelp_vnet{} {
   vnet_magic_n = KHELP_VNET_MAGIC;
   vnet_serial = serial;
   vnet_data = blocks;
 }
 
-instance::~instance() {
+vnet_instance::~vnet_instance() {
   vnet_magic_n = dead_magic;
   for (void* block : blocks)
     ::operator delete(block, std::align_val_t(KHELP_VNET_ALIGNMENT));
@@ -62,9 +62,9 @@ result<khelp_vnet*> instance_registry::create() {
   if (auto may = may_change(); !may)
     return std::move(may).error();
   const turn mine(turn_);
-  auto made = std::make_unique<instance>(0);
+  auto made = std::make_unique<vnet_instance>(0);
   link(*made);
-  instance& v = *made.release();
+  vnet_instance& v = *made.release();
   // Whatever ends it early, a thread that ends in a constructor included, undoes it.
   try {
     if (auto begun = begin(v); !begun) {
@@ -80,7 +80,7 @@ result<khelp_vnet*> instance_registry::create() {
   return &v;
 }
 
-result<void> instance_registry::begin(instance& v) {
+result<void> instance_registry::begin(vnet_instance& v) {
   const instance_scope in(&v);
   if (auto done = call_constructors(v, points_key); !done)
     return done;
@@ -94,7 +94,7 @@ result<void> instance_registry::begin(instance& v) {
   return {};
 }
 
-void instance_registry::give_up(instance& v) noexcept {
+void instance_registry::give_up(vnet_instance& v) noexcept {
   set_life(v, instance_life::ends);
   wind_down(v);
   set_life(v, instance_life::over);
@@ -103,11 +103,11 @@ void instance_registry::give_up(instance& v) noexcept {
 
 // ---- end ----
 
-result<instance*> instance_registry::claim(khelp_vnet* which) {
+result<vnet_instance*> instance_registry::claim(khelp_vnet* which) {
   lock_guard held(mutex_);
   if (which == &default_)
     return failure(EINVAL, "the default instance does not end");
-  instance* v = &default_;
+  vnet_instance* v = &default_;
   while (v != nullptr && v != which)
     v = v->next;
   if (v == nullptr)
@@ -123,7 +123,7 @@ result<instance*> instance_registry::claim(khelp_vnet* which) {
 result<void> instance_registry::destroy(khelp_vnet* which) {
   if (auto may = may_change(); !may)
     return may;
-  instance* v = nullptr;
+  vnet_instance* v = nullptr;
   {
     const turn mine(turn_);
     auto claimed = claim(which);
@@ -145,7 +145,7 @@ result<void> instance_registry::destroy(khelp_vnet* which) {
   return {};
 }
 
-void instance_registry::wind_down(instance& v) noexcept {
+void instance_registry::wind_down(vnet_instance& v) noexcept {
   v.vnet_shutdown = 1;
   const instance_scope in(&v);
   call_destructors(v, points_key);
@@ -153,7 +153,7 @@ void instance_registry::wind_down(instance& v) noexcept {
   call_destructors(v, before_all);
 }
 
-bool instance_registry::bury(instance& v) noexcept {
+bool instance_registry::bury(vnet_instance& v) noexcept {
   if (!wait_for_open_sections(nullptr))
     return false;
   wait_for_deep_readers(deep_total);
@@ -167,7 +167,7 @@ bool instance_registry::bury(instance& v) noexcept {
 
 // ---- the list ----
 
-void instance_registry::link(instance& v) {
+void instance_registry::link(vnet_instance& v) {
   lock_guard held(mutex_);
   for (unsigned number = 0; number < most_blocks; ++number) {
     if (blocks_[number].templates != nullptr)
@@ -179,7 +179,7 @@ void instance_registry::link(instance& v) {
   last_ = &v;
 }
 
-void instance_registry::unlink(instance& v) {
+void instance_registry::unlink(vnet_instance& v) {
   v.before->next = v.next;
   if (v.next != nullptr)
     v.next->before = v.before;
@@ -187,12 +187,12 @@ void instance_registry::unlink(instance& v) {
     last_ = v.before;
 }
 
-void instance_registry::set_life(instance& v, instance_life life) noexcept {
+void instance_registry::set_life(vnet_instance& v, instance_life life) noexcept {
   lock_guard held(mutex_);
   v.life = life;
 }
 
-void instance_registry::set_listed(instance& v, bool listed) noexcept {
+void instance_registry::set_listed(vnet_instance& v, bool listed) noexcept {
   for (;;) {
     const std::uint32_t ticket = list_let_go_.ticket();
     {
@@ -226,7 +226,7 @@ void instance_registry::let_list_go() noexcept {
 
 khelp_vnet* instance_registry::next_listed(const khelp_vnet* v) noexcept {
   lock_guard held(mutex_);
-  instance* next = v == nullptr ? &default_ : static_cast<const instance*>(v)->next;
+  vnet_instance* next = v == nullptr ? &default_ : static_cast<const vnet_instance*>(v)->next;
   while (next != nullptr && !next->listed)
     next = next->next;
   return next;
@@ -248,7 +248,7 @@ void instance_registry::after_fork_in_parent() noexcept KHELP_NO_TSA {
 void instance_registry::after_fork_in_child() noexcept KHELP_NO_TSA {
   const bool whole = turn_.after_fork_in_child();
   holders_ = list_held;
-  for (instance* v = default_.next; v != nullptr; v = v->next) {
+  for (vnet_instance* v = default_.next; v != nullptr; v = v->next) {
     if (v->life == instance_life::over || (!whole && v->life != instance_life::lives))
       unlink(*v);
   }
