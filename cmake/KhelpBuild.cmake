@@ -159,6 +159,11 @@ function(khelp_program name)
   install(TARGETS khelp_program_${name} RUNTIME DESTINATION bin)
 endfunction()
 
+# Under a sanitizer it is the library that is slow, and the tests that take long to compile.
+if(KHELP_SANITIZE)
+  set(KHELP_TEST_OPTIONS -O0)
+endif()
+
 # GoogleTest's headers cost more than most tests: they are compiled once. In a program of its own,
 # because what is precompiled is for one set of flags. (Clang wants all macros to be the same, too.)
 if(KHELP_TESTS AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
@@ -166,6 +171,7 @@ if(KHELP_TESTS AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   target_link_libraries(khelp_test_headers PRIVATE khelp_flags GTest::gtest GTest::gmock
     Threads::Threads)
   target_precompile_headers(khelp_test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  target_compile_options(khelp_test_headers PRIVATE ${KHELP_TEST_OPTIONS})
   set_target_properties(khelp_test_headers PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${KHELP_TEST_DIR})
 endif()
 
@@ -194,6 +200,7 @@ function(khelp_test name)
     KHELP_SOURCE_DIR="${PROJECT_SOURCE_DIR}" KHELP_BIN_DIR="${KHELP_BIN_DIR}"
     KHELP_HELPER_DIR="${KHELP_HELPER_DIR}")
   target_link_libraries(${name} PRIVATE khelp_flags ${arg_LIBS})
+  target_compile_options(${name} PRIVATE ${KHELP_TEST_OPTIONS})
   if(TARGET khelp_test_headers)
     target_precompile_headers(${name} REUSE_FROM khelp_test_headers)
   endif()
