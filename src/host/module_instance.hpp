@@ -82,8 +82,8 @@ class module_instance {
   std::int32_t helper_ = 0;  // that its start registered; 0: none
   bool running_ = false;
   enum class change { none, starting, ending, unloading };
-  change change_ = change::none;  // what it is called for now: its handler, or that of its helper
-  bool stopped_ = false;          // it ran, and stop() ended that
+  change change_ = change::none;         // what its handler, or its helper's, is being called for
+  bool stopped_ = false;                 // it ran, and stop() ended that
   std::shared_ptr<std::uint32_t> dead_;  // of the helper: set by the registry, at its very end
 };
 
