@@ -1,7 +1,7 @@
 /// Where the library's own messages go.
 ///
-/// The library lives in other people's processes, so it never prints: until a sink is set, messages
-/// are dropped.
+/// The library lives in other people's processes, so it prints nothing but a panic's words: until a
+/// sink is set, messages are dropped.
 #ifndef KHELP_LOG_H
 #define KHELP_LOG_H
 
@@ -33,6 +33,14 @@ KHELP_API int khelp_log_set_sink(khelp_log_sink sink, void* arg);
 /// Context  any thread, no signal handler.
 /// Source   the kernels' printf(9), which writes to the console.
 KHELP_API void khelp_printf(const char* format, ...) __attribute__((format(printf, 1, 2)));
+
+/// End the process: "panic: " and the words go to the sink, at KHELP_LOG_ERROR, and to standard
+/// error, then abort(3). Words beyond 503 bytes are cut.
+///
+/// Context  any thread.
+/// Source   the kernels' panic(9): a mistake that must not go on, such as a failed KASSERT.
+KHELP_API void khelp_panic(const char* format, ...)
+    __attribute__((noreturn, cold, format(printf, 1, 2)));
 
 KHELP_END_DECLS
 

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <new>
 
+#include "base/panic.hpp"
+
 namespace khelp {
 namespace {
 
@@ -62,4 +64,13 @@ extern "C" void khelp_printf(const char* format, ...) {
     khelp::log(KHELP_LOG_INFO, {rest.substr(0, end)});
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
+}
+
+extern "C" void khelp_panic(const char* format, ...) {
+  char words[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(words, sizeof words, format, arguments);
+  va_end(arguments);
+  khelp::panic({"panic: ", words});
 }

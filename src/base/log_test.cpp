@@ -1,6 +1,8 @@
 #include "base/log.hpp"
 
 #include <cerrno>
+#include <csignal>
+#include <cstdio>
 #include <gtest/gtest.h>
 #include <string>
 #include <utility>
@@ -47,6 +49,18 @@ TEST(log, printf_sends_a_message_a_line) {
                            {KHELP_LOG_INFO, "two"},
                            {KHELP_LOG_INFO, ""},
                            {KHELP_LOG_INFO, "three"}}));
+}
+
+TEST(log, a_panic_is_words_in_the_log_and_on_standard_error_and_the_end) {
+  const khelp_log_sink to_standard_error = [](void*, int level, const char* words) {
+    std::fprintf(stderr, "level %d: %s; ", level, words);
+  };
+  EXPECT_EXIT(
+      {
+        khelp_log_set_sink(to_standard_error, nullptr);
+        khelp_panic("%d wheels of %s", 3, "4");
+      },
+      testing::KilledBySignal(SIGABRT), "^level 3: panic: 3 wheels of 4; panic: 3 wheels of 4\n$");
 }
 
 }  // namespace

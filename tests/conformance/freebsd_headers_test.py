@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The FreeBSD include root compiles: each header alone, in any order, with every compiler and dialect.
 
-usage: freebsd_headers_test.py REPOSITORY     (a compiler that is not installed is skipped, and said)
+usage: freebsd_headers_test.py REPOSITORY LIBRARY     (a compiler that is not installed is skipped, and said)
 """
 
 import os
@@ -13,7 +13,8 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-REPOSITORY = Path(sys.argv.pop(1) if len(sys.argv) > 1 else ".").resolve()
+REPOSITORY = Path(sys.argv.pop(1)).resolve()
+LIBRARY = Path(sys.argv.pop(1)).resolve()
 ROOT = REPOSITORY / "src/personality/freebsd/include"
 CONTRACT = REPOSITORY / "include"
 DIALECTS = ["gnu11", "gnu17", "gnu2x", "c11"]
@@ -234,7 +235,8 @@ class Compiler(unittest.TestCase):
             for options, code, words in ((["-DINVARIANTS"], -6, "panic: main: 1 arguments"),
                                          ([], 0, "")):
                 subprocess.run([self.compiler, f"-I{ROOT}", f"-I{CONTRACT}", *options, "-o",
-                                f"{folder}/a", f"{folder}/a.c"], check=True)
+                                f"{folder}/a", f"{folder}/a.c", LIBRARY,
+                                f"-Wl,-rpath,{LIBRARY.parent}"], check=True)
                 ran = subprocess.run([f"{folder}/a", "argument"], capture_output=True, text=True)
                 self.assertEqual(ran.returncode, code)
                 self.assertIn(words, ran.stderr)
