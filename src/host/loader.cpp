@@ -107,36 +107,6 @@ bool usable(const loaded_file& f) {
 
 }  // namespace
 
-// ---- turns
-
-/// A turn to load. It is state, not a lock: a module's own init, which runs in the turn, may load
-/// what it needs.
-class loader::turn {
- public:
-  explicit turn(loader& owner) : loader_(owner) {
-    lock_guard held(loader_.mutex_);
-    if (!loader_.turn_taken_ || !pthread_equal(loader_.turn_owner_, pthread_self())) {
-      while (loader_.turn_taken_)
-        loader_.turn_free_.wait(loader_.mutex_);
-      loader_.turn_taken_ = true;
-      loader_.turn_owner_ = pthread_self();
-    }
-    loader_.turn_depth_++;
-  }
-  turn(const turn&) = delete;
-  turn& operator=(const turn&) = delete;
-  ~turn() {
-    lock_guard held(loader_.mutex_);
-    if (--loader_.turn_depth_ != 0)
-      return;
-    loader_.turn_taken_ = false;
-    loader_.turn_free_.notify_one();
-  }
-
- private:
-  loader& loader_;
-};
-
 // ---- load
 
 result<std::int32_t> loader::load(const load_request& request) {
@@ -154,8 +124,8 @@ result<std::int32_t> loader::load(const load_request& request) {
 }
 
 /// Whether others may wait for what this thread is doing.
-bool loader::at_work() const {
-  if (turn_taken_ && pthread_equal(turn_owner_, pthread_self()))
+bool loader::at_work() {
+  if (turn_.is_mine())
     return true;
   return std::any_of(files_.begin(), files_.end(), [](const file& f) {
     return f->busy && pthread_equal(f->worker, pthread_self());
@@ -190,7 +160,7 @@ bool loader::wait_for_the_end_of(std::int32_t id) {
 /// file by file and dependencies first, reserve (enter; an unsigned file would be tried in a child
 /// process after that), map and start (bring_in). Whatever fails, all of it is undone in reverse.
 result<std::int32_t> loader::load_in_turn(const load_request& request, std::int32_t& hindrance) {
-  const turn mine(*this);
+  const turn mine(turn_);
   khelp::reap();
   const auto path = find_module_file(request.name, request.path_first);
   if (!path)

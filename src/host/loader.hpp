@@ -24,6 +24,7 @@
 #include "host/mapping.hpp"
 #include "host/module_instance.hpp"
 #include "sync/mutex.hpp"
+#include "sync/turn.hpp"
 
 namespace khelp {
 
@@ -135,13 +136,12 @@ class loader {
 
  private:
   using file = std::shared_ptr<loaded_file>;
-  class turn;
 
   /// hindrance: a file whose end, which another thread works on, is all that speaks against it.
   result<std::int32_t> load_in_turn(const load_request& request, std::int32_t& hindrance)
       KHELP_EXCLUDES(mutex_);
   bool wait_for_the_end_of(std::int32_t id) KHELP_EXCLUDES(mutex_);
-  bool at_work() const KHELP_REQUIRES(mutex_);
+  bool at_work() KHELP_REQUIRES(mutex_);
   std::vector<present_file> present() KHELP_EXCLUDES(mutex_);
   result<file> enter(const planned_file& planned, const std::vector<file>& loaded_now)
       KHELP_EXCLUDES(mutex_);
@@ -171,11 +171,8 @@ class loader {
   bool finish_or_leave(const file& f) KHELP_EXCLUDES(mutex_);
 
   mutex mutex_;
-  condition turn_free_;
   condition settled_;  // somebody's work on a file has ended
-  bool turn_taken_ KHELP_GUARDED_BY(mutex_) = false;
-  pthread_t turn_owner_ KHELP_GUARDED_BY(mutex_) = {};
-  unsigned turn_depth_ KHELP_GUARDED_BY(mutex_) = 0;
+  turn_state turn_;  // to load: a module's own init, which runs in the turn, may load what it needs
   std::int32_t next_id_ KHELP_GUARDED_BY(mutex_) = program_file + 1;
   std::int32_t next_module_id_ KHELP_GUARDED_BY(mutex_) = 1;
   std::vector<file> files_ KHELP_GUARDED_BY(mutex_);  // in load order

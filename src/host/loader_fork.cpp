@@ -8,9 +8,11 @@ namespace khelp {
 void loader::before_fork() {
   linker_calls::lock();
   mutex_.lock();
+  turn_.before_fork();
 }
 
 void loader::after_fork_in_parent() {
+  turn_.after_fork_in_parent();
   mutex_.unlock();
   linker_calls::unlock();
 }
@@ -18,12 +20,8 @@ void loader::after_fork_in_parent() {
 /// Only the forking thread lives on. A turn that another one had is free; what it had in work is
 /// the child's, which looks at it with the next cold call (adopt()).
 void loader::after_fork_in_child() {
-  new (&turn_free_) condition;
   new (&settled_) condition;
-  if (turn_taken_ && !pthread_equal(turn_owner_, pthread_self())) {
-    turn_taken_ = false;
-    turn_depth_ = 0;
-  }
+  (void)turn_.after_fork_in_child();
   for (const file& f : files_) {
     if (!f->busy || pthread_equal(f->worker, pthread_self()))
       continue;
