@@ -5,65 +5,37 @@ usage: freebsd_docs_test.py REPOSITORY [--write]     (--write brings the shown f
 """
 
 import re
-import sys
 import unittest
-from pathlib import Path
 
-WRITE = "--write" in sys.argv
-if WRITE:
-    sys.argv.remove("--write")
-REPOSITORY = Path(sys.argv.pop(1) if len(sys.argv) > 1 else ".").resolve()
-PAGES = [REPOSITORY / "docs/freebsd.md", REPOSITORY / "docs/write-a-helper.md",
-         REPOSITORY / "README.md"]
+import coverage_page
+
+REPOSITORY, WRITE = coverage_page.arguments()
+PAGES = [coverage_page.Page(REPOSITORY, name, "Where the manual")
+         for name in ("docs/freebsd.md", "docs/write-a-helper.md", "README.md")]
 ROOT = REPOSITORY / "src/personality/freebsd/include"
-# A shown file: the comment that names it, then a block with its text.
-SHOWN = re.compile(r"(<!-- file: (\S+) -->\n```\w+\n)(.*?)(```\n)", re.DOTALL)
+HEADERS = ("sys/hhook.h", "sys/linker.h", "sys/malloc.h", "sys/module.h", "sys/osd.h", "vm/uma.h",
+           "net/vnet.h")
 
 
-def tests_named():
-    """Every test of this folder by its file's short name: {"hhook": {"a_point_…", …}, …}."""
-    found = {}
-    for path in (REPOSITORY / "tests/conformance").glob("freebsd_*_test.*"):
-        names = re.findall(r"\bTEST\((?:\w+, )?(\w+)\)|\bdef (test_\w+)", path.read_text())
-        found[path.stem[len("freebsd_"):-len("_test")]] = {a or b for a, b in names}
-    return found
+class Docs(coverage_page.CoverageTests, unittest.TestCase):
+    page = PAGES[0]
+    # {"hhook": {"a_point_…", …}, …}: the tests of this folder.
+    known = {path.stem[len("freebsd_"):-len("_test")]: coverage_page.tests_in(path)
+             for path in (REPOSITORY / "tests/conformance").glob("freebsd_*_test.*")}
+    elsewhere = "[a-z]+: `|freebsd_module_load_test|tests/upstream"
 
-
-def table_rows(text):
-    section = text[text.index("\n## Coverage"):text.index("\n## Where the manual")]
-    for line in section.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
-        if line.startswith("| ") and not line.startswith(("| name", "| header")):
-            yield cells
-
-
-class Docs(unittest.TestCase):
-    def test_files_shown_are_the_files(self):
-        shown = 0
-        for page in PAGES:
-            text = page.read_text()
-            for _, name, body, _ in SHOWN.findall(text):
-                with self.subTest(page=page.name, file=name):
-                    self.assertEqual(body, (REPOSITORY / name).read_text())
-                    shown += 1
-        self.assertEqual(shown, 6)
-
-    def test_every_row_names_tests_that_exist(self):
-        known = tests_named()
-        for cells in table_rows(PAGES[0].read_text()):
-            with self.subTest(row=cells[0]):
-                self.assertRegex(cells[-1], r"[a-z]+: `|freebsd_module_load_test|tests/upstream")
-                for file, names in re.findall(r"(\w+): ((?:`\w+`(?:, )?)+)", cells[-1]):
-                    for name in re.findall(r"`(\w+)`", names):
-                        self.assertIn(name, known.get(file, set()), file)
+    def test_the_other_pages_show_the_files_too(self):
+        shown = [one for page in PAGES for one in page.shown()]
+        self.assertEqual(len(shown), 6)
+        for name, on_page, in_tree in shown:
+            with self.subTest(file=name):
+                self.assertEqual(on_page, in_tree)
 
     def test_every_function_of_the_include_root_has_a_row(self):
-        rows = " ".join(cells[0] for cells in table_rows(PAGES[0].read_text()))
+        rows = " ".join(cells[0] for cells in PAGES[0].rows())
         rows = re.sub(r"`(\w+)`, `…(_\w+)`", r"`\1` `\1\2`", rows)
-        for header in ("sys/hhook.h", "sys/linker.h", "sys/malloc.h", "sys/module.h", "sys/osd.h", "vm/uma.h",
-                       "net/vnet.h"):
-            text = (ROOT / header).read_text()
-            for name in re.findall(r"^static inline [\w* ]*?(\w+)\(", text, re.MULTILINE):
+        for header in HEADERS:
+            for name in coverage_page.functions_in(ROOT / header):
                 with self.subTest(header=header, function=name):
                     self.assertIn(f"`{name}`", rows)
         contract = (REPOSITORY / "include/khelp/khelp.h").read_text()
@@ -74,13 +46,8 @@ class Docs(unittest.TestCase):
             self.assertIn(f"`{name}`", rows)
 
 
-def write():
-    for page in PAGES:
-        page.write_text(SHOWN.sub(
-            lambda m: m[1] + (REPOSITORY / m[2]).read_text() + m[4], page.read_text()))
-
-
 if __name__ == "__main__":
     if WRITE:
-        write()
+        for page in PAGES:
+            page.write()
     unittest.main(verbosity=2)
