@@ -3,7 +3,7 @@
 #   make run      replay a real capture through the ertt helper
 #   make test     build and test                                    (minutes)
 #   make check    test, sanitizers, analysis: before every push     (a quarter of an hour)
-#   make bench    instruction counts and times
+#   make bench    libkhelp, its peers and the limits, side by side
 #   make soak     long stress and fuzzing (KHELP_SOAK_SECONDS each, 600)
 #   make format   clang-format everything      make clean   forget every build
 
@@ -40,6 +40,9 @@ check-rest: setup-base
 	@echo "== ThreadSanitizer"
 	@$(call build,tsan)
 	@ctest --preset tsan
+	@echo "== instruction counts"
+	@$(call build,release,khelp_bench)
+	@ctest --preset release -R '^bench\.'
 	@echo "== analysis"
 	@$(call build,analyze)
 	@ctest --preset analyze

@@ -1,89 +1,137 @@
-/// khelp_bench count: run each operation between callgrind's marks.
-/// khelp_bench threads: what several threads do to each other (threads.cpp, sleeping.cpp).
-/// khelp_bench time:  print a line "name TAB ns" per operation, the median of many short samples.
-#include <algorithm>
-#include <chrono>
+/// khelp_bench list                  what there is to measure
+/// khelp_bench build                 by which compiler and flags
+/// khelp_bench count ROLE SECTION…   run the loops of these sections between callgrind's marks
+/// khelp_bench time SECTION…         print a line "section TAB name TAB figure" for each row
+///
+/// No section: all. ROLE: "ours" or "all".
 #include <cstdio>
 #include <cstring>
-#include <sched.h>
+#include <semaphore>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
 #include <valgrind/callgrind.h>
 #include <vector>
 
-#include "operations.hpp"
-#include "sleeping.hpp"
-#include "threads.hpp"
+#include "row.hpp"
+#include "support.hpp"
 
 namespace {
 
 constexpr long counted = 10000;
-constexpr long timed = 50000;
-constexpr int samples = 61;
+constexpr double sample_us = 500;
+constexpr double section_us = 1500000;
+constexpr std::size_t samples = 41;
 
-void prepare(const operation& op) {
-  if (op.prepare != nullptr)
-    op.prepare();
-  op.run(100);
+bool is_wanted(const row& one, std::span<char*> sections) {
+  return sections.empty() || std::find_if(sections.begin(), sections.end(), [&](const char* name) {
+                               return std::strcmp(name, one.section) == 0;
+                             }) != sections.end();
 }
 
-void count() {
-  for (const operation& op : operations()) {
-    prepare(op);
+void prepare(const row& one) {
+  if (one.prepare != nullptr)
+    one.prepare();
+  if (one.loop != nullptr)
+    one.loop(100);
+}
+
+void list() {
+  constexpr const char* roles[] = {"limit", "ours", "peer"};
+  for (const row& one : all_rows())
+    std::printf("%s\t%s\t%s\t%s\t%s\n", one.section, one.name, roles[static_cast<int>(one.is)],
+                one.remark, one.unit);
+}
+
+void count(std::string_view who, std::span<char*> sections) {
+  for (const row& one : all_rows()) {
+    if (one.loop == nullptr || !is_wanted(one, sections) || (who == "ours" && one.is != role::ours))
+      continue;
+    prepare(one);
     CALLGRIND_START_INSTRUMENTATION;
     CALLGRIND_ZERO_STATS;
-    op.run(counted);
+    one.loop(counted);
     CALLGRIND_STOP_INSTRUMENTATION;
-    CALLGRIND_DUMP_STATS_AT(op.name);
+    const std::string label = std::string(one.section) + '\t' + one.name;
+    CALLGRIND_DUMP_STATS_AT(label.c_str());
   }
   std::printf("%ld\n", counted);
 }
 
-// Round after round over all operations, so that what disturbs the machine disturbs all.
-void time() {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(0, &one);
-  sched_setaffinity(0, sizeof one, &one);
-  std::vector<std::vector<double>> took(operations().size());
-  for (int sample = 0; sample < samples; ++sample) {
-    for (std::size_t i = 0; i < took.size(); ++i) {
-      const operation& op = operations()[i];
-      prepare(op);
-      const auto start = std::chrono::steady_clock::now();
-      op.run(timed);
-      const std::chrono::duration<double, std::nano> spent =
-          std::chrono::steady_clock::now() - start;
-      took[i].push_back(spent.count() / timed);
-    }
+// A row, and how often its loop turns for a sample.
+struct timed_row {
+  const row* what;
+  long turns;
+  std::vector<double> figures;
+
+  double sample() const {
+    prepare(*what);
+    if (what->loop == nullptr)
+      return what->sample();
+    const auto start = steady::now();
+    what->loop(turns);
+    return microseconds_since(start) * 1000 / static_cast<double>(turns);
   }
-  for (std::size_t i = 0; i < took.size(); ++i) {
-    std::nth_element(took[i].begin(), took[i].begin() + samples / 2, took[i].end());
-    std::printf("%s\t%.3f\n", operations()[i].name, took[i][samples / 2]);
-  }
+};
+
+long turns_of(const row& one) {
+  if (one.loop == nullptr)
+    return 0;
+  constexpr long tried = 1000;
+  const double ns = timed_row{&one, tried, {}}.sample();
+  return std::max(tried, static_cast<long>(sample_us * 1000 / ns) / 100 * 100);
 }
 
-void list() {
-  for (const operation& op : operations())
-    std::printf("%s\t%d\t%s\t%.2f\n", op.name, op.instructions, op.beside ? op.beside : "",
-                op.ratio);
+// Sample by sample in turn, so that what disturbs the machine disturbs all rows of the section.
+void time_section(std::vector<timed_row> rows) {
+  const auto start = steady::now();
+  for (std::size_t i = 0; i < samples && (i < 3 || microseconds_since(start) < section_us); ++i) {
+    for (timed_row& one : rows)
+      one.figures.push_back(one.sample());
+  }
+  for (const timed_row& one : rows)
+    std::printf("%s\t%s\t%.4f\n", one.what->section, one.what->name,
+                percentile(one.figures, one.what->worst ? 1 : 0.5));
+}
+
+void time(std::span<char*> sections) {
+  std::vector<std::string_view> done;
+  for (const row& one : all_rows()) {
+    if (!is_wanted(one, sections) || std::find(done.begin(), done.end(), one.section) != done.end())
+      continue;
+    done.push_back(one.section);
+    std::vector<timed_row> rows;
+    for (const row& other : all_rows()) {
+      if (other.section == done.back()) {
+        prepare(other);
+        rows.push_back({&other, turns_of(other), {}});
+      }
+    }
+    time_section(std::move(rows));
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const char* verb = argc == 2 ? argv[1] : "";
-  if (std::strcmp(verb, "list") == 0) {
+  const std::span<char*> arguments(argv + 1, argv + argc);
+  const std::string_view verb = arguments.empty() ? "" : arguments[0];
+  // With one thread, the standard library leaves its locks open.
+  std::binary_semaphore end(0);
+  const std::jthread second([&] { end.acquire(); });
+  pin(0);
+  int status = 0;
+  if (verb == "list")
     list();
-    return 0;
-  }
-  set_up();
-  if (std::strcmp(verb, "count") == 0)
-    count();
-  else if (std::strcmp(verb, "time") == 0)
-    time();
-  else if (std::strcmp(verb, "threads") == 0) {
-    measure_threads();
-    measure_sleeping();
-  } else
-    return 2;
-  return 0;
+  else if (verb == "build")
+    std::puts(KHELP_BENCH_BUILD);
+  else if (verb == "count" && arguments.size() > 1)
+    count(arguments[1], arguments.subspan(2));
+  else if (verb == "time")
+    time(arguments.subspan(1));
+  else
+    status = 2;
+  end.release();
+  return status;
 }

@@ -1,58 +1,19 @@
 #include "threads.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <barrier>
-#include <chrono>
-#include <cstdio>
-#include <cstring>
-#include <functional>
-#include <linux/membarrier.h>
-#include <sched.h>
-#include <sys/syscall.h>
 #include <thread>
-#include <unistd.h>
-#include <vector>
 
-#include "operations.hpp"
+#include "support.hpp"
 
 namespace {
 
-using steady = std::chrono::steady_clock;
-constexpr long chunk = 20000;
-
-double microseconds_since(steady::time_point start) {
-  return std::chrono::duration<double, std::micro>(steady::now() - start).count();
-}
-
-double percentile(std::vector<double> values, double part) {
-  const auto at = values.begin() + static_cast<long>(part * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
-
-double median(const std::vector<double>& values) {
-  return percentile(values, 0.5);
-}
-
-void pin(unsigned cpu) {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(cpu % std::thread::hardware_concurrency(), &one);
-  sched_setaffinity(0, sizeof one, &one);
-}
-
-void (*loop_of(const char* name))(long) {
-  for (const operation& op : operations()) {
-    if (std::strcmp(op.name, name) == 0)
-      return op.run;
-  }
-  return nullptr;
-}
+constexpr long chunk = 1000;
+constexpr int removals = 200;
 
 // Chunks per microsecond of `threads` threads that start together.
-double throughput(void (*run)(long), unsigned threads) {
-  constexpr int chunks = 100;
+double throughput(void (*loop)(long), unsigned threads) {
+  constexpr double enough = 2000;  // microseconds
   std::vector<double> each(threads);
   std::barrier start(threads);
   {
@@ -60,12 +21,13 @@ double throughput(void (*run)(long), unsigned threads) {
     for (unsigned t = 0; t < threads; ++t) {
       workers.emplace_back([&, t] {
         pin(t);
-        run(100);
+        loop(100);
         start.arrive_and_wait();
         const auto began = steady::now();
-        for (int i = 0; i < chunks; ++i)
-          run(chunk);
-        each[t] = chunks / microseconds_since(began);
+        long chunks = 0;
+        for (; microseconds_since(began) < enough; ++chunks)
+          loop(chunk);
+        each[t] = static_cast<double>(chunks) / microseconds_since(began);
       });
     }
   }
@@ -75,34 +37,23 @@ double throughput(void (*run)(long), unsigned threads) {
   return sum;
 }
 
-double scaling(void (*run)(long)) {
-  std::vector<double> rounds;
-  for (int i = 0; i < 11; ++i) {
-    const double alone = throughput(run, 1);
-    rounds.push_back(throughput(run, 2) / alone);
-  }
-  return median(rounds);
-}
-
-// A thread that runs the point without pause while `during` runs here. Returns its chunks per
-// microsecond.
-double beside_a_runner(const std::function<void()>& during) {
+// A thread that runs without pause while `during` runs here. Returns its chunks per microsecond.
+template <class During>
+double beside_a_runner(void (*loop)(long), During during) {
   std::atomic<bool> running{false};
   std::atomic<bool> enough{false};
   double rate = 0;
   {
     std::jthread runner([&] {
-      void (*run)(long) = loop_of("1 hook");
       pin(1);
-      run(100);
+      loop(100);
       running = true;
       const auto began = steady::now();
       long chunks = 0;
       for (; !enough; ++chunks)
-        run(chunk);
+        loop(chunk);
       rate = static_cast<double>(chunks) / microseconds_since(began);
     });
-    pin(0);
     while (!running)
       std::this_thread::yield();
     during();
@@ -111,57 +62,43 @@ double beside_a_runner(const std::function<void()>& during) {
   return rate;
 }
 
-double disturbed() {
-  const auto for_a_while = [](bool removing) {
-    return [removing] {
-      for (int i = 0; i < 20; ++i) {
-        if (removing) {
-          add_another();
-          remove_another();
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      }
-    };
-  };
-  std::vector<double> rounds;
-  for (int i = 0; i < 7; ++i) {
-    const double quiet = beside_a_runner(for_a_while(false));
-    rounds.push_back(beside_a_runner(for_a_while(true)) / quiet);
-  }
-  return median(rounds);
-}
-
-void removal() {
-  std::vector<double> removals;
-  std::vector<double> barriers;
-  syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
-  beside_a_runner([&] {
-    for (int i = 0; i < 2000; ++i) {
-      add_another();
-      auto began = steady::now();
-      remove_another();
-      removals.push_back(microseconds_since(began));
-      began = steady::now();
-      syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-      barriers.push_back(microseconds_since(began));
+// A tenth of a second, ten times a pause and a change.
+template <class Change>
+double rate_beside(void (*loop)(long), Change change) {
+  return beside_a_runner(loop, [&] {
+    for (int i = 0; i < 10; ++i) {
+      change();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   });
-  std::printf("one membarrier\t%.2f\t\tus\n", median(barriers));
-  std::printf("remove, reader running\t%.2f\t\tus\n", median(removals));
-  std::printf("remove, reader running, of a membarrier\t%.2f\t<=1.30\tx\n",
-              median(removals) / median(barriers));
-  std::printf("remove, reader running, worst of 2000\t%.0f\t<=10000\tus\n",
-              percentile(removals, 1.0));
 }
 
 }  // namespace
 
-void measure_threads() {
-  const double bare = scaling(loop_of("bare array, 1 callback"));
-  const double ours = scaling(loop_of("1 hook"));
-  std::printf("bare array, 2 threads of 1\t%.2f\t\tx\n", bare);
-  std::printf("1 hook, 2 threads of 1\t%.2f\t\tx\n", ours);
-  std::printf("1 hook's scaling of the bare array's\t%.2f\t>=0.90\tx\n", ours / bare);
-  std::printf("runner's throughput under 100 removals/s\t%.2f\t>=0.95\tx\n", disturbed());
-  removal();
+double scaling(void (*loop)(long)) {
+  const double alone = throughput(loop, 1);
+  return throughput(loop, 2) / alone;
+}
+
+std::vector<double> removal_times(const busy_place& place) {
+  std::vector<double> times;
+  beside_a_runner(place.loop, [&] {
+    for (int i = 0; i < removals; ++i) {
+      place.add();
+      const auto began = steady::now();
+      place.remove();
+      times.push_back(microseconds_since(began));
+    }
+  });
+  return times;
+}
+
+double undisturbed_part(const busy_place& place) {
+  const double quiet = rate_beside(place.loop, [] {});
+  return rate_beside(place.loop,
+                     [&] {
+                       place.add();
+                       place.remove();
+                     }) /
+         quiet;
 }

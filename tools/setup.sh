@@ -1,8 +1,8 @@
 #!/bin/sh
 # Install the Debian packages that the verbs of the Makefile need: tools/setup.sh GROUP...
 #
-#   base    to build, run and test      check   analysis and formatting
-#   bench   instruction counts          soak    fuzzing
+#   base    to build, run and test      check   analysis, formatting, instruction counts
+#   bench   peers to compare with       soak    fuzzing
 #
 # Says nothing and changes nothing when all are there. On other systems it only looks for cmake.
 set -eu
@@ -13,8 +13,10 @@ packages_of() {
       echo cmake g++ ninja-build pkg-config python3 libgtest-dev libgmock-dev libpcap-dev \
         libcli11-dev nlohmann-json3-dev libfmt-dev
       ;;
-    check) echo clang clang-tidy clang-format libclang-rt-14-dev mandoc ;;
-    bench) echo valgrind ;;
+    check) echo clang clang-tidy clang-format libclang-rt-14-dev mandoc valgrind ;;
+    bench)
+      echo valgrind libboost-dev libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
+      ;;
     soak) echo clang libclang-rt-14-dev ;;
     *)
       echo "setup.sh: no group is called '$1' (base, check, bench, soak)" >&2
