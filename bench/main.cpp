@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "row.hpp"
+#include "running_time.hpp"
 #include "support.hpp"
 
 namespace {
@@ -69,9 +70,9 @@ struct timed_row {
     prepare(*what);
     if (what->loop == nullptr)
       return what->sample();
-    const auto start = steady::now();
+    const double start = cpu_time(pthread_self());
     what->loop(turns);
-    return microseconds_since(start) * 1000 / static_cast<double>(turns);
+    return (cpu_time(pthread_self()) - start) * 1000 / static_cast<double>(turns);
   }
 };
 

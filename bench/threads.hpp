@@ -16,5 +16,6 @@ struct busy_place {
 /// Microseconds of each of many removals, while another thread runs without pause.
 std::vector<double> removal_times(const busy_place& place);
 
-/// What is left of a runner's throughput with 100 removals a second beside it.
+/// What is left of a runner's throughput when others add and remove 100 times a second. Of runners
+/// that take no lock: its CPU time is what counts.
 double undisturbed_part(const busy_place& place);
