@@ -23,7 +23,7 @@ struct hook_pass {
   bool newest_first = false;
   /// Take each hook off the list before it is called.
   bool once = false;
-  /// Only hooks added with one of these kinds.
+  /// Only hooks added with one of these kinds. All bits: every hook, also those of no kind.
   std::uint64_t kinds = ~std::uint64_t{0};
 };
 
@@ -38,17 +38,24 @@ class hook_handle {
   hook_handle(khelp_hook_list* list, khelp_hook* hook) noexcept : list_(list), hook_(hook) {}
   hook_handle(hook_handle&& other) noexcept
       : list_(other.list_), hook_(std::exchange(other.hook_, nullptr)) {}
+  /// The hook that this handle had is taken off.
   hook_handle& operator=(hook_handle&& other) noexcept {
-    std::swap(list_, other.list_);
-    std::swap(hook_, other.hook_);
+    hook_handle before(std::move(other));
+    std::swap(list_, before.list_);
+    std::swap(hook_, before.hook_);
     return *this;
   }
-  ~hook_handle() { (void)remove(); }
+  ~hook_handle() {
+    if (hook_ != nullptr)
+      khelp_hook_unregister(list_, hook_, 0);
+  }
 
-  /// Take it off now. ENOENT: it is off already.
+  /// Take it off now. ENOENT: it is off already, or the handle has no hook.
   result<void> remove() {
     khelp_hook* const hook = std::exchange(hook_, nullptr);
-    return outcome_of(hook == nullptr ? ENOENT : khelp_hook_unregister(list_, hook, 0));
+    if (hook == nullptr)
+      return failure(ENOENT, "hook list: the handle has no hook");
+    return outcome_of(khelp_hook_unregister(list_, hook, 0));
   }
   /// Let it run again after it threw. EALREADY: it is not suspended.
   result<void> resume() { return outcome_of(khelp_hook_resume(list_, hook_)); }
@@ -66,12 +73,21 @@ class hook_handle {
   khelp_hook* hook_ = nullptr;
 };
 
-/// A list of callables that take `Args`.
+/// A list of callables that take `Args`: references, or values that can be moved. Every hook of a run
+/// is given the same objects, as lvalues, so a value is not copied for them, and what one hook does to
+/// it the next one sees.
 ///
 /// Lifetime  destroying it waits until runs on other threads have left; from inside one of its own
 ///           hooks it returns at once, and no further hook is called.
 template <class... Args>
 class hook_list {
+  template <class Arg>
+  static constexpr bool may_be_passed =
+      std::is_reference_v<Arg> || std::is_move_constructible_v<Arg>;
+  static_assert((may_be_passed<Args> && ...),
+                "a hook list's arguments are references, or values that can be moved; one without "
+                "arguments is hook_list<>");
+
  public:
   /// Throws std::bad_alloc.
   explicit hook_list(const char* name = nullptr) : list_(khelp_hook_alloc(name)) {
@@ -82,7 +98,8 @@ class hook_list {
   hook_list& operator=(const hook_list&) = delete;
   ~hook_list() { khelp_hook_free(list_); }
 
-  /// Add a callable, behind all others. `kinds`: bits that a run can choose by. ENOMEM.
+  /// Add a callable, behind all others. `kinds`: bits that a run can choose by; 0 is called by runs
+  /// that do not choose. ENOMEM.
   template <class Fn>
   requires std::invocable<Fn&, Args&...>
   [[nodiscard]] result<hook_handle> add(Fn fn, std::uint64_t kinds = ~std::uint64_t{0}) {
@@ -105,16 +122,10 @@ class hook_list {
   }
 
   /// Call all hooks, oldest first. An exception out of a hook is caught and suspends the hook.
-  void operator()(Args... args) { run(hook_pass{}, args...); }
+  void operator()(Args... args) { pass_to_hooks({}, args...); }
 
   /// Call those that `pass` says, as it says.
-  void run(hook_pass pass, Args... args) {
-    std::tuple<Args&...> all(args...);
-    const std::uint32_t flags =
-        (pass.newest_first ? KHELP_HOOK_REVERSE : 0) | (pass.once ? KHELP_HOOK_UNREGISTER : 0);
-    const bool everything = pass.kinds == ~std::uint64_t{0};
-    khelp_hook_proc_run(list_, flags, &all, everything ? nullptr : &is_of_kind, &pass.kinds);
-  }
+  void run(hook_pass pass, Args... args) { pass_to_hooks(pass, args...); }
 
   std::uint32_t size() const noexcept { return khelp_hook_count(list_); }
   bool empty() const noexcept { return size() == 0; }
@@ -128,6 +139,13 @@ class hook_list {
   struct box : labelled {
     Fn fn;
   };
+  void pass_to_hooks(hook_pass pass, Args&... args) {
+    std::tuple<Args&...> all(args...);
+    const std::uint32_t flags =
+        (pass.newest_first ? KHELP_HOOK_REVERSE : 0) | (pass.once ? KHELP_HOOK_UNREGISTER : 0);
+    const bool everything = pass.kinds == ~std::uint64_t{0};
+    khelp_hook_proc_run(list_, flags, &all, everything ? nullptr : &is_of_kind, &pass.kinds);
+  }
   static int is_of_kind(void* boxed, void* kinds) {
     return (static_cast<labelled*>(boxed)->kinds & *static_cast<std::uint64_t*>(kinds)) != 0;
   }

@@ -42,6 +42,37 @@ TEST(hook_list_hpp, hooks_may_change_an_argument_taken_by_reference) {
   EXPECT_EQ(n, 11);
 }
 
+TEST(hook_list_hpp, what_is_passed_by_value_is_one_object_for_all_hooks_and_is_not_copied) {
+  khelp::hook_list<std::unique_ptr<int>> list;
+  const int* first = nullptr;
+  const int* second = nullptr;
+  const auto looking = list.add([&](std::unique_ptr<int>& n) { first = n.get(); });
+  const auto taking = list.add([&](std::unique_ptr<int>& n) { second = std::move(n).get(); });
+  list(std::make_unique<int>(1));
+  EXPECT_NE(first, nullptr);
+  EXPECT_EQ(first, second);
+  list.run({.newest_first = true}, std::make_unique<int>(2));
+  EXPECT_NE(second, nullptr);
+}
+
+TEST(hook_list_hpp, an_rvalue_is_the_callers_own_object) {
+  khelp::hook_list<std::string&&> list;
+  const auto adding = list.add([](std::string& s) { s += "!"; });
+  std::string word = "go";
+  list(std::move(word));
+  EXPECT_EQ(word, "go!");
+}
+
+TEST(hook_list_hpp, a_hook_of_no_kind_is_called_by_passes_that_do_not_choose) {
+  khelp::hook_list<> list;
+  int called = 0;
+  const auto kindless = list.add([&called] { ++called; }, 0);
+  list.run({.kinds = 0x1});
+  EXPECT_EQ(called, 0);
+  list();
+  EXPECT_EQ(called, 1);
+}
+
 TEST(hook_list_hpp, a_pass_chooses_by_kind_and_may_take_off_what_it_calls) {
   two_hooks t;
   t.list.run({.once = true, .kinds = 0x2}, "ann", 1);
@@ -78,6 +109,28 @@ TEST(hook_list_hpp, handles_move_and_may_be_detached) {
   }
   list();
   EXPECT_EQ(called, 11);
+}
+
+TEST(hook_list_hpp, a_handle_that_is_given_another_hook_takes_its_own_off) {
+  khelp::hook_list<> list;
+  words said;
+  auto a = *list.add([&] { said.push_back("a"); });
+  auto b = *list.add([&] { said.push_back("b"); });
+  a = std::move(b);
+  list();
+  EXPECT_EQ(said, words{"b"});
+  EXPECT_EQ(list.size(), 1u);
+  auto& same = a;
+  a = std::move(same);
+  EXPECT_EQ(list.size(), 1u);
+  EXPECT_TRUE(a.remove());
+}
+
+TEST(hook_list_hpp, a_handle_without_a_hook_says_so) {
+  khelp::hook_handle empty;
+  EXPECT_EQ(khelp_hook_resume(nullptr, nullptr), ENOENT);  // leaves words behind
+  EXPECT_EQ(empty.remove().error().code, ENOENT);
+  EXPECT_EQ(empty.remove().error().detail, "hook list: the handle has no hook");
 }
 
 TEST(hook_list_hpp, a_handle_may_outlive_its_list) {
