@@ -6,7 +6,7 @@
 ///
 /// All of it may be called from any thread, from inside hooks, and while hooks sleep. A run calls
 /// the hooks that were on the list when it began: those added meanwhile are not seen by it, those
-/// removed meanwhile are not called any more.
+/// removed meanwhile, also by their own mask, are not called any more.
 #ifndef KHELP_HOOK_LIST_H
 #define KHELP_HOOK_LIST_H
 
@@ -28,7 +28,8 @@ struct khelp_hook;
 typedef void (*khelp_hook_callback_t)(void* arg);
 /// A hook that is also given what the run is about.
 typedef void (*khelp_hook_proc_callback_t)(void* proc, void* arg);
-/// Decides whether a hook runs: non-zero runs it. `arg` is the hook's, `mask_arg` the run's.
+/// Decides whether a hook runs: non-zero runs it. `arg` is the hook's, `mask_arg` the run's. It may do
+/// what a hook may; if it throws, the hook it was asked about is suspended, and the log says which.
 typedef int (*khelp_hook_mask_t)(void* arg, void* mask_arg);
 
 /// Flags of a run; they may be combined.
@@ -70,8 +71,9 @@ KHELP_API struct khelp_hook_list* khelp_hook_alloc(const char* name);
 /// Context  waits until the runs that are inside have left. From inside a hook (of any list or
 ///          point) it returns at once, no further hook of the list is called, and the memory goes
 ///          later.
-/// Errors   ENOENT not a list, or ended already; also logged · ENOSYS ended, but membarrier(2) is
-///          refused: its memory stays.
+/// Errors   ENOENT not a list, or ended already · EINVAL one of the process's
+///          (khelp_hooks_of_process()); both are logged · ENOSYS ended, but membarrier(2) is refused:
+///          its memory stays.
 /// Source   NetBSD, proposal of 2006: hook_free().
 KHELP_API int khelp_hook_free(struct khelp_hook_list* list);
 
@@ -135,9 +137,11 @@ KHELP_API int khelp_hook_resume(struct khelp_hook_list* list, struct khelp_hook*
 ///
 /// Shape    mask: NULL runs all; else called before each hook with the hook's arg and mask_arg.
 /// Context  any thread; nests. Takes no lock. Several runs of a list may go on at once; with
-///          KHELP_HOOK_UNREGISTER each hook is run by one of them only.
-/// Errors   EBUSY with KHELP_HOOK_ALONE: another such run is under way, and nothing was called. An
-///          exception out of a hook is caught, counted, logged, and suspends the hook. Thread
+///          KHELP_HOOK_UNREGISTER each hook is run by one of them only. A list that was freed
+///          must not be run: a run does not look its list up.
+/// Errors   ENOENT list is NULL · EBUSY with KHELP_HOOK_ALONE: another such run is under way. With
+///          both, nothing was called. Nothing that a hook or a mask does is an error of the run: an
+///          exception out of one is caught, counted, logged, and suspends the hook. Thread
 ///          cancellation passes through.
 /// Source   NetBSD, proposal of 2006: hook_run(), hook_run_reverse().
 KHELP_API int khelp_hook_run(struct khelp_hook_list* list, uint32_t flags, khelp_hook_mask_t mask,
@@ -182,7 +186,7 @@ struct khelp_process_event {
   int32_t parent; /**< of that process */
 };
 
-/// One of the process's lists, made when first asked for. It stays: it is not to be freed.
+/// One of the process's lists, made when first asked for. It stays: khelp_hook_free() refuses it.
 ///
 /// Context  asking arranges the event, by atexit(3) or pthread_atfork(3), among whose handlers the
 ///          hooks then run. _exit(2), a signal and vfork(2) run none.

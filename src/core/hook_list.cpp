@@ -1,8 +1,10 @@
 // hook_list(9): the C face of hook lists.
+#include <cerrno>
 #include <cstring>
 
 #include <khelp/hook_list.h>
 
+#include "base/failure_text.hpp"
 #include "base/log.hpp"
 #include "core/cold_call.hpp"
 #include "core/hook_lists.hpp"
@@ -19,6 +21,13 @@ khelp_hook_info info_of(const listed_hook& hook) {
   info.arg = hook.arg;
   std::memcpy(info.name, hook.name, sizeof info.name);
   return info;
+}
+
+int run(khelp_hook_list* list, const hook_list_run& how) {
+  if (KHELP_LIKELY(list != nullptr))
+    return run_hook_list(*list, how);
+  set_failure_text("hook list: none was given");
+  return ENOENT;
 }
 
 }  // namespace
@@ -41,7 +50,9 @@ int khelp_hook_free(khelp_hook_list* list) {
   return cold_call([&]() -> result<void> {
     if (list == nullptr)
       return {};
-    auto ended = the_hook_lists().end(list);
+    auto ended = is_of_process(list)
+                     ? result<void>(failure(EINVAL, "hook list: the process's own stay"))
+                     : the_hook_lists().end(list);
     if (!ended)
       log(KHELP_LOG_WARNING, {"khelp_hook_free: ", ended.error().detail});
     return ended;
@@ -79,12 +90,12 @@ int khelp_hook_resume(khelp_hook_list* list, khelp_hook* hook) {
 }
 
 int khelp_hook_run(khelp_hook_list* list, uint32_t flags, khelp_hook_mask_t mask, void* mask_arg) {
-  return run_hook_list(*list, {flags, false, nullptr, mask, mask_arg});
+  return run(list, {flags, false, nullptr, mask, mask_arg});
 }
 
 int khelp_hook_proc_run(khelp_hook_list* list, uint32_t flags, void* proc, khelp_hook_mask_t mask,
                         void* mask_arg) {
-  return run_hook_list(*list, {flags, true, proc, mask, mask_arg});
+  return run(list, {flags, true, proc, mask, mask_arg});
 }
 
 uint32_t khelp_hook_count(khelp_hook_list* list) {

@@ -45,11 +45,22 @@ void call(const listed_hook& hook, const hook_list_run& run) {
     reinterpret_cast<khelp_hook_callback_t>(hook.pointer)(hook.arg);
 }
 
-[[gnu::cold]] void suspend(const khelp_hook_list& list, listed_hook& hook) noexcept {
+[[gnu::cold]] void suspend(const khelp_hook_list& list, listed_hook& hook,
+                           bool was_asking) noexcept {
   ++hook.exceptions;
   hook.suspend();
+  const bool listed_by_name = list.name[0] != '\0';
+  const bool named = hook.name[0] != '\0';
   log(KHELP_LOG_WARNING,
-      {"hook list '", list.name, "': hook '", hook.name, "' threw and is suspended"});
+      {listed_by_name ? "hook list '" : "a hook list without a name", list.name,
+       listed_by_name ? "': " : ": ", was_asking ? "the run's mask for " : "",
+       named ? "hook '" : "a hook without a name", hook.name, named ? "'" : "",
+       was_asking ? " threw: the hook is suspended" : " threw and is suspended"});
+}
+
+// Whether the run wants it. The mask may have taken it off.
+bool is_wanted(const listed_hook& hook, const hook_list_run& run) {
+  return run.mask == nullptr || (run.mask(hook.arg, run.mask_arg) != 0 && hook.runs());
 }
 
 // One hook, if it still runs. Forced unwinding passes through. Not inlined: the attribute does not go
@@ -59,9 +70,11 @@ KHELP_CATCHES_FORCED_UNWINDING void run_hook(khelp_hook_list& list, listed_hook&
   const any_section section(&hook, nullptr, hook.deep, nullptr);
   if (!hook.runs())
     return;
+  bool asking = true;
   try {
-    if (run.mask != nullptr && run.mask(hook.arg, run.mask_arg) == 0)
+    if (!is_wanted(hook, run))
       return;
+    asking = false;
     if ((run.flags & KHELP_HOOK_UNREGISTER) != 0) {
       if (!hook.take())
         return;
@@ -71,7 +84,7 @@ KHELP_CATCHES_FORCED_UNWINDING void run_hook(khelp_hook_list& list, listed_hook&
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
-    suspend(list, hook);
+    suspend(list, hook, asking);
   }
 }
 
@@ -83,10 +96,11 @@ void forget_other_runner(khelp_hook_list& list) noexcept {
 }
 
 int run_hook_list(khelp_hook_list& list, const hook_list_run& run) {
+  // Closed last: the list may go then.
+  const any_section section(&list, &list.hooks, list.deep, nullptr);
   const lone_run alone(list, (run.flags & KHELP_HOOK_ALONE) != 0);
   if (alone.refused())
     return EBUSY;
-  const any_section section(&list, &list.hooks, list.deep, nullptr);
   const auto* set = section.set<listed_hooks>();
   if (set == nullptr)
     return 0;

@@ -218,6 +218,48 @@ TEST(hook_list, runs_nest_deeper_than_a_threads_record_has_room) {
   EXPECT_EQ(called, 40);
 }
 
+TEST(hook_list, a_hook_removed_by_its_own_mask_is_not_called) {
+  struct asked {
+    test_list list;
+    khelp_hook* hook = nullptr;
+    bool called = false;
+  } a;
+  action calling = [&] { a.called = true; };
+  a.hook = a.list.add(calling);
+  khelp_hook_run(
+      a.list.get(), 0,
+      [](void*, void* mask_arg) {
+        auto& in = *static_cast<asked*>(mask_arg);
+        EXPECT_EQ(in.list.remove(in.hook), 0);
+        return 1;
+      },
+      &a);
+  EXPECT_FALSE(a.called);
+}
+
+TEST(hook_list, a_list_freed_by_a_mask_calls_no_hook) {
+  test_list list;
+  bool called = false;
+  action calling = [&] { called = true; };
+  list.add(calling);
+  list.add(calling);
+  khelp_hook_run(
+      list.get(), 0,
+      [](void*, void* mask_arg) {
+        auto& in = *static_cast<test_list*>(mask_arg);
+        EXPECT_EQ(in.get() == nullptr ? 0 : in.free(), 0);
+        return 1;
+      },
+      &list);
+  EXPECT_FALSE(called);
+}
+
+TEST(hook_list, no_list_runs_nothing_and_says_so) {
+  EXPECT_EQ(khelp_hook_run(nullptr, 0, nullptr, nullptr), ENOENT);
+  EXPECT_STREQ(khelp_failure_text(), "hook list: none was given");
+  EXPECT_EQ(khelp_hook_proc_run(nullptr, KHELP_HOOK_REVERSE, nullptr, nullptr, nullptr), ENOENT);
+}
+
 // ---- one-shot runs ----
 
 TEST(hook_list, a_one_shot_run_takes_off_what_it_runs_and_leaves_what_its_mask_skips) {
@@ -654,6 +696,26 @@ TEST(hook_list, freed_from_one_of_its_hooks_it_calls_no_further_hook_and_goes_la
   EXPECT_EQ(owner.times, 1);
 }
 
+// The list's memory is another thread's to free as soon as the run is over: what a run writes after
+// that, ThreadSanitizer reports.
+TEST(hook_list, a_run_alone_leaves_its_list_before_another_thread_may_free_it) {
+  for (int round = 0; round < 100; ++round) {
+    test_list list;
+    std::atomic<bool> freed{false};
+    action freeing = [&] {
+      EXPECT_EQ(list.free(), 0);
+      freed = true;
+    };
+    list.add(freeing);
+    std::thread reaper([&] {
+      wait_until([&] { return freed.load(); });
+      wait_until([] { return khelp_reap() == 0; });
+    });
+    EXPECT_EQ(list.run(KHELP_HOOK_ALONE), 0);
+    reaper.join();
+  }
+}
+
 // ---- exceptions, cancellation, fork ----
 
 TEST(hook_list, a_hook_that_throws_is_suspended_until_it_is_resumed) {
@@ -695,6 +757,33 @@ TEST(hook_list, a_hook_that_throws_is_suspended_until_it_is_resumed) {
   EXPECT_EQ(khelp_hook_resume(list.get(), hook), 0);
   EXPECT_EQ(list.run(), 0);
   EXPECT_EQ(called, 2);
+}
+
+TEST(hook_list, a_mask_that_throws_suspends_the_hook_it_was_asked_about_and_is_named_in_the_log) {
+  const listening log;
+  test_list list("errors");
+  int called = 0;
+  action counting = [&] { ++called; };
+  khelp_hook* hook = list.add(counting);
+  const auto throwing = [](void*, void*) -> int { throw std::runtime_error("no"); };
+  EXPECT_EQ(khelp_hook_run(list.get(), KHELP_HOOK_UNREGISTER, throwing, nullptr), 0);
+  EXPECT_EQ(list.run(), 0);
+  EXPECT_EQ(called, 0);
+  EXPECT_EQ(log.got, messages{"hook list 'errors': the run's mask for a hook without a name threw: "
+                              "the hook is suspended"});
+  EXPECT_EQ(khelp_hook_resume(list.get(), hook), 0);
+  EXPECT_EQ(list.run(), 0);
+  EXPECT_EQ(called, 1);
+}
+
+TEST(hook_list, who_has_no_name_is_said_to_have_none) {
+  const listening log;
+  test_list list(nullptr);
+  action throwing = [] { throw std::runtime_error("no"); };
+  list.add(throwing);
+  EXPECT_EQ(list.run(), 0);
+  EXPECT_EQ(log.got,
+            messages{"a hook list without a name: a hook without a name threw and is suspended"});
 }
 
 TEST(hook_list, one_run_alone_refuses_another_and_one_from_inside) {
@@ -887,4 +976,18 @@ TEST(hook_list, the_process_has_four_lists_and_they_stay_the_same) {
   EXPECT_EQ(khelp_hooks_of_process(-1), nullptr);
   EXPECT_EQ(khelp_hooks_of_process(4), nullptr);
   EXPECT_STREQ(khelp_failure_text(), "the process has no such hook list");
+}
+
+TEST(hook_list, the_process_s_lists_are_not_freed) {
+  const listening log;
+  khelp_hook_list* power = khelp_hooks_of_process(KHELP_HOOKS_POWER);
+  int called = 0;
+  action counting = [&] { ++called; };
+  khelp_hook* hook = khelp_hook_register(power, act, &counting);
+  EXPECT_EQ(khelp_hook_free(power), EINVAL);
+  EXPECT_STREQ(khelp_failure_text(), "hook list: the process's own stay");
+  EXPECT_EQ(log.got.size(), 1u);
+  EXPECT_EQ(khelp_hook_run(power, 0, nullptr, nullptr), 0);
+  EXPECT_EQ(called, 1);
+  EXPECT_EQ(khelp_hook_unregister(power, hook, 0), 0);
 }

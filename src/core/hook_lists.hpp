@@ -79,6 +79,9 @@ class hook_lists {
 // The process's; never destroyed (threads outlive static destructors).
 hook_lists& the_hook_lists();
 
+// Whether khelp_hooks_of_process() has given it out.
+bool is_of_process(const khelp_hook_list* list) noexcept;
+
 // In the child of a fork: the thread of a list's KHELP_HOOK_ALONE run may not be there.
 void forget_other_runner(khelp_hook_list& list) noexcept;
 

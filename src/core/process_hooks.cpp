@@ -2,6 +2,7 @@
 //
 // Handlers of events may be arranged twice by threads that race; they see to it themselves that an
 // event runs its hooks once.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -73,6 +74,11 @@ result<khelp_hook_list*> list_of(int which) {
 }
 
 }  // namespace
+
+bool is_of_process(const khelp_hook_list* list) noexcept {
+  return std::any_of(lists.begin(), lists.end(), [list](const auto& l) { return l == list; });
+}
+
 }  // namespace khelp
 
 extern "C" khelp_hook_list* khelp_hooks_of_process(int which) {
