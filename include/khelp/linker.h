@@ -45,6 +45,13 @@ KHELP_API int khelp_kld_next(int32_t id, int32_t* next);
 KHELP_API int khelp_kld_find(const char* name, int32_t* id);
 /// Errors   ENOENT no file has this id · EINVAL size.
 KHELP_API int khelp_kld_stat(int32_t id, struct khelp_kld_info* info);
+/// Where a file has a symbol that it exports, and how many bytes that has; id 0: the first file that
+/// has it, the program and its libraries before all others. What is hidden, or local to the thread,
+/// is not found.
+///
+/// Shape    size may be NULL. The address is good for as long as something holds the file.
+/// Errors   ENOENT no file has this id, or no such symbol · EINVAL no name.
+KHELP_API int khelp_kld_sym(int32_t id, const char* symbol, void** address, uint64_t* size);
 /// The first module of a file, which is the one that started last; 0: it has none.
 ///
 /// Errors   ENOENT no file has this id.

@@ -118,6 +118,7 @@ class loader {
   result<std::int32_t> file_after(std::int32_t id) KHELP_EXCLUDES(mutex_);
   result<std::int32_t> file_named(std::string_view name) KHELP_EXCLUDES(mutex_);
   result<void> describe(std::int32_t id, khelp_kld_info& into) KHELP_EXCLUDES(mutex_);
+  result<symbol_place> find_symbol(std::int32_t id, const char* symbol) KHELP_EXCLUDES(mutex_);
   result<std::int32_t> newest_module(std::int32_t id) KHELP_EXCLUDES(mutex_);
   result<std::int32_t> module_after(std::int32_t id) KHELP_EXCLUDES(mutex_);
   result<std::int32_t> module_before_in_file(std::int32_t id) KHELP_EXCLUDES(mutex_);

@@ -114,6 +114,20 @@ int khelp_kld_stat(int32_t id, struct khelp_kld_info* info) {
   });
 }
 
+int khelp_kld_sym(int32_t id, const char* symbol, void** address, uint64_t* size) {
+  return cold_call([&]() -> result<void> {
+    if (symbol == nullptr || *symbol == '\0')
+      return failure(EINVAL, "a symbol without a name");
+    const auto found = the_loader().find_symbol(id, symbol);
+    if (!found)
+      return found.error();
+    *address = found->address;
+    if (size != nullptr)
+      *size = found->size;
+    return {};
+  });
+}
+
 int khelp_kld_first_module(int32_t id, int32_t* module) {
   return cold_call([&] { return give(the_loader().newest_module(id), module); });
 }

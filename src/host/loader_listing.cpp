@@ -203,6 +203,31 @@ result<void> loader::describe(std::int32_t id, khelp_kld_info& into) {
   return {};
 }
 
+/// The linker's lock comes first, as around a fork: while it is held, no code is taken away.
+result<symbol_place> loader::find_symbol(std::int32_t id, const char* symbol) {
+  const linker_calls mine;
+  std::vector<file> candidates;
+  {
+    lock_guard held(mutex_);
+    for (const file& f : files_) {
+      if ((id == 0 || f->id == id) && is_listed(*f))
+        candidates.push_back(f);
+    }
+  }
+  if (id != 0 && id != program_file && candidates.empty())
+    return no_file(id);
+  if (id == 0 || id == program_file) {
+    if (const auto found = find_global_symbol(symbol))
+      return *found;
+  }
+  for (const file& f : candidates) {
+    if (const auto found = f->code.find_symbol(symbol))
+      return *found;
+  }
+  return failure(ENOENT, id == 0 ? sentence("no file exports ", quoted(symbol))
+                                 : sentence("file ", id, " does not export ", quoted(symbol)));
+}
+
 result<std::int32_t> loader::newest_module(std::int32_t id) {
   if (id == program_file)
     return 0;

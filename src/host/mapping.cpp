@@ -52,9 +52,16 @@ int compare(dl_phdr_info* info, std::size_t, void* arg) {
   return info->dlpi_addr == wanted.base && std::strcmp(info->dlpi_name, wanted.name) == 0;
 }
 
-}  // namespace
-
-namespace {
+std::optional<symbol_place> find_symbol_in(void* handle, const char* symbol) {
+  void* const address = dlsym(handle, symbol);
+  if (address == nullptr)
+    return std::nullopt;
+  Dl_info info;
+  void* entry = nullptr;
+  const bool known = dladdr1(address, &info, &entry, RTLD_DL_SYMENT) != 0 && entry != nullptr &&
+                     info.dli_saddr == address;
+  return symbol_place{address, known ? static_cast<const ElfW(Sym)*>(entry)->st_size : 0};
+}
 
 // Not a recursive mutex: that knows its owner by the thread's number, which is another one in the
 // child of a fork, where the lock has to be given back.
@@ -126,6 +133,20 @@ void mapping::let_go_again() noexcept {
   const linker_calls mine;
   if (void* handle = dlopen(link_name_.c_str(), RTLD_NOW | RTLD_NOLOAD))
     dlclose(handle);
+}
+
+std::optional<symbol_place> find_global_symbol(const char* symbol) noexcept {
+  const linker_calls mine;
+  return find_symbol_in(RTLD_DEFAULT, symbol);
+}
+
+/// The linker also answers with what the file's libraries have.
+std::optional<symbol_place> mapping::find_symbol(const char* symbol) const noexcept {
+  const linker_calls mine;
+  if (handle_ == nullptr)
+    return std::nullopt;
+  const auto found = find_symbol_in(handle_, symbol);
+  return found && contains(found->address, found->size) ? found : std::nullopt;
 }
 
 bool mapping::contains(const void* address, std::size_t size) const noexcept {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -26,6 +27,15 @@ class linker_calls {
   static void lock() noexcept;
   static void unlock() noexcept;
 };
+
+/// Where a symbol lies.
+struct symbol_place {
+  void* address;
+  std::uint64_t size;
+};
+
+/// Of the program or a library that everybody's symbols are looked up in.
+std::optional<symbol_place> find_global_symbol(const char* symbol) noexcept;
 
 class mapping {
  public:
@@ -55,6 +65,9 @@ class mapping {
   std::uint64_t size() const noexcept { return size_; }
 
   bool contains(const void* address, std::size_t size) const noexcept;
+
+  /// A symbol of its own that it exports; not after close().
+  std::optional<symbol_place> find_symbol(const char* symbol) const noexcept;
 
  private:
   std::string link_name_;

@@ -14,6 +14,8 @@
 #define VERSION_OF(...) MODULE_VERSION(__VA_ARGS__)
 #define DEPEND(...) MODULE_DEPEND(__VA_ARGS__)
 
+__attribute__((visibility("default"))) const char kld_test_name[16] = STRING(NAME);
+
 static int event(module_t module, int what, void* arg) {
   (void)module;
   return kld_test_event(arg, what);

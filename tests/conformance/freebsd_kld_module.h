@@ -5,4 +5,7 @@
 /// Defined by the test: hears of every event, and answers for the module.
 int kld_test_event(const char* module, int event);
 
+/// Exported by each file: the name of its module.
+extern const char kld_test_name[16];
+
 #endif

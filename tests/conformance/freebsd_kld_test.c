@@ -399,6 +399,44 @@ static void a_file_is_found_by_its_name(void) {
   CHECK(kldfind("wheel") == -1 && errno == ENOENT);
 }
 
+static const char* name_in(int file) {
+  static char wanted[] = "kld_test_name";
+  struct kld_sym_lookup lookup = {.version = sizeof lookup, .symname = wanted};
+  if (kldsym(file, KLDSYM_LOOKUP, &lookup) != 0)
+    return khelp_failure_text();
+  CHECK(lookup.symsize == 16);
+  return (const char*)lookup.symvalue;
+}
+
+static void a_symbol_is_looked_up_in_a_file_or_in_all(void) {
+  static char own[] = "kld_test_event";
+  static char none[] = "event"; /* every module has one, none exports it */
+  static char librarys[] = "free";
+  struct kld_sym_lookup lookup = {.version = sizeof lookup, .symname = own};
+  int wheel = load("wheel");
+  int pair = load("pair");
+  CHECK(strcmp(name_in(wheel), "wheel") == 0 && strcmp(name_in(pair), "front") == 0);
+  CHECK(strcmp(name_in(0), "wheel") == 0); /* in load order */
+  CHECK(strcmp(name_in(KHELP_KLD_PROGRAM), "file 1 does not export 'kld_test_name'") == 0);
+  CHECK(strcmp(name_in(9999), "no module file 9999") == 0 && errno == ENOENT);
+
+  CHECK(kldsym(KHELP_KLD_PROGRAM, KLDSYM_LOOKUP, &lookup) == 0);
+  CHECK(lookup.symvalue == (unsigned long)&kld_test_event);
+  CHECK(kldsym(0, KLDSYM_LOOKUP, &lookup) == 0);
+  CHECK(kldsym(wheel, KLDSYM_LOOKUP, &lookup) == -1 && errno == ENOENT); /* it only uses it */
+  lookup.symname = none;
+  CHECK(kldsym(0, KLDSYM_LOOKUP, &lookup) == -1 && errno == ENOENT);
+  lookup.symname = librarys;
+  CHECK(kldsym(wheel, KLDSYM_LOOKUP, &lookup) == -1 && errno == ENOENT);
+
+  CHECK(kldsym(wheel, 2, &lookup) == -1 && errno == EINVAL);
+  lookup.version = 1;
+  CHECK(kldsym(wheel, KLDSYM_LOOKUP, &lookup) == -1 && errno == EINVAL);
+  unload(pair);
+  unload(wheel);
+  CHECK(strcmp(name_in(0), "no file exports 'kld_test_name'") == 0);
+}
+
 /* ---- the end of the process ---- */
 
 static void modules_hear_of_the_end_of_the_process_the_last_one_first(void) {
@@ -446,6 +484,7 @@ int main(void) {
   TEST(files_and_modules_are_walked_by_number);
   TEST(file_1_is_the_program);
   TEST(a_file_is_found_by_its_name);
+  TEST(a_symbol_is_looked_up_in_a_file_or_in_all);
   TEST(modules_hear_of_the_end_of_the_process_the_last_one_first);
   return TESTS_END();
 }

@@ -135,6 +135,12 @@ std::vector<row> rows_of_statistics_and_loading() {
          return khelp_kld_stat(KHELP_KLD_PROGRAM, &info);
        },
        nothing},
+      {"khelp_kld_sym", nothing,
+       [] {
+         void* address = nullptr;
+         return khelp_kld_sym(0, "khelp_kld_sym", &address, nullptr);
+       },
+       nothing},
       {"khelp_kld_first_module", nothing,
        [] { return khelp_kld_first_module(KHELP_KLD_PROGRAM, &id); }, nothing},
       {"khelp_mod_next", nothing, [] { return khelp_mod_next(0, &id); }, nothing},

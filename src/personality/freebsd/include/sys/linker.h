@@ -18,6 +18,15 @@
 #define LINKER_UNLOAD_STRICT \
   0x100 /**< libkhelp's: EBUSY while other files depend on the file (M-6) */
 
+#define KLDSYM_LOOKUP 1
+
+struct kld_sym_lookup {
+  int version;            /**< sizeof(struct kld_sym_lookup), set by the caller */
+  char* symname;          /**< what is looked for */
+  unsigned long symvalue; /**< its address */
+  size_t symsize;
+};
+
 struct kld_file_stat {
   int version; /**< sizeof(struct kld_file_stat), set by the caller */
   char name[MAXPATHLEN];
@@ -76,6 +85,24 @@ static inline int kldfirstmod(int fileid) {
   int32_t module = 0;
   errno = khelp_kld_first_module(fileid, &module);
   return errno != 0 ? -1 : module;
+}
+
+/// Look a symbol up in a file, or with 0 in all of them, the program first. What a file exports is
+/// found: hidden and static functions are not.
+static inline int kldsym(int fileid, int command, void* data) {
+  struct kld_sym_lookup* lookup = data;
+  void* address = NULL;
+  uint64_t size = 0;
+  if (command != KLDSYM_LOOKUP || lookup->version != (int)sizeof *lookup) {
+    errno = EINVAL;
+    return -1;
+  }
+  errno = khelp_kld_sym(fileid, lookup->symname, &address, &size);
+  if (errno != 0)
+    return -1;
+  lookup->symvalue = (unsigned long)(uintptr_t)address;
+  lookup->symsize = size;
+  return 0;
 }
 
 static inline int kldstat(int fileid, struct kld_file_stat* stat) {
