@@ -39,6 +39,7 @@ elf_fixture(auxiliary.so plain.c -shared -Wl,-f,other.so)
 elf_fixture(false_name.so plain.c -shared -Wl,-soname,libm.so.6)
 elf_fixture(writable_code.so plain.c -shared -nostdlib -nostartfiles -Wl,--omagic
             -Wl,-z,max-page-size=4096)
+elf_fixture(linker_set.so linker_set.c -shared)
 elf_fixture(ifunc.so ifunc.c -shared)
 elf_fixture(small_static_tls.so static_tls.c -shared -DBYTES=64)
 elf_fixture(large_static_tls.so static_tls.c -shared -DBYTES=65536)

@@ -33,11 +33,16 @@ std::optional<table> words_at(image& elf, std::uint64_t address, std::uint64_t c
   return table{*place, count * 4};
 }
 
+/// Symbols that may stand in a table: hidden ones, too, which the linker passes over (the bounds of
+/// a linker set are such).
+bool may_be_listed(const Elf64_Sym& symbol) {
+  return symbol.st_shndx != SHN_UNDEF && ELF64_ST_BIND(symbol.st_info) != STB_LOCAL &&
+         ELF64_ST_TYPE(symbol.st_info) != STT_SECTION;
+}
+
 /// Symbols that other files, or our own relocations, look up by name.
 bool is_looked_up(const Elf64_Sym& symbol) {
-  return symbol.st_shndx != SHN_UNDEF && ELF64_ST_BIND(symbol.st_info) != STB_LOCAL &&
-         ELF64_ST_TYPE(symbol.st_info) != STT_SECTION &&
-         ELF64_ST_VISIBILITY(symbol.st_other) != STV_HIDDEN &&
+  return may_be_listed(symbol) && ELF64_ST_VISIBILITY(symbol.st_other) != STV_HIDDEN &&
          ELF64_ST_VISIBILITY(symbol.st_other) != STV_INTERNAL;
 }
 
@@ -70,7 +75,7 @@ bool finds_all(image& elf, const gnu_table& gnu) {
   std::uint64_t current = 0;
   for (std::uint64_t i = gnu.first_symbol; i < elf.symbol_count; i++) {
     const std::optional<std::string_view> name = elf.dynamic_text(elf.symbol(i)->st_name);
-    if (!name || !is_looked_up(*elf.symbol(i)))
+    if (!name || !may_be_listed(*elf.symbol(i)))
       return false;
     const std::uint32_t hash = gnu_hash(*name);
     const std::uint32_t link = *word(elf, gnu.chain, i - gnu.first_symbol);

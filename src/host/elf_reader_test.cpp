@@ -262,6 +262,10 @@ TEST(elf_reader, what_a_helper_may_not_ask_for_is_refused_in_words) {
   EXPECT_TRUE(tells(judge("object.o").problems, "not a shared object"));
 }
 
+TEST(elf_reader, hidden_symbols_may_stand_in_the_hash_table) {
+  EXPECT_TRUE(judge("linker_set.so").sound());
+}
+
 TEST(elf_reader, strangers_files_are_named_as_what_they_are_not) {
   const auto words = [](std::string_view text) {
     const auto bytes = std::as_bytes(std::span(text));
