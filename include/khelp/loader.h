@@ -40,6 +40,8 @@ struct khelp_load_options {
 ///          contains '/' or ends in ".so". id: a number for this file, never reused. Dependencies
 ///          are loaded first: each is met by the loaded interface of the preferred version, else
 ///          of the highest one in its range, else by a file of the path.
+///          A file that is linked with another module's (DT_NEEDED, DT_SONAME) must depend on that
+///          module, and calls its functions.
 ///          All modules of a file start, or the load fails. With KHELP_LOAD_PARTIAL the file stays
 ///          when at least one has started; the listing's `reason` tells of the others.
 /// Context  any thread; loads take turns. From a module's own init: a dependency load. EDEADLK
@@ -109,9 +111,10 @@ KHELP_API int khelp_modules(void (*fn)(void* arg, const struct khelp_module_info
 /// Check a file without running any of its code, and describe it.
 ///
 /// Shape    fn is called once for each line of the description (severity 0) and each problem
-///          (severity 2: refused; 1: loadable but permanent). The description also tells what a
-///          load would miss in this process: modules that are not found along the module path,
-///          symbols that nobody defines. Elsewhere they may be there: they are no problems.
+///          (severity 2: refused; 1: loadable but permanent). The problems are those of the plan
+///          that a load would make, the files that this one needs included. The description also
+///          tells what speaks against a load in this process alone: modules that are loaded
+///          already, or not found along the module path, symbols that nobody defines.
 /// Errors   ENOENT, EACCES... as open(2) · ENOEXEC at least one severity 2 · ENOMEM.
 KHELP_API int khelp_check_file(const char* file,
                                void (*fn)(void* arg, int severity, const char* line), void* arg);

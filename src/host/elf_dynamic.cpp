@@ -83,6 +83,12 @@ bool library_is_allowed(std::string_view name) {
                      });
 }
 
+/// Whether the dynamic linker looks for it among the names of the files it has, and neither takes it
+/// for a path nor replaces a part of it ($ORIGIN).
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.find_first_of("/$") == std::string_view::npos;
+}
+
 bool read_entries(image& elf) {
   const Elf64_Phdr& segment = *elf.dynamic_segment;
   for (std::uint64_t at = 0; at + sizeof(Elf64_Dyn) <= segment.p_filesz; at += sizeof(Elf64_Dyn)) {
@@ -192,22 +198,29 @@ struct unique_symbols {
 };
 
 /// All names together are bounded by the table they come from.
-void keep_import(image& elf, const Elf64_Sym& symbol) {
-  if (ELF64_ST_BIND(symbol.st_info) != STB_GLOBAL)
-    return;
-  const std::uint64_t room = std::min(elf.strings.size - symbol.st_name, elf.import_budget);
+void keep_name(image& elf, const Elf64_Sym& symbol, std::uint64_t& budget,
+               std::vector<std::string>& names) {
+  const std::uint64_t room = std::min(elf.strings.size - symbol.st_name, budget);
   const std::string_view name = elf.file.characters(elf.strings.offset + symbol.st_name, room);
-  elf.import_budget -= name.size();
+  budget -= name.size();
   if (!name.empty() && name.size() < room)
-    elf.report.summary.imports.emplace_back(name);
+    names.emplace_back(name);
 }
 
 void note_import(image& elf, const Elf64_Sym& symbol) {
-  keep_import(elf, symbol);
+  if (ELF64_ST_BIND(symbol.st_info) == STB_GLOBAL)
+    keep_name(elf, symbol, elf.import_budget, elf.report.summary.imports);
   for (const auto& [function, why] : keepers) {
     if (elf.dynamic_text_is(symbol.st_name, function))
       elf.report.summary.permanent.push_back(sentence(why, " (it calls ", function, ")"));
   }
+}
+
+void note_export(image& elf, const Elf64_Sym& symbol) {
+  const unsigned visibility = ELF64_ST_VISIBILITY(symbol.st_other);
+  if (ELF64_ST_BIND(symbol.st_info) != STB_LOCAL &&
+      (visibility == STV_DEFAULT || visibility == STV_PROTECTED))
+    keep_name(elf, symbol, elf.export_budget, elf.report.summary.exports);
 }
 
 /// A defined symbol that it passes over is bound to another file's, or to nothing.
@@ -241,6 +254,7 @@ void check_symbol(image& elf, std::uint64_t index, const Elf64_Sym& symbol,
     unique.first = elf.name_for_people(symbol.st_name);
   if (!dynamic_linker_knows(symbol))
     return refuse(" is of a kind that the dynamic linker overlooks");
+  note_export(elf, symbol);
   if (symbol.st_shndx == SHN_ABS || type == STT_SECTION)
     return;
   if (symbol.st_shndx >= SHN_LORESERVE || symbol.st_shndx >= elf.sections.size())
@@ -299,7 +313,11 @@ void read_needed(image& elf) {
         elf.problem("it takes the name of a system library: ", quoted(*name));
     } else {
       elf.report.summary.needed.emplace_back(*name);
-      if (!library_is_allowed(*name))
+      if (library_is_allowed(*name))
+        continue;
+      if (is_plain_name(*name))
+        elf.report.summary.from_modules.emplace_back(*name);
+      else
         refused.add("it needs ", quoted(*name), ", which a helper may not bring along");
     }
   }
@@ -310,6 +328,7 @@ void check_symbols(image& elf) {
   repeated_problem problems(elf.report.problems, "symbols");
   unique_symbols unique;
   elf.import_budget = elf.strings.size;
+  elf.export_budget = elf.strings.size;
   for (std::uint64_t i = 1; i < elf.symbol_count; i++)
     check_symbol(elf, i, *elf.symbol(i), problems, unique);
   problems.close();

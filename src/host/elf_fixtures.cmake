@@ -63,4 +63,9 @@ elf_fixture(needs_stranger.so program.c -shared -Wl,--no-as-needed
             ${elf_fixture_folder}/libstranger.so)
 set(elf_fixture_needs)
 
+elf_fixture(libpath.so plain.c -shared -Wl,-soname,/nowhere/libpath.so)
+set(elf_fixture_needs ${elf_fixture_folder}/libpath.so)
+elf_fixture(needs_path.so program.c -shared -Wl,--no-as-needed ${elf_fixture_folder}/libpath.so)
+set(elf_fixture_needs)
+
 add_custom_target(elf_fixtures DEPENDS ${elf_fixtures})

@@ -18,7 +18,8 @@
 /// What this promises: no input makes the reader crash, hang or read outside the span; a file that
 /// was cut anywhere is refused; a file without problems gives the linker no table, string, index or
 /// relocation that leads outside what it maps. What it cannot promise: that the code and data in a
-/// sound structure are the ones their author built (that is the signature's part).
+/// sound structure are the ones their author built (that is the signature's part); and whether the
+/// libraries `from_modules` are modules that it depends on (that is load_plan.cpp's).
 ///
 /// Read: ELF64, little endian, x86-64, shared objects with section headers.
 
@@ -48,7 +49,9 @@ struct elf_summary {
   std::vector<elf_segment> segments;
   std::vector<elf_section> sections;
   std::vector<std::string> needed;
-  std::vector<std::string> imports;  // symbols that another file must define (not weak ones)
+  std::vector<std::string> from_modules;  // of these, what only a module may be that it depends on
+  std::vector<std::string> imports;       // symbols that another file must define (not weak ones)
+  std::vector<std::string> exports;       // symbols that others may use
   std::string soname;
   std::string build_id;                // lower-case hexadecimal, empty when there is none
   std::vector<std::string> permanent;  // why the mapping can never be removed; empty: it can

@@ -253,7 +253,7 @@ TEST(elf_reader, what_a_helper_may_not_ask_for_is_refused_in_words) {
   EXPECT_TRUE(tells(judge("filter.so").problems, "DT_FILTER"));
   EXPECT_TRUE(tells(judge("auxiliary.so").problems, "DT_AUXILIARY"));
   EXPECT_TRUE(tells(judge("false_name.so").problems, "name of a system library: 'libm.so.6'"));
-  EXPECT_TRUE(tells(judge("needs_stranger.so").problems, "it needs 'libstranger.so'"));
+  EXPECT_TRUE(tells(judge("needs_path.so").problems, "it needs '/nowhere/libpath.so'"));
   EXPECT_TRUE(tells(judge("ifunc.so").problems, "IFUNC"));
   EXPECT_TRUE(tells(judge("text_relocation.so").problems, "relocation"));
   EXPECT_TRUE(tells(judge("large_static_tls.so").problems, "65536 bytes of static thread-local"));
@@ -264,6 +264,22 @@ TEST(elf_reader, what_a_helper_may_not_ask_for_is_refused_in_words) {
 
 TEST(elf_reader, hidden_symbols_may_stand_in_the_hash_table) {
   EXPECT_TRUE(judge("linker_set.so").sound());
+}
+
+TEST(elf_reader, a_library_that_may_be_a_module_is_left_to_who_knows_the_modules) {
+  const elf_report report = judge("needs_stranger.so");
+  EXPECT_TRUE(report.sound());
+  EXPECT_EQ(report.summary.from_modules, std::vector<std::string>{"libstranger.so"});
+  EXPECT_TRUE(tells(report.summary.needed, "libstranger.so"));
+}
+
+TEST(elf_reader, exports_are_what_nm_shows_as_defined) {
+  const std::string shown = output_of("nm -D -p --defined-only -j " + fixture("plain.so").string());
+  std::string found;
+  for (const std::string& symbol : judge("plain.so").summary.exports)
+    found += symbol + "\n";
+  EXPECT_EQ(found, shown);
+  EXPECT_FALSE(found.empty());
 }
 
 TEST(elf_reader, strangers_files_are_named_as_what_they_are_not) {

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <dlfcn.h>
 
 #include <khelp/loader.h>
 
 #include "core/cold_call.hpp"
-#include "host/file_copy.hpp"
 #include "host/load_plan.hpp"
 #include "host/loader.hpp"
-#include "host/module_path.hpp"
 #include "host/sentence.hpp"
+#include "host/symbols.hpp"
 
 namespace {
 
@@ -23,45 +21,67 @@ std::string_view personality_words(std::uint32_t personality) {
   return personality == KHELP_PERSONALITY_NATIVE ? "native helper" : "FreeBSD module";
 }
 
-/// Where a load in this process would find it.
-std::string place_of(const module_dependency& need) {
-  if (need.name == "kernel")
-    return "this program";
-  if (the_loader().find(need.name) >= 0)
-    return "loaded already";
-  const auto path = find_module_by_name(need.name, "");
-  return path ? *path : path.error().detail;
+template <class T>
+bool contains(const std::vector<T>& among, const T& value) {
+  return std::find(among.begin(), among.end(), value) != among.end();
 }
 
-/// Nothing is loaded to find out: libraries that are not open here define nothing here.
-bool is_defined_here(const char* symbol, const std::vector<std::string>& libraries) {
-  if (dlsym(RTLD_DEFAULT, symbol) != nullptr)
-    return true;
-  return std::any_of(libraries.begin(), libraries.end(), [&](const std::string& name) {
-    void* library = dlopen(name.c_str(), RTLD_LAZY | RTLD_NOLOAD);
-    if (library == nullptr)
-      return false;
-    const bool defined = dlsym(library, symbol) != nullptr;
-    dlclose(library);
-    return defined;
+/// Where a load in this process would find it.
+std::string place_of(const module_dependency& need, const load_plan& plan) {
+  for (const std::size_t place : plan.files.back().needs_planned) {
+    const planned_file& other = plan.files[place];
+    if (std::any_of(other.contents.offers.begin(), other.contents.offers.end(),
+                    [&](const offered_interface& offer) {
+                      return offer.name == need.name && need.accepts(offer.version);
+                    }))
+      return other.path;
+  }
+  if (need.name == "kernel")
+    return "this program";
+  return the_loader().find(need.name) >= 0 ? "loaded already" : "not here";
+}
+
+/// A file that a load would bring in, or that is there, and that exports a symbol; "": none.
+std::string exporter_of(const std::string& symbol, const load_plan& plan) {
+  for (const std::size_t place : plan.files.back().needs_planned) {
+    if (contains(plan.files[place].contents.elf.exports, symbol))
+      return plan.files[place].path;
+  }
+  return the_loader().exporter_of(symbol);
+}
+
+/// Whether it comes from a file that is linked with and not there yet.
+bool will_be_defined(const std::string& symbol, const load_plan& plan) {
+  const planned_file& file = plan.files.back();
+  return std::any_of(file.needs_planned.begin(), file.needs_planned.end(), [&](std::size_t place) {
+    const elf_summary& other = plan.files[place].contents.elf;
+    return contains(file.contents.elf.from_modules, other.soname) &&
+           contains(other.exports, symbol);
   });
 }
 
-/// What it uses and nobody in this process defines; "": there is no such symbol.
-std::string missing_symbols(const elf_summary& elf) {
+/// What it uses and nobody in this process defines.
+void add_missing_symbols(std::vector<std::string>& lines, const load_plan& plan) {
   constexpr std::size_t most = 8;
   std::string names;
   std::size_t count = 0;
-  for (const std::string& symbol : elf.imports) {
-    if (is_defined_here(symbol.c_str(), elf.needed))
+  for (const std::string& symbol : undefined_symbols(plan.files.back().contents.elf)) {
+    if (will_be_defined(symbol, plan))
       continue;
-    if (count++ < most)
-      names += (names.empty() ? "" : ", ") + quoted(symbol);
+    if (count++ == most)
+      continue;
+    names += (names.empty() ? "" : ", ") + quoted(symbol);
+    if (const std::string exporter = exporter_of(symbol, plan); !exporter.empty())
+      names += " (which " + exporter + " exports: link with that)";
   }
-  return count > most ? sentence(names, " and ", count - most, " more") : names;
+  if (count > most)
+    names += sentence(" and ", count - most, " more");
+  if (count != 0)
+    lines.push_back("a program that loads it must define " + names + ": this one does not");
 }
 
-std::vector<std::string> describe(const module_file& file) {
+std::vector<std::string> describe(const load_plan& plan) {
+  const module_file& file = plan.files.back().contents;
   std::vector<std::string> lines;
   for (const declared_module& module : file.modules) {
     std::string line = sentence("module ", module.name, " version ", module.version, ", ",
@@ -75,14 +95,13 @@ std::vector<std::string> describe(const module_file& file) {
     lines.push_back(sentence("offers ", offer.name, " version ", offer.version));
   for (const module_dependency& need : file.needs)
     lines.push_back(sentence("needs ", need.name, " version ", need.minimum, " to ", need.maximum,
-                             ", best ", need.preferred, ": ", place_of(need)));
+                             ", best ", need.preferred, ": ", place_of(need, plan)));
   for (const event_layout& event : file.events)
     lines.push_back(sentence("compiled against ", event.name, ", ", event.size, " bytes, layout ",
                              hex(event.fingerprint)));
   for (const std::string& library : file.elf.needed)
     lines.push_back("linked with " + library);
-  if (const std::string names = missing_symbols(file.elf); !names.empty())
-    lines.push_back("a program that loads it must define " + names + ": this one does not");
+  add_missing_symbols(lines, plan);
   if (!file.elf.build_id.empty())
     lines.push_back("build id " + file.elf.build_id);
   if (file.elf.memory_size != 0)
@@ -95,30 +114,31 @@ std::vector<std::string> describe(const module_file& file) {
 int khelp_check_file(const char* file, void (*fn)(void* arg, int severity, const char* line),
                      void* arg) {
   return cold_call([&]() -> result<void> {
-    const auto bytes = read_whole_file(file);
-    if (!bytes)
-      return bytes.error();
-    const auto contents = read_module_file(*bytes);
-    if (!contents)
-      return contents.error();
-    std::vector<std::string> problems = contents->problems;
-    for (std::string& words : layout_problems(*contents))
-      problems.push_back(std::move(words));
-    for (const module_dependency& need : contents->needs) {
-      if (need.name == "kernel" && !need.accepts(KHELP_KERNEL_VERSION))
-        problems.push_back(sentence("it was made for version ", need.minimum, " to ", need.maximum,
-                                    " of the kernel; this library has version ",
-                                    KHELP_KERNEL_VERSION, ": compile it again"));
-    }
+    const auto plan = the_loader().plan(file);
+    if (!plan)
+      return plan.error();
+    const planned_file& checked = plan->files.back();
+    const auto words_of = [&](const plan_problem& why) {
+      return why.path == checked.path ? why.words : why.path + ": " + why.words;
+    };
 
-    for (const std::string& line : describe(*contents))
+    for (const std::string& line : describe(*plan))
       fn(arg, description, line.c_str());
-    for (const std::string& line : contents->elf.permanent)
+    for (const plan_problem& why : plan->problems) {
+      if (why.only_here)
+        fn(arg, description, ("would not load here: " + words_of(why)).c_str());
+    }
+    for (const std::string& line : checked.contents.elf.permanent)
       fn(arg, warning, ("cannot be unmapped once it is loaded: " + line).c_str());
-    for (const std::string& line : problems)
-      fn(arg, problem, line.c_str());
-    if (problems.empty())
+    std::size_t problems = 0;
+    for (const plan_problem& why : plan->problems) {
+      if (why.only_here)
+        continue;
+      problems++;
+      fn(arg, problem, words_of(why).c_str());
+    }
+    if (problems == 0)
       return {};
-    return failure(ENOEXEC, sentence(file, ": ", problems.size(), " problems"));
+    return failure(ENOEXEC, sentence(file, ": ", problems, " problems"));
   });
 }

@@ -23,11 +23,22 @@ bool better(const module_dependency& need, std::int32_t version, std::int32_t be
   return version == need.preferred || (best != need.preferred && version > best);
 }
 
+/// The layouts that a file was compiled against and this process knows otherwise, in words.
+std::vector<std::string> layout_problems(const module_file& file) {
+  std::vector<std::string> problems;
+  for (const event_layout& event : file.events) {
+    const std::uint64_t known = khelp_event_fingerprint(event.name.c_str());
+    if (known != 0 && known != event.fingerprint)
+      problems.push_back(sentence("it was compiled against another layout of ", quoted(event.name),
+                                  " (", event.size, " bytes there): compile it again"));
+  }
+  return problems;
+}
+
 class planner {
  public:
-  planner(const std::vector<present_file>& present, std::string_view path_first,
-          std::int32_t& hindrance)
-      : present_(present), path_first_(path_first), hindrance_(hindrance) {}
+  planner(const std::vector<present_file>& present, std::string_view path_first)
+      : present_(present), path_first_(path_first) {}
 
   static result<planned_file> read(const std::string& path) {
     auto bytes = read_whole_file(path);
@@ -50,37 +61,36 @@ class planner {
       refuse(ENOEXEC, file.path, problem);
     check_names_free(file);
     in_progress_.push_back(&file);
+    const std::size_t known_problems = plan_.problems.size();
     for (const module_dependency& need : file.contents.needs) {
       if (auto met = meet(file, need); !met)
         return met;
     }
+    // What is linked with something that is not there has one problem, not two.
+    if (plan_.problems.size() == known_problems)
+      check_libraries(file);
     in_progress_.pop_back();
-    files_.push_back(std::move(file));
+    plan_.files.push_back(std::move(file));
     return {};
   }
 
-  result<std::vector<planned_file>> finish() {
-    if (words_.empty())
-      return std::move(files_);
-    return failure(code_, words_);
-  }
+  load_plan finish() { return std::move(plan_); }
 
  private:
-  /// Of several codes the gravest stands: a file that is refused, then one that is there already,
-  /// then what is missing.
-  void refuse(int code, const std::string& path, const std::string& problem) {
-    const auto gravity = [](int c) { return c == ENOEXEC ? 3 : c == EEXIST ? 2 : c == 0 ? 0 : 1; };
-    if (gravity(code) > gravity(code_))
-      code_ = code;
-    words_ += (words_.empty() ? "" : "\n") + path + ": " + problem;
+  void refuse(int code, const std::string& path, std::string problem) {
+    plan_.problems.push_back({code, path, std::move(problem)});
+  }
+
+  void refuse_here(int code, const std::string& path, std::string problem) {
+    plan_.problems.push_back({code, path, std::move(problem), true});
   }
 
   /// The same, on account of a file that is there.
   void refuse_for(const present_file& other, int code, const std::string& path,
-                  const std::string& problem) {
-    refuse(code, path, problem);
+                  std::string problem) {
+    refuse_here(code, path, std::move(problem));
     if (other.ending)
-      hindrance_ = other.id;
+      plan_.hindrance = other.id;
   }
 
   void check_names_free(const planned_file& file) {
@@ -145,8 +155,13 @@ class planner {
 
   template <class T>
   static void add_once(std::vector<T>& to, T value) {
-    if (std::find(to.begin(), to.end(), value) == to.end())
+    if (!contains(to, value))
       to.push_back(value);
+  }
+
+  template <class T>
+  static bool contains(const std::vector<T>& among, T value) {
+    return std::find(among.begin(), among.end(), value) != among.end();
   }
 
   static bool offers(const module_file& file, const module_dependency& need) {
@@ -193,26 +208,35 @@ class planner {
 
   provider best_planned(const module_dependency& need) {
     provider best;
-    for (std::size_t i = 0; i < files_.size(); i++)
-      best.take_if_better(need, i, files_[i].contents.offers);
+    for (std::size_t i = 0; i < plan_.files.size(); i++)
+      best.take_if_better(need, i, plan_.files[i].contents.offers);
     return best;
   }
 
   /// Load it too: the first file of its name along the path that offers what is needed. Its own
   /// problems are ours.
   result<void> search(planned_file& file, const module_dependency& need, std::string others) {
-    const auto refuse_need = [&](const std::string& why) {
-      refuse(ENOENT, file.path, sentence("it needs ", quoted(need.name), " ", range_of(need), why));
+    const auto words = [&](const std::string& why) {
+      return sentence("it needs ", quoted(need.name), " ", range_of(need), why);
     };
+    if (need.name == "kernel") {
+      refuse(ENOENT, file.path, words("; " + others + ": compile it again"));
+      return {};
+    }
     const auto paths = find_modules_by_name(need.name, path_first_);
     if (!paths) {
-      refuse_need(others.empty() ? ": " + paths.error().detail : "; " + others);
+      refuse_here(ENOENT, file.path,
+                  words(others.empty() ? ": " + paths.error().detail : "; " + others));
       return {};
     }
     for (const std::string& path : *paths) {
       auto candidate = read(path);
-      if (!candidate)
+      if (!candidate && candidate.error().code == ENOMEM)
         return std::move(candidate.error());
+      if (!candidate) {
+        refuse(candidate.error().code, file.path, words(": " + candidate.error().detail));
+        return {};
+      }
       // A damaged file may not be able to tell what it offers.
       if (!offers(candidate->contents, need) && candidate->contents.sound()) {
         if (others.empty())
@@ -221,45 +245,75 @@ class planner {
       }
       if (auto added = add(std::move(*candidate)); !added)
         return added;
-      add_once(file.needs_planned, files_.size() - 1);
+      add_once(file.needs_planned, plan_.files.size() - 1);
       return {};
     }
-    refuse_need("; " + others);
+    refuse(ENOENT, file.path, words("; " + others));
     return {};
+  }
+
+  /// A module calls functions of another one by being linked with it: the dynamic linker compares
+  /// the name (DT_NEEDED) with those of all files that it has (DT_SONAME), and the first one that
+  /// came is bound to. That must be one that the file depends on, which then stays as long as it.
+  void check_libraries(const planned_file& file) {
+    std::vector<std::string> problems;
+    repeated_problem refused(problems, "libraries");
+    for (const std::string& library : file.contents.elf.from_modules) {
+      const auto has_name = [&](const auto& soname) { return soname == library; };
+      const auto present = std::find_if(present_.begin(), present_.end(),
+                                        [&](const auto& other) { return has_name(other.soname); });
+      const auto planned =
+          std::find_if(plan_.files.begin(), plan_.files.end(),
+                       [&](const auto& other) { return has_name(other.contents.elf.soname); });
+      if (present != present_.end()) {
+        if (contains(file.needs_present, present->id))
+          continue;
+        refuse_for(*present, ENOEXEC, file.path,
+                   sentence("it needs ", quoted(library), ", which is the name of file ",
+                            present->id, "; it does not depend on that"));
+      } else if (planned == plan_.files.end()) {
+        refused.add("it needs ", quoted(library),
+                    ", which is the name (DT_SONAME, -Wl,-soname) of no module that it depends on");
+      } else if (!contains(file.needs_planned,
+                           static_cast<std::size_t>(planned - plan_.files.begin()))) {
+        refused.add("it needs ", quoted(library), ", which is the name of ", planned->path,
+                    "; it does not depend on that");
+      }
+    }
+    refused.close();
+    for (std::string& problem : problems)
+      refuse(ENOEXEC, file.path, std::move(problem));
   }
 
   const std::vector<present_file>& present_;
   std::string_view path_first_;
-  std::int32_t& hindrance_;
-  std::vector<planned_file> files_;
+  load_plan plan_;
   std::vector<const planned_file*> in_progress_;
-  int code_ = 0;
-  std::string words_;
 };
 
 }  // namespace
 
-result<std::vector<planned_file>> plan_load(const std::string& path,
-                                            const std::vector<present_file>& present,
-                                            std::string_view path_first, std::int32_t& hindrance) {
-  planner plan(present, path_first, hindrance);
+failure load_plan::refusal() const {
+  const auto gravity = [](int code) { return code == ENOEXEC ? 2 : code == EEXIST ? 1 : 0; };
+  int code = problems.front().code;
+  std::string words;
+  for (const plan_problem& problem : problems) {
+    if (gravity(problem.code) > gravity(code))
+      code = problem.code;
+    words += (words.empty() ? "" : "\n") + problem.path + ": " + problem.words;
+  }
+  return failure(code, std::move(words));
+}
+
+result<load_plan> plan_load(const std::string& path, const std::vector<present_file>& present,
+                            std::string_view path_first) {
+  planner plan(present, path_first);
   auto file = planner::read(path);
   if (!file)
     return std::move(file.error());
   if (auto added = plan.add(std::move(*file)); !added)
     return std::move(added.error());
   return plan.finish();
-}
-
-std::vector<std::string> layout_problems(const module_file& file) {
-  std::vector<std::string> problems;
-  for (const event_layout& event : file.events) {
-    const std::uint64_t known = khelp_event_fingerprint(event.name.c_str());
-    if (known != 0 && known != event.fingerprint)
-      problems.push_back(sentence("it was compiled against another layout of ", quoted(event.name),
-                                  " (", event.size, " bytes there): compile it again"));
-  }
-  return problems;
 }
 
 }  // namespace khelp

@@ -14,13 +14,15 @@
 
 namespace khelp {
 
-/// A file that is in the process now, as far as a plan must know.
+/// A file that is in the process now, as far as a plan must know. Of a zombie, all that counts is
+/// the name under which the dynamic linker still has it.
 struct present_file {
   std::int32_t id;
   bool usable;  // LIVE: others may depend on it
   bool ending;  // another thread is about to take it away
   std::vector<std::string> modules;
   std::vector<offered_interface> offers;
+  std::string soname;
 };
 
 struct planned_file {
@@ -31,18 +33,29 @@ struct planned_file {
   std::vector<std::size_t> needs_planned;   // places in the plan, all before its own
 };
 
-/// Plan the load of a file and of what it depends on: dependencies first, the file itself last.
-///
-/// Shape    path_first: folders searched before the usual ones. hindrance: with a failure, the id
-///          of an ending file that speaks against the load; its end may be waited for.
-/// Errors   ENOEXEC a file is refused · EEXIST only that something of it is there already · ENOENT
-///          only that a dependency is missing · as open(2). The words list every problem, one per
-///          line.
-result<std::vector<planned_file>> plan_load(const std::string& path,
-                                            const std::vector<present_file>& present,
-                                            std::string_view path_first, std::int32_t& hindrance);
+/// What speaks against a load.
+struct plan_problem {
+  int code;
+  std::string path;  // whose problem it is
+  std::string words;
+  bool only_here = false;  // it is this process's: what is loaded, and what is found along its path
+};
 
-/// The layouts that a file was compiled against and this process knows otherwise, in words.
-std::vector<std::string> layout_problems(const module_file& file);
+struct load_plan {
+  std::vector<planned_file> files;     // dependencies first, the file itself last
+  std::vector<plan_problem> problems;  // none: it can be tried
+  std::int32_t hindrance = 0;  // an ending file that speaks against it: its end may be waited for
+
+  /// All problems, one per line, under the gravest code: ENOEXEC a file is refused · EEXIST only
+  /// that something of it is there already · else why a dependency is missing.
+  failure refusal() const;
+};
+
+/// Plan the load of a file and of what it depends on.
+///
+/// Shape    path_first: folders searched before the usual ones.
+/// Errors   ENOMEM · as open(2) for the file itself. All else are the plan's problems.
+result<load_plan> plan_load(const std::string& path, const std::vector<present_file>& present,
+                            std::string_view path_first);
 
 }  // namespace khelp

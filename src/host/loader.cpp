@@ -13,6 +13,7 @@
 #include "host/file_sets.hpp"
 #include "host/module_path.hpp"
 #include "host/sentence.hpp"
+#include "host/symbols.hpp"
 #include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 
@@ -165,12 +166,15 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, std::int3
   const auto path = find_module_file(request.name, request.path_first);
   if (!path)
     return path.error();
-  auto plan = plan_load(*path, present(), request.path_first, hindrance);
+  const auto plan = plan_load(*path, present(), request.path_first);
   if (!plan)
-    return std::move(plan.error());
+    return plan.error();
+  hindrance = plan->hindrance;
+  if (!plan->problems.empty())
+    return plan->refusal();
 
   std::vector<file> loaded_now;
-  loaded_now.reserve(plan->size());
+  loaded_now.reserve(plan->files.size());
   const auto undo = [&] {
     for (; !loaded_now.empty(); loaded_now.pop_back())
       take_out(loaded_now.back());
@@ -178,8 +182,8 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, std::int3
   };
   const load_request as_dependency{{}, {}, {}, request.by_path, request.partial};
   try {
-    for (const planned_file& planned : *plan) {
-      const bool last = &planned == &plan->back();
+    for (const planned_file& planned : plan->files) {
+      const bool last = &planned == &plan->files.back();
       auto entered = enter(planned, loaded_now);
       if (!entered) {
         undo();
@@ -205,18 +209,26 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, std::int3
   return loaded_now.back()->id;
 }
 
+result<load_plan> loader::plan(const std::string& path) {
+  return plan_load(path, present(), {});
+}
+
 std::vector<present_file> loader::present() {
   lock_guard held(mutex_);
   std::vector<present_file> all;
-  all.push_back({program_file, true, false, {}, {{"kernel", KHELP_KERNEL_VERSION}}});
+  all.push_back({program_file, true, false, {}, {{"kernel", KHELP_KERNEL_VERSION}}, {}});
   for (const file& f : files_) {
-    if (f->state == KHELP_MODULE_DEAD || f->state == KHELP_MODULE_ZOMBIE)
+    if (f->state == KHELP_MODULE_DEAD)
       continue;
+    if (f->state == KHELP_MODULE_ZOMBIE) {
+      all.push_back({f->id, false, false, {}, {}, f->soname});
+      continue;
+    }
     const bool others_end_it =
         f->state == KHELP_MODULE_GOING &&
         (!f->busy || (f->finishing && !pthread_equal(f->worker, pthread_self())));
     present_file& added =
-        all.emplace_back(present_file{f->id, usable(*f), others_end_it, {}, f->offers});
+        all.emplace_back(present_file{f->id, usable(*f), others_end_it, {}, f->offers, f->soname});
     for (const registered_module& module : f->registered) {
       if (module.there || f->state == KHELP_MODULE_GOING)
         added.modules.push_back(module.name);
@@ -242,6 +254,8 @@ result<loader::file> loader::enter(const planned_file& planned,
                             : "the dynamic linker still needs it (destructors of threads that have "
                               "not ended, or another library uses it)";
   f->offers = contents.offers;
+  f->soname = contents.elf.soname;
+  f->exports = contents.elf.exports;
   for (const declared_module& module : contents.modules)
     f->registered.push_back({0, module.name, true, 0});
   for (const std::size_t place : planned.needs_planned)
@@ -270,14 +284,52 @@ result<loader::file> loader::enter(const planned_file& planned,
   return f;
 }
 
+/// Of the dynamic linker's own names the plan knew nothing: the program may have another library of
+/// the same name. What came first keeps the name, so this stays true while the file is mapped.
+result<void> loader::libraries_are_its_own(const loaded_file& f, const elf_summary& elf) {
+  for (const std::string& library : elf.from_modules) {
+    const bool right = std::any_of(f.stands_on.begin(), f.stands_on.end(), [&](const file& below) {
+      return below->soname == library && below->code.is_library(library);
+    });
+    if (!right)
+      return failure(ENOEXEC, sentence("it needs ", quoted(library),
+                                       ", and this process has something else of that name"));
+  }
+  return {};
+}
+
+/// For who forgot to link a module with the one whose functions it calls.
+std::string loader::where_symbols_are(const elf_summary& elf) {
+  std::string words;
+  for (const std::string& symbol : undefined_symbols(elf)) {
+    if (const std::string exporter = exporter_of(symbol); !exporter.empty())
+      words += sentence("; ", quoted(symbol), " is exported by ", exporter,
+                        ": depend on that module, and link with its file");
+  }
+  return words;
+}
+
+std::string loader::exporter_of(const std::string& symbol) {
+  lock_guard held(mutex_);
+  for (const file& f : files_) {
+    if (usable(*f) && std::find(f->exports.begin(), f->exports.end(), symbol) != f->exports.end())
+      return f->path;
+  }
+  return {};
+}
+
 result<void> loader::bring_in(loaded_file& f, const planned_file& planned,
                               const load_request& request) {
   auto link_name = place_for_linker(f, planned, request.by_path);
   if (!link_name)
     return std::move(link_name.error());
+  if (auto bound = libraries_are_its_own(f, planned.contents.elf); !bound)
+    return bound;
   auto code = mapping::open(*link_name, planned.bytes, planned.contents.elf);
-  if (!code)
+  if (!code) {
+    code.error().detail += where_symbols_are(planned.contents.elf);
     return std::move(code.error());
+  }
   f.code = std::move(*code);
   for (const declared_module& declared : planned.contents.modules) {
     auto module = module_instance::bind(f.code, declared);

@@ -87,6 +87,8 @@ struct loaded_file {
   std::string if_kept;         // the reason, should the linker keep the code
   std::string if_cut_off = "a fork cut off its load or unload, which another thread was at";
   std::vector<offered_interface> offers;
+  std::string soname;                // the linker's name for it when others are linked with it
+  std::vector<std::string> exports;  // symbols
 
   file_copy copy;  // open as long as the code is mapped: its number is the linker's name for it
   mapping code;
@@ -113,6 +115,11 @@ class loader {
     std::string name, path, reason, held_by;
   };
   std::vector<listing> list() KHELP_EXCLUDES(mutex_);
+
+  /// What a load would do, as things are now.
+  result<load_plan> plan(const std::string& path) KHELP_EXCLUDES(mutex_);
+  /// Which file exports a symbol, in words; "": none.
+  std::string exporter_of(const std::string& symbol) KHELP_EXCLUDES(mutex_);
 
   // By number (khelp/linker.h). ENOENT: nothing has this number or name.
   result<std::int32_t> file_after(std::int32_t id) KHELP_EXCLUDES(mutex_);
@@ -146,6 +153,8 @@ class loader {
   std::vector<present_file> present() KHELP_EXCLUDES(mutex_);
   result<file> enter(const planned_file& planned, const std::vector<file>& loaded_now)
       KHELP_EXCLUDES(mutex_);
+  static result<void> libraries_are_its_own(const loaded_file& f, const elf_summary& elf);
+  std::string where_symbols_are(const elf_summary& elf) KHELP_EXCLUDES(mutex_);
   result<void> bring_in(loaded_file& f, const planned_file& planned, const load_request& request);
   void mark_started(const file& f) KHELP_EXCLUDES(mutex_);
   void go_live(const std::vector<file>& loaded_now) noexcept KHELP_EXCLUDES(mutex_);

@@ -549,7 +549,9 @@ TEST_F(loader, check_tells_what_is_missing_in_this_process_and_leaves_the_judgem
     *static_cast<std::string*>(to) += std::to_string(severity) + " " + line + "\n";
   };
   EXPECT_EQ(khelp_check_file(KHELP_TEST_MODULES "/orphan.so", add, &lines), 0);
-  EXPECT_THAT(lines, HasSubstr("0 needs nobody version 1 to 1, best 1: no module 'nobody' in "));
+  EXPECT_THAT(lines, HasSubstr("0 needs nobody version 1 to 1, best 1: not here\n"));
+  EXPECT_THAT(lines, HasSubstr("0 would not load here: it needs 'nobody' version 1: no module "
+                               "'nobody' in " KHELP_TEST_MODULES));
   EXPECT_THAT(lines, Not(HasSubstr("must define")));
   refused("orphan", ENOENT);
   lines.clear();
@@ -557,6 +559,34 @@ TEST_F(loader, check_tells_what_is_missing_in_this_process_and_leaves_the_judgem
   EXPECT_THAT(lines, HasSubstr("0 a program that loads it must define 'nobody_defines_this': "
                                "this one does not\n"));
   refused("unmet", ENOEXEC);
+}
+
+TEST_F(loader, check_tells_what_a_load_would_refuse_on_account_of_other_files) {
+  const auto problems_of = [](const char* file) {
+    std::string problems;
+    const auto add = [](void* to, int severity, const char* line) {
+      if (severity == 2)
+        *static_cast<std::string*>(to) += std::string(line) + "\n";
+    };
+    EXPECT_EQ(khelp_check_file(file, add, &problems), ENOEXEC);
+    return problems;
+  };
+  EXPECT_EQ(problems_of(KHELP_TEST_MODULES "/too_new.so"),
+            "it needs 'counter' version 8 to 9; " KHELP_TEST_MODULES
+            "/counter.so does not offer that\n");
+  EXPECT_EQ(problems_of(KHELP_TEST_MODULES "/ring_a.so"),
+            KHELP_TEST_MODULES "/ring_b.so: it needs 'ring_a', which needs it in turn\n");
+}
+
+TEST_F(loader, what_is_loaded_already_fits_all_the_same) {
+  const std::int32_t id = load("counter");
+  std::string lines;
+  const auto add = [](void* to, int severity, const char* line) {
+    *static_cast<std::string*>(to) += std::to_string(severity) + " " + line + "\n";
+  };
+  EXPECT_EQ(khelp_check_file(KHELP_TEST_MODULES "/counter.so", add, &lines), 0);
+  EXPECT_THAT(lines, HasSubstr("0 would not load here: module 'counter' is loaded already"));
+  unload(id);
 }
 
 // ---- threads and processes

@@ -39,3 +39,26 @@ target_link_options(test_module_permanent PRIVATE -Wl,-z,nodelete)
 
 khelp_add_helper(test_module_pair SOURCES test_modules/pair.c FREEBSD)
 place_test_module(pair)
+
+# linked_module(folder file [USES file…] definition…): FOLDER/FILE.so from linked.c, linked with
+# files of the first folder.
+function(linked_module folder file)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "USES")
+  list(TRANSFORM arg_USES PREPEND test_module_linked_)
+  set(target test_module_${folder}_${file})
+  khelp_add_helper(${target} SOURCES test_modules/linked.c FREEBSD USES ${arg_USES})
+  target_compile_definitions(${target} PRIVATE ${arg_UNPARSED_ARGUMENTS})
+  set_target_properties(${target} PROPERTIES
+    OUTPUT_NAME ${file} LIBRARY_OUTPUT_DIRECTORY ${loader_test_folder}/${folder})
+  set(loader_test_modules ${loader_test_modules} ${target} PARENT_SCOPE)
+endfunction()
+
+linked_module(linked lower NAME=lower SAYS=40)
+linked_module(again lower NAME=lower SAYS=50)
+linked_module(impostor lower NAME=impostor SAYS=60)
+linked_module(linked upper NAME=upper ASKS=lower NEEDS=lower USES lower)
+linked_module(unlinked upper NAME=upper ASKS=lower NEEDS=lower)
+linked_module(undeclared upper NAME=upper ASKS=lower USES lower)
+linked_module(linked kept NAME=kept SAYS=70)
+linked_module(linked user_of_kept NAME=user_of_kept ASKS=kept NEEDS=kept USES kept)
+target_link_options(test_module_linked_user_of_kept PRIVATE -Wl,-z,nodelete)

@@ -149,6 +149,14 @@ std::optional<symbol_place> mapping::find_symbol(const char* symbol) const noexc
   return found && contains(found->address, found->size) ? found : std::nullopt;
 }
 
+bool mapping::is_library(const std::string& name) const noexcept {
+  const linker_calls mine;
+  void* const found = dlopen(name.c_str(), RTLD_NOW | RTLD_NOLOAD);
+  if (found != nullptr)
+    dlclose(found);
+  return found != nullptr && found == handle_;
+}
+
 bool mapping::contains(const void* address, std::size_t size) const noexcept {
   const auto at = reinterpret_cast<std::uint64_t>(address);
   return at >= base_ && at - base_ <= size_ && size <= size_ - (at - base_);

@@ -66,6 +66,10 @@ class mapping {
 
   bool contains(const void* address, std::size_t size) const noexcept;
 
+  /// Whether the linker takes this very file for a library of that name that another one needs: of
+  /// all that have the name, the first that came.
+  bool is_library(const std::string& name) const noexcept;
+
   /// A symbol of its own that it exports; not after close().
   std::optional<symbol_place> find_symbol(const char* symbol) const noexcept;
 

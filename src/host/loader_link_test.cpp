@@ -1,0 +1,185 @@
+// Modules that call functions of the modules they depend on.
+
+#include <cerrno>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <filesystem>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include <khelp/error.h>
+#include <khelp/linker.h>
+#include <khelp/loader.h>
+
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+#define FOLDER KHELP_TEST_MODULES
+
+/// Each folder has a file lower.so or upper.so; "linked" is the one that modules were linked with.
+class loader_link : public testing::Test {
+ protected:
+  void SetUp() override { setenv("KHELP_MODULE_PATH", FOLDER "/linked", 1); }
+
+  static std::int32_t load(const char* name, std::uint32_t flags = 0) {
+    khelp_load_options options{};
+    options.size = sizeof options;
+    options.flags = flags;
+    std::int32_t id = -1;
+    EXPECT_EQ(khelp_load(name, &options, &id), 0) << khelp_failure_text();
+    return id;
+  }
+
+  static std::string refused(const char* name, int code) {
+    EXPECT_EQ(khelp_load(name, nullptr, nullptr), code) << khelp_failure_text();
+    return khelp_failure_text();
+  }
+
+  static void unload(std::int32_t id) {
+    EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+  }
+
+  template <class Function>
+  static Function* exported(std::int32_t id, const char* symbol) {
+    void* address = nullptr;
+    EXPECT_EQ(khelp_kld_sym(id, symbol, &address, nullptr), 0) << khelp_failure_text();
+    return reinterpret_cast<Function*>(address);
+  }
+
+  static int says(std::int32_t id, const char* function) { return exported<int()>(id, function)(); }
+
+  static std::string checked(const char* file) {
+    std::string lines;
+    khelp_check_file(
+        file,
+        [](void* to, int severity, const char* line) {
+          *static_cast<std::string*>(to) += std::to_string(severity) + " " + line + "\n";
+        },
+        &lines);
+    return lines;
+  }
+
+  static bool is_zombie(std::int32_t id) {
+    khelp_kld_info info{};
+    info.size = sizeof info;
+    return khelp_kld_stat(id, &info) == 0 && info.state == KHELP_MODULE_ZOMBIE;
+  }
+};
+
+TEST_F(loader_link, a_module_calls_a_function_of_the_module_it_depends_on_and_is_linked_with) {
+  const std::int32_t upper = load("upper");
+  EXPECT_EQ(says(upper, "upper_says"), 41);
+  const std::int32_t lower = khelp_module_find("lower");
+  EXPECT_EQ(khelp_unload(lower, KHELP_UNLOAD_REVOKE | KHELP_UNLOAD_FORCE, 0), EBUSY);
+  unload(upper);
+  EXPECT_EQ(khelp_module_find("lower"), -1);
+}
+
+TEST_F(loader_link, what_was_loaded_before_is_linked_with_too) {
+  const std::int32_t lower = load("lower");
+  const std::int32_t upper = load("upper");
+  EXPECT_EQ(says(upper, "upper_says"), 41);
+  unload(upper);
+  unload(lower);
+}
+
+TEST_F(loader_link, modules_mapped_by_their_path_are_linked_as_well) {
+  const std::int32_t upper = load("upper", KHELP_LOAD_DEBUG);
+  EXPECT_EQ(says(upper, "upper_says"), 41);
+  unload(upper);
+}
+
+TEST_F(loader_link, names_that_both_export_stay_each_modules_own) {
+  const std::int32_t upper = load("upper");
+  EXPECT_STREQ(exported<const char*()>(upper, "called_name")(), "upper");
+  EXPECT_STREQ(exported<const char*()>(khelp_module_find("lower"), "called_name")(), "lower");
+  unload(upper);
+}
+
+TEST_F(loader_link, what_is_loaded_anew_under_the_same_name_is_bound_to) {
+  for (const int expected : {41, 51, 41}) {
+    const std::int32_t lower =
+        load(expected == 41 ? FOLDER "/linked/lower.so" : FOLDER "/again/lower.so");
+    const std::int32_t upper = load("upper");
+    EXPECT_EQ(says(upper, "upper_says"), expected);
+    unload(upper);
+    unload(lower);
+  }
+}
+
+TEST_F(loader_link, a_module_that_was_not_linked_is_told_with_what) {
+  EXPECT_THAT(refused(FOLDER "/unlinked/upper.so", ENOEXEC),
+              testing::AllOf(HasSubstr("undefined symbol"),
+                             HasSubstr("'lower_says' is exported by " FOLDER "/linked/lower.so: "
+                                       "depend on that module, and link with its file")));
+  EXPECT_EQ(khelp_module_find("lower"), -1);
+}
+
+TEST_F(loader_link, a_module_that_does_not_depend_on_what_it_is_linked_with_is_refused) {
+  EXPECT_THAT(refused(FOLDER "/undeclared/upper.so", ENOEXEC),
+              HasSubstr("it needs 'lower.so', which is the name (DT_SONAME, -Wl,-soname) of no "
+                        "module that it depends on"));
+  const std::int32_t lower = load("lower");
+  EXPECT_THAT(refused(FOLDER "/undeclared/upper.so", ENOEXEC),
+              HasSubstr("it needs 'lower.so', which is the name of file " + std::to_string(lower) +
+                        "; it does not depend on that"));
+  unload(lower);
+}
+
+TEST_F(loader_link, a_dependency_that_is_missing_is_the_one_thing_that_is_told) {
+  setenv("KHELP_MODULE_PATH", FOLDER "/unlinked", 1);
+  EXPECT_THAT(refused(FOLDER "/linked/upper.so", ENOENT),
+              testing::AllOf(HasSubstr("it needs 'lower' version 1"), Not(HasSubstr("lower.so"))));
+}
+
+TEST_F(loader_link, of_two_files_of_one_name_the_linker_knows_only_the_first) {
+  const std::int32_t impostor = load(FOLDER "/impostor/lower.so");
+  EXPECT_THAT(refused("upper", ENOEXEC), HasSubstr("the name of file " + std::to_string(impostor)));
+  const std::int32_t lower = load("lower");
+  EXPECT_THAT(refused("upper", ENOEXEC), HasSubstr("the name of file " + std::to_string(impostor)));
+  unload(lower);
+  unload(impostor);
+}
+
+TEST_F(loader_link, a_library_of_the_program_is_not_taken_for_a_module_of_its_name) {
+  void* const library = dlopen(FOLDER "/impostor/lower.so", RTLD_NOW);
+  ASSERT_NE(library, nullptr) << dlerror();
+  EXPECT_THAT(refused("upper", ENOEXEC),
+              HasSubstr("it needs 'lower.so', and this process has something else of that name"));
+  dlclose(library);
+  unload(load("upper"));
+}
+
+TEST_F(loader_link, what_a_zombie_calls_stays_mapped_and_keeps_its_name) {
+  const std::int32_t user = load("user_of_kept");
+  const std::int32_t kept = khelp_module_find("kept");
+  int (*const kept_says)() = exported<int()>(kept, "kept_says");
+  unload(user);
+  EXPECT_TRUE(is_zombie(user));
+  EXPECT_TRUE(is_zombie(kept));
+  EXPECT_EQ(kept_says(), 70);
+  EXPECT_THAT(refused("user_of_kept", ENOEXEC),
+              HasSubstr("the name of file " + std::to_string(kept)));
+  EXPECT_EQ(khelp_module_find("kept"), -1);
+}
+
+TEST_F(loader_link, check_knows_what_it_would_be_linked_with) {
+  const std::string linked = checked(FOLDER "/linked/upper.so");
+  EXPECT_THAT(linked, HasSubstr("0 linked with lower.so\n"));
+  EXPECT_THAT(linked,
+              HasSubstr("0 needs lower version 1 to 1, best 1: " FOLDER "/linked/lower.so\n"));
+  EXPECT_THAT(linked, Not(HasSubstr("must define")));
+  EXPECT_THAT(linked, Not(HasSubstr("\n2 ")));
+  EXPECT_THAT(checked(FOLDER "/unlinked/upper.so"),
+              HasSubstr("0 a program that loads it must define 'lower_says' (which " FOLDER
+                        "/linked/lower.so exports: link with that): this one does not\n"));
+  EXPECT_THAT(
+      checked(FOLDER "/undeclared/upper.so"),
+      HasSubstr("2 it needs 'lower.so', which is the name (DT_SONAME, -Wl,-soname) of no module"));
+}
+
+}  // namespace
