@@ -39,7 +39,8 @@ struct khelp_load_options {
 ///          the process is set-id, then the build's and the installed folder), or a file when it
 ///          contains '/' or ends in ".so". id: a number for this file, never reused. Dependencies
 ///          are loaded first: each is met by the loaded interface of the preferred version, else
-///          of the highest one in its range, else by a file of the path.
+///          of the highest one in its range, else by the first file NAME.so of the path that offers
+///          such a version. Files of other names are not looked at.
 ///          A file that is linked with another module's (DT_NEEDED, DT_SONAME) must depend on that
 ///          module, and calls its functions.
 ///          All modules of a file start, or the load fails. With KHELP_LOAD_PARTIAL the file stays

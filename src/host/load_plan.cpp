@@ -200,6 +200,10 @@ class planner {
         else if (offer.name == need.name && !file.usable)
           on_its_way = &file;
       }
+      for (const offered_interface& offer : file.withdrawn) {
+        if (offer.name == need.name && need.accepts(offer.version))
+          others = sentence("it belongs to a module of file ", file.id, " that did not start");
+      }
       if (file.usable)
         best.take_if_better(need, i, file.offers);
     }

@@ -23,6 +23,7 @@ struct present_file {
   std::vector<std::string> modules;
   std::vector<offered_interface> offers;
   std::string soname;
+  std::vector<offered_interface> withdrawn = {};  // of modules that did not start
 };
 
 struct planned_file {

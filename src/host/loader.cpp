@@ -209,6 +209,15 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, std::int3
   return loaded_now.back()->id;
 }
 
+/// What a module offers goes with it, when it did not start or did not start again.
+void loader::withdraw(present_file& f, const std::string& module) {
+  const auto kept =
+      std::stable_partition(f.offers.begin(), f.offers.end(),
+                            [&](const offered_interface& offer) { return offer.name != module; });
+  f.withdrawn.insert(f.withdrawn.end(), kept, f.offers.end());
+  f.offers.erase(kept, f.offers.end());
+}
+
 result<load_plan> loader::plan(const std::string& path) {
   return plan_load(path, present(), {});
 }
@@ -232,6 +241,8 @@ std::vector<present_file> loader::present() {
     for (const registered_module& module : f->registered) {
       if (module.there || f->state == KHELP_MODULE_GOING)
         added.modules.push_back(module.name);
+      else if (added.usable)
+        withdraw(added, module.name);
     }
   }
   return all;

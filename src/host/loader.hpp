@@ -150,6 +150,7 @@ class loader {
       KHELP_EXCLUDES(mutex_);
   bool wait_for_the_end_of(std::int32_t id) KHELP_EXCLUDES(mutex_);
   bool at_work() KHELP_REQUIRES(mutex_);
+  static void withdraw(present_file& f, const std::string& module);
   std::vector<present_file> present() KHELP_EXCLUDES(mutex_);
   result<file> enter(const planned_file& planned, const std::vector<file>& loaded_now)
       KHELP_EXCLUDES(mutex_);

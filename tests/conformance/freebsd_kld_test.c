@@ -208,6 +208,21 @@ static void conformance_39_of_half_a_failure_it_is_told_which_half(void) {
   CHECK(nothing_is_loaded());
 }
 
+static void conformance_39_a_module_that_did_not_start_offers_nothing(void) {
+  int pair;
+  will_answer("back", MOD_LOAD, ENXIO);
+  pair = load("pair");
+  will_be_asked_nothing();
+  CHECK(refused("lodger", ENOENT));
+  CHECK(words_have("it needs 'back' version 1; it belongs to a module of file "));
+  CHECK(words_have(" that did not start"));
+  unload(pair);
+  pair = load("pair");
+  unload(load("lodger"));
+  unload(pair);
+  CHECK(nothing_is_loaded());
+}
+
 static void conformance_39_a_file_whose_modules_all_fail_is_not_loaded(void) {
   will_answer("front", MOD_LOAD, ENXIO);
   answering_too = "back";
@@ -471,6 +486,7 @@ int main(void) {
   TEST(conformance_39_a_version_of_an_interface_is_offered_by_one_file);
   TEST(conformance_39_the_error_of_a_module_is_the_callers);
   TEST(conformance_39_of_half_a_failure_it_is_told_which_half);
+  TEST(conformance_39_a_module_that_did_not_start_offers_nothing);
   TEST(conformance_39_a_file_whose_modules_all_fail_is_not_loaded);
   TEST(conformance_40_references_are_who_loaded_it_and_who_needs_it);
   TEST(conformance_40_a_file_that_others_need_goes_with_the_last_of_them);
