@@ -3,7 +3,8 @@
 /// A file is what khelp_load() brought in for somebody, or for a file that needs it; file 1 is the
 /// program itself. A file holds one or more modules. Files and modules have numbers of their own,
 /// which count up and are never reused. khelp_modules() (loader.h) tells the same of all files at
-/// once, with what went wrong.
+/// once, with what went wrong. A file that is being loaded is there for the code that runs in its
+/// load, and for nobody else.
 #ifndef KHELP_LINKER_H
 #define KHELP_LINKER_H
 

@@ -50,7 +50,8 @@ struct khelp_load_options {
 /// Errors   ENOENT no such module, or something it needs is missing · EEXIST loaded already, or
 ///          another file offers the same version of an interface · ENOEXEC the file is refused (all
 ///          reasons in khelp_failure_text(), one per line), or all its modules failed, each in its
-///          own way · EINVAL a parameter is refused · ENOMEM · EACCES · what the module's init
+///          own way · EINVAL a parameter is refused, or the name is empty · ESHUTDOWN the process
+///          ends (exit(3)) · ENOMEM · EACCES, ENAMETOOLONG... as open(2) · what the module's init
 ///          returned. Nothing is left behind.
 KHELP_API int khelp_load(const char* name, const struct khelp_load_options* options, int32_t* id);
 
@@ -74,7 +75,8 @@ KHELP_API int khelp_load(const char* name, const struct khelp_load_options* opti
 ///          gone; whether the code is unmapped, khelp_modules() says (ZOMBIE if not).
 KHELP_API int khelp_unload(int32_t id, int how, int64_t timeout_ns);
 
-/// The id of the file that provides a module, by the module's name; -1: none.
+/// The id of the file that provides a module, by the module's name; -1: none. The code that runs in
+/// a file's load finds that file already.
 KHELP_API int32_t khelp_module_find(const char* name);
 
 enum khelp_module_state {

@@ -116,6 +116,11 @@ result<std::int32_t> loader::load(const load_request& request) {
   // Who has the instances' turn waits for nobody's load: loads take the turns the other way round.
   if (the_instances().changing())
     return failure(EDEADLK, "a module cannot be loaded while an instance begins or ends");
+  {
+    lock_guard held(mutex_);
+    if (shut_down_)
+      return failure(ESHUTDOWN, "the process ends: what is loaded now would not hear of it");
+  }
   while (true) {
     std::int32_t hindrance = 0;
     auto loaded = load_in_turn(request, hindrance);

@@ -132,7 +132,7 @@ class loader {
   result<std::int32_t> module_named(std::string_view name) KHELP_EXCLUDES(mutex_);
   result<void> describe_module(std::int32_t id, khelp_mod_info& into) KHELP_EXCLUDES(mutex_);
 
-  /// The process ends: tell all modules, the last one loaded first.
+  /// The process ends: load nothing more, tell all modules, the last one loaded first.
   void shut_down() KHELP_EXCLUDES(mutex_);
 
   /// Finish what could not be finished at once. Returns how many files still wait.
@@ -187,6 +187,7 @@ class loader {
   std::int32_t next_id_ KHELP_GUARDED_BY(mutex_) = program_file + 1;
   std::int32_t next_module_id_ KHELP_GUARDED_BY(mutex_) = 1;
   std::vector<file> files_ KHELP_GUARDED_BY(mutex_);  // in load order
+  bool shut_down_ KHELP_GUARDED_BY(mutex_) = false;   // nothing is loaded any more
 };
 
 /// The process's loader; never destroyed (threads outlive static destructors).

@@ -73,6 +73,11 @@ failure no_module(std::int32_t id) {
   return {ENOENT, sentence("no module ", id)};
 }
 
+/// A load that this very thread is in the middle of.
+bool loaded_by_me(const loaded_file& f) {
+  return f.state == KHELP_MODULE_LOADING && f.busy && pthread_equal(f.worker, pthread_self());
+}
+
 std::uint32_t references(const loaded_file& f) {
   // One that nobody holds any more is still there: something spoke against its unload.
   return std::max(1U, f.userrefs + f.dependants);
@@ -80,9 +85,10 @@ std::uint32_t references(const loaded_file& f) {
 
 }  // namespace
 
-/// Files have a number for others from when they are loaded to when they are gone.
+/// Files have a number for others from when they are loaded to when they are gone; for the code that
+/// runs in their load, from its beginning.
 bool loader::is_listed(const loaded_file& f) const {
-  return f.state != KHELP_MODULE_LOADING && f.state != KHELP_MODULE_DEAD;
+  return f.state != KHELP_MODULE_DEAD && (f.state != KHELP_MODULE_LOADING || loaded_by_me(f));
 }
 
 loader::file loader::find_file(std::int32_t id) const {
@@ -103,7 +109,7 @@ std::string loader::names_of_dependants(const file& f) const {
 std::int32_t loader::find(std::string_view module) {
   lock_guard held(mutex_);
   for (const file& f : files_) {
-    if (f->state != KHELP_MODULE_LIVE && f->state != KHELP_MODULE_DRAINING)
+    if (f->state != KHELP_MODULE_LIVE && f->state != KHELP_MODULE_DRAINING && !loaded_by_me(*f))
       continue;
     for (const registered_module& other : f->registered) {
       if (other.there && other.name == module)
@@ -192,7 +198,7 @@ result<void> loader::describe(std::int32_t id, khelp_kld_info& into) {
   into.state = f->state;
   into.references = references(*f);
   into.user_references = f->userrefs;
-  into.base = f->started ? f->code.base() : 0;
+  into.base = f->bound ? f->code.base() : 0;
   into.bytes = f->bytes;
   copy_text(into.name, without_folders(f->path));
   copy_text(into.path, f->path);

@@ -378,6 +378,7 @@ void loader::shut_down() {
   std::vector<file> all;
   {
     lock_guard held(mutex_);
+    shut_down_ = true;
     all = files_;
   }
   while (!all.empty()) {

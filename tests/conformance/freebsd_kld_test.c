@@ -23,6 +23,7 @@ static const char* answering_too;
 static int answered; /* ...this event... */
 static int answer;   /* ...with this */
 static int answer_too;
+static void (*inside)(void); /* called in the middle of every event */
 
 __attribute__((visibility("default"))) int kld_test_event(const char* module, int event) {
   static const char* const names[] = {"load", "unload", "shutdown", "quiesce", "resume"};
@@ -30,6 +31,8 @@ __attribute__((visibility("default"))) int kld_test_event(const char* module, in
            names[event]);
   if (event > MOD_QUIESCE)
     return EOPNOTSUPP;
+  if (inside != NULL)
+    inside();
   if (answering != NULL && strcmp(module, answering) == 0 && event == answered)
     return answer;
   if (answering_too != NULL && strcmp(module, answering_too) == 0 && event == answered)
@@ -452,7 +455,74 @@ static void a_symbol_is_looked_up_in_a_file_or_in_all(void) {
   CHECK(strcmp(name_in(0), "no file exports 'kld_test_name'") == 0);
 }
 
+/* ---- from inside an event ---- */
+
+static void look_at_oneself_in_a_load(void) {
+  static struct kld_file_stat file = {.version = sizeof file};
+  int wheel = kldfind("wheel");
+  CHECK(wheel > KHELP_KLD_PROGRAM && khelp_module_find("wheel") == wheel);
+  CHECK(kldfirstmod(wheel) == modfind("wheel") && modfind("wheel") > 0);
+  CHECK(kldnext(KHELP_KLD_PROGRAM) == wheel);
+  CHECK(kldstat(wheel, &file) == 0 && file.address != NULL && file.refs == 1);
+  CHECK(strcmp(name_in(wheel), "wheel") == 0);
+  CHECK(refused("wheel", EEXIST));
+  CHECK(kldunload(wheel) == -1 && errno == EBUSY);
+  CHECK(words_have("is being loaded"));
+}
+
+static void a_file_finds_itself_while_it_is_loaded(void) {
+  int wheel;
+  inside = look_at_oneself_in_a_load;
+  wheel = load("wheel");
+  inside = NULL;
+  unload(wheel);
+}
+
+static void unload_oneself_again(void) {
+  int wheel = kldfind("wheel");
+  CHECK(wheel > KHELP_KLD_PROGRAM);
+  CHECK(kldunload(wheel) == -1 && errno == EALREADY);
+}
+
+static void a_file_that_is_being_unloaded_is_not_unloaded_again(void) {
+  int wheel = load("wheel");
+  inside = unload_oneself_again;
+  CHECK(kldunload(wheel) == 0);
+  inside = NULL;
+  CHECK(nothing_is_loaded());
+}
+
+static void a_name_that_no_file_can_have_is_refused(void) {
+  static char long_name[2 * MAXPATHLEN] = "/";
+  CHECK(refused("", EINVAL));
+  memset(long_name + 1, 'x', sizeof long_name - 2);
+  CHECK(refused(long_name, ENAMETOOLONG));
+}
+
 /* ---- the end of the process ---- */
+
+static void load_at_the_end(void) {
+  if (kldload("pair") == -1 && errno == ESHUTDOWN)
+    strcat(heard, "refused, ");
+}
+
+static void at_the_end_of_the_process_nothing_is_loaded_any_more(void) {
+  pid_t child;
+  int status = -1;
+  heard = mmap(NULL, sizeof heard_here, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  child = fork();
+  if (child == 0) {
+    if (kldload("wheel") < 0)
+      _exit(2);
+    heard[0] = '\0';
+    inside = load_at_the_end;
+    exit(0);
+  }
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  CHECK(heard_so_far("wheel shutdown, refused, "));
+  munmap(heard, sizeof heard_here);
+  heard = heard_here;
+}
 
 static void modules_hear_of_the_end_of_the_process_the_last_one_first(void) {
   pid_t child;
@@ -501,6 +571,10 @@ int main(void) {
   TEST(file_1_is_the_program);
   TEST(a_file_is_found_by_its_name);
   TEST(a_symbol_is_looked_up_in_a_file_or_in_all);
+  TEST(a_file_finds_itself_while_it_is_loaded);
+  TEST(a_file_that_is_being_unloaded_is_not_unloaded_again);
+  TEST(a_name_that_no_file_can_have_is_refused);
   TEST(modules_hear_of_the_end_of_the_process_the_last_one_first);
+  TEST(at_the_end_of_the_process_nothing_is_loaded_any_more);
   return TESTS_END();
 }
