@@ -10,6 +10,7 @@
 #include <khelp/osd.h>
 
 #include "row.hpp"
+#include "shared_lines.hpp"
 #include "support.hpp"
 #include "threads.hpp"
 
@@ -74,7 +75,9 @@ std::vector<row> callbacks(const char* name, role is = role::peer, const char* r
 template <class Point>
 std::vector<row> two_threads(const char* name, role is = role::peer, const char* remark = "") {
   return {{"1 hook, two threads of one", name, is, remark, fill_point<Point, 1>, nullptr,
-           [] { return scaling(run_point<Point, 1>); }, "x"}};
+           [] { return scaling(run_point<Point, 1>); }, "x"},
+          {"cache lines that two threads both write", name, is, remark, fill_point<Point, 1>,
+           nullptr, [] { return lines_both_write(run_point<Point, 1>); }, ""}};
 }
 
 template <class Point>

@@ -1,7 +1,8 @@
 /// khelp_bench list                  what there is to measure
 /// khelp_bench build                 by which compiler and flags
 /// khelp_bench count ROLE SECTION…   run the loops of these sections between callgrind's marks
-/// khelp_bench time SECTION…         print a line "section TAB name TAB figure" for each row
+/// khelp_bench time SECTION…         print a line "section TAB name TAB figure TAB ratio" for each row;
+///                                   the ratio is to the section's limit
 ///
 /// No section: all. ROLE: "ours" or "all".
 #include <cstdio>
@@ -84,6 +85,14 @@ long turns_of(const row& one) {
   return std::max(tried, static_cast<long>(sample_us * 1000 / ns) / 100 * 100);
 }
 
+// The median of the ratios of samples taken side by side: the machine may change meanwhile.
+double ratio_in_the_middle(const timed_row& one, const timed_row& limit) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < one.figures.size(); ++i)
+    ratios.push_back(one.figures[i] / limit.figures[i]);
+  return median(std::move(ratios));
+}
+
 // Sample by sample in turn, so that what disturbs the machine disturbs all rows of the section.
 void time_section(std::vector<timed_row> rows) {
   const auto start = steady::now();
@@ -91,9 +100,15 @@ void time_section(std::vector<timed_row> rows) {
     for (timed_row& one : rows)
       one.figures.push_back(one.sample());
   }
-  for (const timed_row& one : rows)
-    std::printf("%s\t%s\t%.4f\n", one.what->section, one.what->name,
+  const auto limit = std::find_if(rows.begin(), rows.end(),
+                                  [](const timed_row& one) { return one.what->is == role::limit; });
+  for (const timed_row& one : rows) {
+    std::printf("%s\t%s\t%.4f\t", one.what->section, one.what->name,
                 percentile(one.figures, one.what->worst ? 1 : 0.5));
+    if (limit != rows.end())
+      std::printf("%.4f", ratio_in_the_middle(one, *limit));
+    std::putchar('\n');
+  }
 }
 
 void time(std::span<char*> sections) {

@@ -1,4 +1,5 @@
 """Run khelp_bench: what it lists, how long a row takes, how many instructions it has."""
+import math
 import os
 import pathlib
 import subprocess
@@ -20,9 +21,16 @@ def build_of(program):
 
 
 def times(program, *sections, preload=None):
-    """{(section, name): figure}, medians of this one run."""
+    """{(section, name): (figure, its ratio to the section's limit or None)}, of this one run."""
     found = lines(program, "time", *sections, preload=preload)
-    return {(section, name): float(figure) for section, name, figure in found}
+    return {(section, name): (float(figure), as_ratio(ratio))
+            for section, name, figure, ratio in found}
+
+
+def as_ratio(text):
+    """None where there is no limit, or where the limit is nothing."""
+    ratio = float(text or "nan")
+    return ratio if math.isfinite(ratio) else None
 
 
 def instructions(program, who, *sections, preload=None):

@@ -86,39 +86,42 @@ void give_at_random(long n) {
   }
 }
 
-/// One thread takes, another gives back: a ring between them, published in batches.
+/// Nanoseconds for an item that one thread takes and another gives back: a ring between them,
+/// published in batches. The median of some blocks, so that short disturbances do not count.
 template <class Memory>
 double hand_over() {
-  constexpr std::size_t objects = 200000, batch = 64, room = 1024;
-  static_assert(objects % batch == 0 && room % batch == 0);
+  constexpr std::size_t blocks = 11, block = 320 * 64, batch = 64, room = 1024;
   static void* ring[room];
   alignas(64) static std::atomic<std::size_t> written;
   alignas(64) static std::atomic<std::size_t> read;
   written = read = 0;
-  const auto began = steady::now();
-  {
-    std::jthread giver([] {
-      pin(1);
-      for (std::size_t at = 0; at < objects;) {
-        while (written.load(std::memory_order_acquire) == at)
-          asm volatile("pause");
-        for (const std::size_t end = at + batch; at < end; ++at)
-          Memory::give(ring[at % room]);
-        read.store(at, std::memory_order_release);
+  const std::jthread taker([] {
+    pin(0);
+    for (std::size_t at = 0; at < blocks * block;) {
+      while (at - read.load(std::memory_order_acquire) == room)
+        asm volatile("pause");
+      for (const std::size_t end = at + batch; at < end; ++at)
+        ring[at % room] = Memory::take();
+      written.store(at, std::memory_order_release);
+    }
+  });
+  std::vector<double> figures;
+  std::jthread([&] {
+    pin(1);
+    auto began = steady::now();
+    for (std::size_t at = 0; at < blocks * block;) {
+      while (written.load(std::memory_order_acquire) == at)
+        asm volatile("pause");
+      for (const std::size_t end = at + batch; at < end; ++at)
+        Memory::give(ring[at % room]);
+      read.store(at, std::memory_order_release);
+      if (at % block == 0) {
+        figures.push_back(microseconds_since(began) * 1000 / block);
+        began = steady::now();
       }
-    });
-    std::jthread taker([] {
-      pin(0);
-      for (std::size_t at = 0; at < objects;) {
-        while (at - read.load(std::memory_order_acquire) == room)
-          asm volatile("pause");
-        for (const std::size_t end = at + batch; at < end; ++at)
-          ring[at % room] = Memory::take();
-        written.store(at, std::memory_order_release);
-      }
-    });
-  }
-  return microseconds_since(began) * 1000 / objects;
+    }
+  }).join();
+  return median(std::move(figures));
 }
 
 template <class Memory>

@@ -1,5 +1,6 @@
 """What must hold, section by section. Times are judged by ratios of one run, medians of all runs."""
 import dataclasses
+import re
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,7 @@ PROMISES = [
     promise("4 hooks", "of limit", 1.25),
     promise("16 hooks", "of limit", 1.15),
     promise("1 hook, two threads of one", "of limit", 0.9, least=True),
+    promise("cache lines that two threads both write", "value", 0),
     promise("a runner's throughput beside 100 removals a second", "value", 0.95, least=True),
     promise("remove, runner running", "of limit", 1.3),
     promise("remove, runner running, worst", "value", 10000),
@@ -52,3 +54,9 @@ PROMISES = [
 
 def of_section(section):
     return [one for one in PROMISES if one.section == section]
+
+
+def of_limit(section, words):
+    """What a program says that its figure must be: "<=1.3", ">=5", or nothing."""
+    stated = re.fullmatch(r"([<>])=\s*(\S+)", words)
+    return [promise(section, "value", float(stated[2]), least=stated[1] == ">")] if stated else []

@@ -9,12 +9,13 @@
 #include "row.hpp"
 #include "support.hpp"
 
-/// Microseconds for the turn to go away and come back.
+/// Microseconds for the turn to go away and come back: the median of some blocks, so that short
+/// disturbances do not count.
 template <class Table>
 double round_trip(unsigned other_cpu) {
-  constexpr int rounds = 1000;
+  constexpr int rounds = 400, block = 20;
   Table table;
-  double spent = 0;
+  std::vector<double> figures;
   std::jthread([&] {  // its CPU is its own
     pin(0);
     std::jthread other([&] {
@@ -24,16 +25,18 @@ double round_trip(unsigned other_cpu) {
         table.pass(1);
       }
     });
-    const auto began = steady::now();
-    for (int i = 0; i < rounds; ++i) {
-      table.await(0);
+    auto began = steady::now();
+    for (int i = 1; i <= rounds; ++i) {
       table.pass(0);
+      table.await(0);
+      if (i % block == 0) {
+        figures.push_back(microseconds_since(began) / block);
+        began = steady::now();
+      }
     }
-    table.await(0);
-    spent = microseconds_since(began) / rounds;
   })
       .join();
-  return spent;
+  return median(std::move(figures));
 }
 
 template <class Table>
