@@ -41,37 +41,51 @@ inline std::size_t index_of(const hook_set& set, const hook_entry* entry) noexce
     bump(set.entries()[i].block, cell_skips + static_cast<unsigned>(KHELP_SKIP_RECURSION));
 }
 
-// Every hook of the set, in order. The caller's section protects the set; forced unwinding passes
-// through it.
-template <class CountCall>
-KHELP_CATCHES_FORCED_UNWINDING int run_set(const hook_set& set, khelp_hhook_head& head, void* ctx,
-                                           khelp_osd* hosd, CountCall count_call) {
+// A run of a section that the caller keeps.
+struct run_by_hand {
+  const hook_set& set;
+  khelp_hhook_head& head;
+
+  static void count_call(counter_block block) { bump(block, cell_calls); }
+  bool ends_with_first_result() const { return set.rule == result_rule::first; }
+  void* data_or_skip(const hook_entry* entry, khelp_osd* hosd) const {
+    return adopt_or_count_skip(set, index_of(set, entry), load_relaxed(entry->slot), hosd);
+  }
+  void threw(const hook_entry* entry) const { count_exception(set, index_of(set, entry), head); }
+};
+
+// Every hook from this entry on, in order. The caller's section protects the set; forced unwinding
+// passes through it.
+// With many hooks each branch that is taken costs a cycle: without data and results it is only the
+// loop's. What is rare is asked of `run`, so that it keeps no registers.
+template <bool results_count, class Run>
+KHELP_CATCHES_FORCED_UNWINDING int run_from(const hook_entry* entry, const Run run, void* ctx,
+                                            khelp_osd* hosd) {
   int combined = 0;
-  const hook_entry* const end = set.entries() + set.count;
-  for (const hook_entry* entry = set.entries(); entry != end; ++entry) {
+  for (; entry->fn != nullptr; ++entry) {
     void* hdata = nullptr;
     const std::uint32_t slot = load_relaxed(entry->slot);
-    if (slot != 0) {
+    if (KHELP_UNLIKELY(slot != 0)) {
       hdata = slot_value(hosd, slot);
       if (KHELP_UNLIKELY(hdata == nullptr)) {
-        hdata = adopt_or_count_skip(set, index_of(set, entry), slot, hosd);
+        hdata = run.data_or_skip(entry, hosd);
         if (hdata == nullptr)
           continue;
       }
     }
-    count_call(entry->block);
+    run.count_call(entry->block);
     int outcome = 0;
     try {
-      outcome = entry->fn(head.hhh_type, head.hhh_id, entry->udata, ctx, hdata, hosd);
+      outcome = entry->fn(entry->type, entry->id, entry->udata, ctx, hdata, hosd);
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (...) {
-      count_exception(set, index_of(set, entry), head);
+      run.threw(entry);
       continue;
     }
-    if (outcome == 0 || set.rule == result_rule::ignore)
+    if (!results_count || outcome == 0)
       continue;
-    if (set.rule == result_rule::first)
+    if (run.ends_with_first_result())
       return outcome;
     if (combined == 0 || outcome > combined)
       combined = outcome;
@@ -90,7 +104,10 @@ int run_found(const any_section& section, std::uint32_t depth, khelp_hhook_head&
     count_recursion(*set);
     return 0;
   }
-  return run_set(*set, head, ctx, hosd, [](counter_block block) { bump(block, cell_calls); });
+  const run_by_hand run{*set, head};
+  if (set->rule == result_rule::ignore)
+    return run_from<false>(set->entries(), run, ctx, hosd);
+  return run_from<true>(set->entries(), run, ctx, hosd);
 }
 
 namespace {
@@ -109,24 +126,50 @@ inline void close_first(thread_record& record) {
     attend(record);
 }
 
-// The straight line's section is open, but what is published asks for more. Out of line, and in a
-// tail call, so that the straight line keeps nothing for it in registers.
-[[gnu::noinline]] void run_opened(thread_record& record, khelp_hhook_head& head, void* ctx,
-                                  khelp_osd* hosd) {
+// The same of the straight line's run, whose section knows everything. What is rare is out of line.
+[[gnu::cold, gnu::noinline]] void count_exception(thread_record& record, const hook_entry* entry) {
+  const open_section& section = record.sections[0];
+  const auto& set = *set_in_use<hook_set>(section);
+  auto* head = static_cast<const khelp_hhook_head*>(point_of(section));
+  count_exception(set, index_of(set, entry), *const_cast<khelp_hhook_head*>(head));
+}
+
+[[gnu::noinline]] void* data_or_skip(const thread_record& record, const hook_entry* entry,
+                                     khelp_osd* hosd) {
+  const auto& set = *set_in_use<hook_set>(record.sections[0]);
+  return adopt_or_count_skip(set, index_of(set, entry), load_relaxed(entry->slot), hosd);
+}
+
+[[gnu::noinline]] bool ends_with_first_result(const thread_record& record) {
+  return set_in_use<hook_set>(record.sections[0])->rule == result_rule::first;
+}
+
+struct run_on_record {
+  thread_record& record;
+
+  void count_call(counter_block block) const { bump(record, block, cell_calls); }
+  bool ends_with_first_result() const { return khelp::ends_with_first_result(record); }
+  void* data_or_skip(const hook_entry* entry, khelp_osd* hosd) const {
+    return khelp::data_or_skip(record, entry, hosd);
+  }
+  void threw(const hook_entry* entry) const { count_exception(record, entry); }
+};
+
+// What is left to do where the straight line has opened its section. Out of line, and in tail calls,
+// so that the straight line keeps nothing for it in registers.
+template <bool results_count>
+[[gnu::noinline]] void run_opened(thread_record& record, void* ctx, khelp_osd* hosd) {
   struct closing {
     thread_record& record;
     ~closing() { close_first(record); }
   } const at_end{record};
-  if (const auto* set = set_in_use<hook_set>(record.sections[0]))
-    run_set(*set, head, ctx, hosd,
-            [&record](counter_block block) { bump(record, block, cell_calls); });
+  const hook_entry* first = set_in_use<hook_set>(record.sections[0])->entries();
+  run_from<results_count>(first, run_on_record{record}, ctx, hosd);
 }
 
 // The one hook of the straight line threw; called in the handler.
 [[gnu::cold, gnu::noinline]] void count_first_exception(thread_record& record) {
-  open_section& section = record.sections[0];
-  auto* head = static_cast<const khelp_hhook_head*>(point_of(section));
-  count_exception(*set_in_use<hook_set>(section), 0, *const_cast<khelp_hhook_head*>(head));
+  count_exception(record, set_in_use<hook_set>(record.sections[0])->entries());
 }
 
 }  // namespace
@@ -166,19 +209,23 @@ extern "C" KHELP_CATCHES_FORCED_UNWINDING void khelp_hhook_run_hooks(khelp_hhook
   open_section& section = open_record_section(record, 0, hhh, hosd);
   light_barrier();
   const auto* set = use_published<hook_set>(section, hhh->hhh_hooks);
-  if (KHELP_UNLIKELY(set == nullptr || !set->single))
-    return run_opened(record, *hhh, ctx, hosd);
+  if (KHELP_UNLIKELY(set == nullptr))
+    return close_first(record);
   const hook_entry& entry = *set->entries();
+  if (KHELP_UNLIKELY(!set->single)) {
+    return set->rule == result_rule::ignore ? run_opened<false>(record, ctx, hosd)
+                                            : run_opened<true>(record, ctx, hosd);
+  }
   const std::uint32_t slot = load_relaxed(entry.slot);
   void* hdata = nullptr;
   if (slot != 0) {
     hdata = slot_value(hosd, slot);
     if (KHELP_UNLIKELY(hdata == nullptr))
-      return run_opened(record, *hhh, ctx, hosd);
+      return run_opened<false>(record, ctx, hosd);
   }
   bump(record, entry.block, cell_calls);
   try {
-    entry.fn(hhh->hhh_type, hhh->hhh_id, entry.udata, ctx, hdata, hosd);
+    entry.fn(entry.type, entry.id, entry.udata, ctx, hdata, hosd);
   } catch (const abi::__forced_unwind&) {
     // The thread is cancelled, or ends, inside the hook.
     close_first(record);

@@ -66,9 +66,12 @@ result<std::uint32_t> finish_wait(reader_wait& wait, std::uint32_t removed) {
 }
 
 // What a set's entry says of a hook.
-void fill_entry(hook_entry& entry, const hook_attachment& hook, bool timed) {
+void fill_entry(hook_entry& entry, const hook_point_record& point, const hook_attachment& hook,
+                bool timed) {
   entry.fn = timed ? run_timed_hook : hook.wish().info.hook_func;
   entry.udata = timed ? const_cast<hook_attachment*>(&hook) : hook.wish().info.hook_udata;
+  entry.type = point.name.type;
+  entry.id = point.name.id;
   entry.slot = hook.suspended() ? suspended_slot : hook.wish().slot;
   entry.block = hook.block();
 }
@@ -77,7 +80,7 @@ std::unique_ptr<hook_set> make_set(const hook_point_record& point, const attachm
                                    bool timed) {
   auto set = hook_set::make(hooks.size());
   for (std::size_t i = 0; i < hooks.size(); ++i) {
-    fill_entry(set->entries()[i], *hooks[i], timed);
+    fill_entry(set->entries()[i], point, *hooks[i], timed);
     set->owners.push_back(hooks[i]);
   }
   set->rule = point.rule;

@@ -21,8 +21,10 @@ namespace khelp {
 class hook_attachment;
 
 struct hook_entry {
-  khelp_hhook_func_t fn;
+  khelp_hhook_func_t fn;  // nullptr: behind the last hook
   void* udata;
+  std::int32_t type;  // of the point
+  std::int32_t id;
   std::uint32_t slot;  // of the data the hook needs; 0: none; suspended_slot: skip it
   counter_block block;
 };
@@ -45,8 +47,9 @@ class hook_set final : public published_set {
  public:
   // Room for `count` hooks; throws std::bad_alloc.
   static std::unique_ptr<hook_set> make(std::size_t count) {
-    void* memory = ::operator new(sizeof(hook_set) + count * sizeof(hook_entry));
+    void* memory = ::operator new(sizeof(hook_set) + (count + 1) * sizeof(hook_entry));
     std::unique_ptr<hook_set> set(new (memory) hook_set(static_cast<std::uint32_t>(count)));
+    set->entries()[count] = {};
     set->owners.reserve(count);
     return set;
   }

@@ -15,7 +15,7 @@ void for_each_cell(counter_block block, unsigned cell, Fn fn) {
   const std::size_t index = std::size_t{block} + cell;
   fn(orphan_cells[index]);
   for (thread_record* r = first_record(); r != nullptr; r = r->next)
-    fn(r->cells[index]);
+    fn(r->cell(index));
 }
 
 }  // namespace
@@ -56,7 +56,7 @@ void give_counter_block(counter_block block) noexcept {
 }
 
 std::uint64_t counter_of(const thread_record& record, counter_block block, unsigned cell) noexcept {
-  return record.cells[std::size_t{block} + cell].load(std::memory_order_relaxed);
+  return record.cell(std::size_t{block} + cell).load(std::memory_order_relaxed);
 }
 
 std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {
@@ -69,8 +69,8 @@ std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {
 
 void bump_at_end(counter_block block, unsigned cell) noexcept {
   const std::size_t index = std::size_t{block} + cell;
-  std::atomic<std::uint64_t>* cells = this_record != nullptr ? this_record->cells : orphan_cells;
-  cells[index].fetch_add(1, std::memory_order_release);
+  auto& counter = this_record != nullptr ? this_record->cell(index) : orphan_cells[index];
+  counter.fetch_add(1, std::memory_order_release);
 }
 
 std::uint64_t counter_sum_of_ends(counter_block block, unsigned cell) noexcept {

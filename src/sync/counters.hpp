@@ -38,7 +38,7 @@ void bump_without_record(counter_block block, unsigned cell, std::uint64_t by) n
 
 inline void bump(thread_record& record, counter_block block, unsigned cell,
                  std::uint64_t by = 1) noexcept {
-  auto& counter = record.cells[std::size_t{block} + cell];
+  auto& counter = record.cell(std::size_t{block} + cell);
 #if defined(__x86_64__) && !KHELP_UNDER_TSAN
   // One instruction, so that what a signal handler bumps in between is not lost; no lock prefix,
   // since no other thread writes the cell.

@@ -35,7 +35,7 @@ void shared_level::change(thread_record* record, std::int64_t change) noexcept {
     tell(change);
     return;
   }
-  std::atomic<std::uint64_t>* cells = record->cells + block_;
+  std::atomic<std::uint64_t>* cells = &record->cell(block_);
   const std::int64_t now = value(cells[now_]) + change;
   set(cells[now_], now);
   if (now > value(cells[peak_]))
@@ -55,9 +55,9 @@ std::int64_t shared_level::high() const noexcept {
   std::int64_t peaks = 0;
   std::int64_t threads = 0;
   for (thread_record* r = first_record(); r != nullptr; r = r->next) {
-    const std::int64_t peak = value(r->cells[block_ + peak_]);
+    const std::int64_t peak = value(r->cell(block_ + peak_));
     peaks += peak;
-    threads += peak != 0 || value(r->cells[block_ + now_]) != 0 ? 1 : 0;
+    threads += peak != 0 || value(r->cell(block_ + now_)) != 0 ? 1 : 0;
   }
   const std::int64_t bound = highest_.load(std::memory_order_relaxed) + threads * slack();
   const bool no_peaks = without_record_.load(std::memory_order_relaxed);

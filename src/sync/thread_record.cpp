@@ -92,17 +92,14 @@ thread_record* take_free(pid_t tid) noexcept {
 }
 
 thread_record* map_new(pid_t tid) noexcept {
-  constexpr std::size_t header = 4096;
-  static_assert(sizeof(thread_record) <= header);
   constexpr std::size_t bytes =
-      header + sizeof(std::uint64_t) * counter_cells * static_cast<std::size_t>(counter_blocks);
+      thread_record::cells_at +
+      sizeof(std::uint64_t) * counter_cells * static_cast<std::size_t>(counter_blocks);
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED)
     return nullptr;
   auto* record = new (memory) thread_record;
-  record->cells =
-      reinterpret_cast<std::atomic<std::uint64_t>*>(static_cast<char*>(memory) + header);
   record->top.store(resting_top(), std::memory_order_relaxed);
   record->tid.store(tid, std::memory_order_relaxed);
   thread_record* head = records.load(std::memory_order_relaxed);

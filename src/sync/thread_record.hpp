@@ -41,7 +41,6 @@ struct alignas(64) thread_record {
   std::atomic<std::uint32_t> top{0};
   // Why the next leave must take the slow path: attention_waiter, attention_outermost.
   std::atomic<std::uint32_t> attention{0};
-  std::atomic<std::uint64_t>* cells = nullptr;
   void* caches = nullptr;  // core/uma: this thread's zone caches
   open_section sections[section_depth]{};
 
@@ -49,7 +48,18 @@ struct alignas(64) thread_record {
   std::atomic<std::uint32_t> wake{0};  // futex word: a waiter for one of the sections sleeps here
   std::atomic<pid_t> tid{0};           // 0: the record is free
   thread_record* next = nullptr;       // constant once linked
+
+  // The owner's counters, mapped behind the record.
+  std::atomic<std::uint64_t>& cell(std::size_t index) noexcept {
+    return reinterpret_cast<std::atomic<std::uint64_t>*>(reinterpret_cast<char*>(this) +
+                                                         cells_at)[index];
+  }
+  const std::atomic<std::uint64_t>& cell(std::size_t index) const noexcept {
+    return const_cast<thread_record*>(this)->cell(index);
+  }
+  static constexpr std::size_t cells_at = 4096;
 };
+static_assert(sizeof(thread_record) <= thread_record::cells_at);
 
 inline constexpr std::uint32_t attention_waiter = 1;
 inline constexpr std::uint32_t attention_outermost = 2;
