@@ -1,0 +1,204 @@
+/// Scale in objects: `scale_objects [N]` gives N objects (10 million) the data of two helpers and
+/// takes it from them, in order, at random, and by revoking one of the helpers.
+///
+/// Memory is the growth of the process's resident size while the objects get their data, their own
+/// 32 bytes for the framework included (the pages are touched for the first time then), less what
+/// the helpers asked for.
+#include <cstdint>
+#include <fstream>
+#include <numeric>
+#include <random>
+#include <string>
+#include <sys/mman.h>
+
+#include <khelp/khelp.hpp>
+
+#include "scale.hpp"
+
+namespace {
+
+struct tick {
+  long number;
+};
+
+}  // namespace
+
+KHELP_EVENT(tick, number);
+
+namespace {
+
+using namespace scale;
+
+struct first_state {
+  std::uint64_t seen = 0;
+  std::uint64_t last = 0;
+};
+struct second_state {
+  std::uint64_t seen = 0;
+};
+
+template <class State>
+void see(tick&, State& mine) {
+  ++mine.seen;
+}
+
+template <class State>
+constexpr khelp::typed_hook<State> hooks[] = {khelp::hook<see<State>>("scale.objects")};
+
+const khelp_helper_x first_helper =
+    khelp::helper<first_state>("scale_first", 1, KHELP_HELPER_CLASS_APP, hooks<first_state>);
+const khelp_helper_x second_helper =
+    khelp::helper<second_state>("scale_second", 1, KHELP_HELPER_CLASS_APP, hooks<second_state>);
+
+khelp::hook_point<tick> point("scale.objects");
+
+// The objects: nothing but what the framework asks of them.
+class object_array {
+ public:
+  explicit object_array(std::size_t count) : count_(count) {
+    void* memory = mmap(nullptr, count * sizeof(khelp_osd), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    must(memory == MAP_FAILED, "memory");
+    // Small pages, as scattered objects have.
+    madvise(memory, count * sizeof(khelp_osd), MADV_NOHUGEPAGE);
+    first_ = static_cast<khelp_osd*>(memory);
+  }
+  object_array(const object_array&) = delete;
+  object_array& operator=(const object_array&) = delete;
+  ~object_array() { munmap(first_, count_ * sizeof(khelp_osd)); }
+
+  khelp_osd* begin() const { return first_; }
+  khelp_osd* end() const { return first_ + count_; }
+  std::size_t size() const { return count_; }
+  khelp_osd& operator[](std::size_t i) const { return first_[i]; }
+
+ private:
+  std::size_t count_;
+  khelp_osd* first_;
+};
+
+double resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  double total = 0;
+  double resident = 0;
+  statm >> total >> resident;
+  return resident * 4096;
+}
+
+double attach_ns(const object_array& objects) {
+  return cpu_ns([&] {
+           for (khelp_osd& object : objects)
+             must(khelp_init_osd(KHELP_HELPER_CLASS_APP, &object), "attach");
+         }) /
+         static_cast<double>(objects.size());
+}
+
+double destroy_ns(const object_array& objects) {
+  return cpu_ns([&] {
+           for (khelp_osd& object : objects)
+             khelp_destroy_osd(&object);
+         }) /
+         static_cast<double>(objects.size());
+}
+
+double destroy_at_random_ns(const object_array& objects) {
+  std::vector<std::uint32_t> order(objects.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937(1));
+  return cpu_ns([&] {
+           for (const std::uint32_t i : order)
+             khelp_destroy_osd(&objects[i]);
+         }) /
+         static_cast<double>(objects.size());
+}
+
+struct costs {
+  double attach;
+  double destroy;
+  double destroy_at_random;
+  double framework_bytes;
+};
+
+// From memory that nobody has touched before, and given back at the end.
+costs measure(std::size_t count) {
+  const object_array objects(count);
+  costs found{};
+  const double before = resident_bytes();
+  found.attach = attach_ns(objects);
+  found.framework_bytes = (resident_bytes() - before) / static_cast<double>(count) -
+                          sizeof(first_state) - sizeof(second_state);
+  found.destroy = destroy_ns(objects);
+  (void)attach_ns(objects);
+  found.destroy_at_random = destroy_at_random_ns(objects);
+  khelp_uma_reclaim(KHELP_UMA_RECLAIM_DRAIN_CPU);
+  return found;
+}
+
+costs median_of(const std::vector<costs>& all) {
+  const auto middle = [&](double costs::*member) {
+    std::vector<double> values;
+    for (const costs& one : all)
+      values.push_back(one.*member);
+    return median(values);
+  };
+  return {middle(&costs::attach), middle(&costs::destroy), middle(&costs::destroy_at_random),
+          middle(&costs::framework_bytes)};
+}
+
+void attaching(std::size_t count) {
+  std::vector<costs> small;
+  for (int i = 0; i < 5; ++i)
+    small.push_back(measure(count / 100));
+  const costs few = median_of(small);
+  const costs all = measure(count);
+  figure("attach an object to 2 helpers", all.attach, "<=150", "ns");
+  figure("destroy an object of 2 helpers, in order", all.destroy, "<=60", "ns");
+  figure("destroy an object of 2 helpers, at random", all.destroy_at_random, "<=250", "ns");
+  figure("attach, of as much with a hundredth of the objects", all.attach / few.attach, "<=1.25",
+         "x");
+  figure("destroy in order, of as much with a hundredth", all.destroy / few.destroy, "<=1.25", "x");
+  figure("framework's memory per object, struct included", all.framework_bytes, "<=48", "B");
+}
+
+void revoking(std::size_t count) {
+  const object_array objects(count);
+  (void)attach_ns(objects);
+  const std::int32_t id = khelp_get_id("scale_second");
+  double took = 0;
+  double kept = 0;
+  {
+    khelp::object_slots own;
+    must(khelp::to_errno(own.open(KHELP_HELPER_CLASS_APP)), "object");
+    const runner running([&] {
+      tick event{};
+      for (int i = 0; i < 1000; ++i) {
+        asm volatile("" ::: "memory");
+        point(event, own);
+      }
+    });
+    // From the beginning of the revoke on, the runner runs the hook of the other helper alone.
+    const double during = running.rate([&] {
+      took = wall_ns([&] { must(khelp_helper_unregister(id, KHELP_UNLOAD_REVOKE, 0), "revoke"); });
+    });
+    const double quiet =
+        running.rate([] { std::this_thread::sleep_for(std::chrono::milliseconds(500)); });
+    kept = during / quiet;
+  }
+  figure("revoke a helper, objects", static_cast<double>(count) / took * 1000, ">=5",
+         "million/s");
+  figure("runner's throughput during the revoke", kept, ">=0.90", "x");
+  (void)destroy_ns(objects);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 10'000'000;
+  pin(0);
+  must(khelp::to_errno(point.open()), "open");
+  must(khelp_helper_register(&first_helper, nullptr), "helper");
+  must(khelp_helper_register(&second_helper, nullptr), "helper");
+  attaching(count);
+  revoking(count);
+  return 0;
+}
