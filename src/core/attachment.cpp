@@ -21,12 +21,10 @@
 namespace khelp {
 namespace {
 
-// An item's owner word: the object that holds it, or one of these marks with something else below
-// them. User-space addresses leave the top bits free.
-constexpr std::uintptr_t revoked_mark = std::uintptr_t{1} << 62;  // + the object that held it
-constexpr std::uintptr_t deferred_mark = std::uintptr_t{1}
-                                         << 63;  // + the next item of its thread's list
-constexpr std::uintptr_t address_mask = ~(revoked_mark | deferred_mark);
+// What an item's owner is.
+constexpr unsigned holds = 1;     // the object that holds it
+constexpr unsigned revoked = 2;      // the object it was revoked from
+constexpr unsigned deferred = 3;  // the next item of its thread's list
 
 constexpr std::int64_t look_again_ns = 10'000'000;
 
@@ -47,8 +45,7 @@ class sections_now {
   bool deep_;
 };
 
-// Items of objects that this thread destroyed inside their own hooks. Linked through the owner
-// words.
+// Items of objects that this thread destroyed inside their own hooks. Linked through their owners.
 __thread void* deferred_items __attribute__((tls_model("initial-exec"))) = nullptr;
 
 // One reference on a helper: taken before its state is looked at, given back unless kept. A thread
@@ -68,7 +65,7 @@ class attachment_reference {
     if (!kept_)
       release(helper_);
   }
-  // It is an object's now: under the object's stripe, with the item's owner word.
+  // It is an object's now: under the object's stripe, with the item's owner.
   void keep() {
     bump(helper_.block, cell_kept);
     kept_ = true;
@@ -114,15 +111,21 @@ void end_held_item(helper& h, void* item) {
   end_item(h, item);
 }
 
-// Strangers' ends where nothing may unwind: a cancellation waits, an exception is told.
+// Strangers' ends where nothing may unwind: an exception is told.
 template <class Fn>
-void quietly(Fn end) noexcept {
-  const no_cancellation later;
+void uncancelled_quietly(Fn end) noexcept {
   try {
     end();
   } catch (...) {
     log(KHELP_LOG_WARNING, {"a helper's destructor of per-object data threw"});
   }
+}
+
+// A cancellation waits, too.
+template <class Fn>
+void quietly(Fn end) noexcept {
+  const no_cancellation later;
+  uncancelled_quietly(end);
 }
 
 void end_item_quietly(helper& h, void* item) noexcept {
@@ -201,7 +204,7 @@ attach_outcome attach_one(helper& h, khelp_osd& osd) {
     bump(h.block, cell_attach_failures);
     return {.error = error};
   }
-  lock_guard held(osd_stripe(osd));
+  futex_guard held(osd_stripe(osd));
   if (void* there = osd_slots::get(osd, h.slot))
     return {.data = there, .was_there = true};
   if (!osd_slots::reserve(osd, h.slot, true)) {
@@ -209,7 +212,7 @@ attach_outcome attach_one(helper& h, khelp_osd& osd) {
     return {.error = ENOMEM};
   }
   void* data = item.get();
-  uma::owner_word(h.zone, data).store(reinterpret_cast<std::uintptr_t>(&osd));
+  uma::owner_of(h.zone, data).store({holds, &osd});
   osd_slots::exchange(osd, h.slot, data);
   item.hand_over();
   reference.keep();
@@ -224,7 +227,7 @@ struct taken_item {
 // Take the data out of a slot, for the caller to end, or onto the thread's deferred list.
 taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
   enrol();
-  lock_guard held(osd_stripe(osd));
+  futex_guard held(osd_stripe(osd));
   if (osd_slots::get(osd, slot) == nullptr)
     return {};
   // As long as its data is there, which nobody else can take now, a helper stays.
@@ -232,12 +235,12 @@ taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
   if (h == nullptr)
     return {};
   const taken_item taken{h, osd_slots::exchange(osd, slot, nullptr)};
-  std::uintptr_t word = 0;
+  uma::owner_place owner = uma::owner_of(h->zone, taken.item);
+  owner.clear();
   if (defer) {
-    word = deferred_mark | reinterpret_cast<std::uintptr_t>(deferred_items);
+    owner.store({deferred, deferred_items});
     deferred_items = taken.item;
   }
-  uma::owner_word(h->zone, taken.item).store(word);
   attachment_reference::take(*h);
   return taken;
 }
@@ -245,9 +248,9 @@ taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
 void end_deferred_items() noexcept {
   while (void* item = deferred_items) {
     khelp_uma_zone_t zone = uma::zone_of(item);
-    auto& owner = uma::owner_word(zone, item);
-    deferred_items = reinterpret_cast<void*>(owner.load() & address_mask);
-    owner.store(0);
+    uma::owner_place owner = uma::owner_of(zone, item);
+    deferred_items = const_cast<void*>(owner.load().address);
+    owner.clear();
     end_held_item_quietly(*static_cast<helper*>(uma::served_by(zone)), item);
   }
 }
@@ -256,6 +259,42 @@ void detach_one(khelp_osd& osd, unsigned slot, bool defer) {
   const taken_item taken = take_out(osd, slot, defer);
   if (taken.item != nullptr && !defer)
     end_held_item(*taken.from, taken.item);
+}
+
+// An object's data that ends without calling anybody, from the highest slot down to the first that
+// has other data: out in one go. Returns that slot; 0: nothing is left.
+unsigned detach_plain(khelp_osd& object) {
+  std::array<taken_item, 8> taken;  // so many at most: the rest goes one by one
+  std::size_t count = 0;
+  unsigned slot = object.osd_nslots;
+  enrol();
+  {
+    futex_guard held(osd_stripe(object));
+    for (; slot > 0; --slot) {
+      void* item = osd_slots::get(object, slot);
+      if (item == nullptr)
+        continue;
+      helper* h = khelp_slot_owner(slot);
+      if (h == nullptr || !h->ends_plainly || count == taken.size())
+        break;
+      taken[count++] = {h, item};
+      // Of objects in no order each of these is a miss: all of one object's at once.
+      uma::owner_of(h->zone, item).fetch();
+      osd_slots::exchange(object, slot, nullptr);
+      attachment_reference::take(*h);
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      uma::owner_of(taken[i].from->zone, taken[i].item).clear();
+    if (slot == 0 && (object.osd_state & osd::has_registered_values) == 0) {
+      osd_slots::free_arrays(object);
+      object = khelp_osd{};
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    khelp_uma_zfree(taken[i].from->zone, taken[i].item);
+    attachment_reference::release(*taken[i].from);
+  }
+  return slot;
 }
 
 // All or nothing: what a call attached goes again unless it is done, also when it is cancelled.
@@ -272,7 +311,7 @@ class attaching {
         take_back(slot);
     }
     // Values of others stay.
-    lock_guard held(osd_stripe(osd_));
+    futex_guard held(osd_stripe(osd_));
     if (osd_.osd_state == 0) {
       osd_slots::free_arrays(osd_);
       osd_ = khelp_osd{};
@@ -304,6 +343,9 @@ failure no_data_for(const helper& h, int error) {
 }  // namespace
 
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
+  if (!uma::owner_place::can_hold(&osd))
+    return failure(EINVAL, "object data: struct khelp_osd is not aligned, or its address has more "
+                           "than 49 bits");
   helper_registry& registry = the_helpers();
   registry.note_classes(classes);
   attaching work(osd);
@@ -335,7 +377,7 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
     again = checking != nullptr;
   }
   work.done();
-  lock_guard held(osd_stripe(osd));
+  futex_guard held(osd_stripe(osd));
   osd.osd_classes |= classes;
   osd.osd_state |= osd_initialised;
   return {};
@@ -344,13 +386,16 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
 void detach_helpers(khelp_osd& object) {
   if (object.osd_state == 0 && object.osd_nslots == 0)
     return;
-  const bool defer = inside_section_of(&object);
-  for (unsigned slot = object.osd_nslots; slot > 0; --slot)
+  const bool defer = inside_section() && inside_section_of(&object);
+  unsigned slot = defer ? object.osd_nslots : detach_plain(object);
+  if (slot == 0 && object.osd_nslots == 0)
+    return;
+  for (; slot > 0; --slot)
     detach_one(object, slot, defer);
   if ((object.osd_state & osd::has_registered_values) != 0)
     osd::destroy_registered_values(object);
   {
-    lock_guard held(osd_stripe(object));
+    futex_guard held(osd_stripe(object));
     osd_slots::free_arrays(object);
     object = khelp_osd{};
   }
@@ -381,66 +426,87 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
   return outcome.data;
 }
 
-bool revoke_data(helper& from, bool may_wait) {
-  if (from.zone == nullptr)
-    return true;
-  enrol();
-  // Out of reach: the slots are emptied, the items say which object they came from.
+namespace {
+
+// Out of reach: the slots are emptied, the items say which object they came from. Whether there was
+// any. Nobody gives objects this helper's data any more: an owner can only be cleared meanwhile.
+bool empty_slots(helper& from) {
+  struct pass {
+    helper& from;
+    bool any = false;
+  } p{from};
   uma::for_each_owned(
       from.zone,
-      [](void* arg, void* item, std::atomic<std::uintptr_t>& owner) {
-        const std::uintptr_t word = owner.load();
-        if ((word & ~address_mask) != 0 || word == 0)
+      [](void* arg, void*, uma::owner_place place) {
+        auto& now = *static_cast<pass*>(arg);
+        const uma::owner owner = place.load();
+        if (owner.mark != holds)
           return;
-        auto& osd = *reinterpret_cast<khelp_osd*>(word);
-        lock_guard held(osd_stripe(osd));
-        if (owner.load() != word)
+        auto& osd = *static_cast<khelp_osd*>(const_cast<void*>(owner.address));
+        futex_guard stripe(osd_stripe(osd));
+        // Whoever destroys the object clears this first, under the stripe: it is still there.
+        if (place.load() != owner)
           return;
-        osd_slots::exchange(osd, static_cast<helper*>(arg)->slot, nullptr);
-        owner.store(revoked_mark | word);
-        (void)item;
+        osd_slots::exchange(osd, now.from.slot, nullptr);
+        place.change_mark(revoked);
+        now.any = true;
       },
-      &from);
-  if (!heavy_barrier())
-    return false;
+      &p);
+  return p.any;
+}
 
-  // Out of use: an item goes when no section of its object, open since before, remains.
+// Out of use: an item goes when no section of its object, open since before, remains.
+void end_revoked(helper& from, bool may_wait) {
   struct pass {
     helper& from;
     const bool may_wait;
     sections_now sections;
-  };
+  } p{from, may_wait, {}};
+  uma::for_each_owned(
+      from.zone,
+      [](void* arg, void* item, uma::owner_place place) {
+        auto& now = *static_cast<pass*>(arg);
+        const uma::owner owner = place.load();
+        if (owner.mark != revoked)
+          return;  // on a thread's deferred list
+        const auto* osd = static_cast<const khelp_osd*>(owner.address);
+        if (now.sections.may_be_of(osd)) {
+          if (!now.may_wait)
+            return;
+          wait_for_sections_of(osd);
+          wait_for_deep_readers(deep_total);
+        }
+        {
+          futex_guard stripe(osd_stripe(*osd));
+          place.clear();
+          attachment_reference::take(now.from);
+        }
+        uncancelled_quietly([&] { end_held_item(now.from, item); });
+      },
+      &p);
+}
+
+}  // namespace
+
+bool revoke_data(helper& from, bool may_wait) {
+  if (from.zone == nullptr)
+    return true;
+  enrol();
+  const no_cancellation later;
+  if (empty_slots(from) && !heavy_barrier())
+    return false;
+  end_revoked(from, may_wait);
+  if (from.attached() == 0)
+    return true;
+  if (!may_wait)
+    return false;
+  // Somebody is about to let go of the rest.
   const event_count::watch watched(from.changes());
   while (true) {
     const std::uint32_t ticket = from.changes().ticket();
-    pass p{from, may_wait, {}};
-    uma::for_each_owned(
-        from.zone,
-        [](void* arg, void* item, std::atomic<std::uintptr_t>& owner) {
-          pass& now = *static_cast<pass*>(arg);
-          const std::uintptr_t word = owner.load();
-          if ((word & revoked_mark) == 0)
-            return;  // on a thread's deferred list
-          const auto* osd = reinterpret_cast<const khelp_osd*>(word & address_mask);
-          if (now.sections.may_be_of(osd)) {
-            if (!now.may_wait)
-              return;
-            wait_for_sections_of(osd);
-            wait_for_deep_readers(deep_total);
-          }
-          {
-            lock_guard held(osd_stripe(*osd));
-            owner.store(0);
-            attachment_reference::take(now.from);
-          }
-          end_held_item_quietly(now.from, item);
-        },
-        &p);
+    end_revoked(from, true);
     if (from.attached() == 0)
       return true;
-    if (!may_wait)
-      return false;
-    // Somebody is about to let go of the rest.
     from.changes().wait(ticket, look_again_ns);
   }
 }

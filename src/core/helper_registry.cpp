@@ -21,7 +21,6 @@ namespace {
 
 constexpr std::size_t longest_name = KHELP_HELPER_NAME_MAXLEN - 1;
 constexpr std::int64_t look_again_ns = 10'000'000;
-constexpr std::size_t default_item_alignment = 16;
 
 __thread module_scope* innermost_scope __attribute__((tls_model("initial-exec"))) = nullptr;
 
@@ -58,7 +57,7 @@ failure busy(const helper& h, std::uint64_t objects) {
   if (h.zone != nullptr) {
     uma::for_each_owned(
         h.zone,
-        [](void* arg, void*, std::atomic<std::uintptr_t>& owner) {
+        [](void* arg, void*, uma::owner_place owner) {
           auto& to = *static_cast<holder_words*>(arg);
           constexpr unsigned most_shown = 4;
           if (to.shown == most_shown)
@@ -66,7 +65,7 @@ failure busy(const helper& h, std::uint64_t objects) {
           if (to.shown++ >= most_shown)
             return;
           char text[32];
-          std::snprintf(text, sizeof text, "%#lx", static_cast<unsigned long>(owner.load()));
+          std::snprintf(text, sizeof text, "%p", owner.load().address);
           to.words += (to.shown == 1 ? ": objects at " : ", ");
           to.words += text;
         },
@@ -82,16 +81,14 @@ failure barrier_refused(const helper& h) {
               "inside cannot be known, so it stays (zombie)"};
 }
 
+// Data is aligned as its declaration says; where it says nothing, by its size.
 uma::zone_spec zone_for(const helper_spec& spec) {
-  const std::size_t align = std::max(spec.data_align, default_item_alignment);
   uma::zone_spec zone;
   zone.name = spec.name.c_str();
   zone.size = spec.data_size;
   zone.ctor = spec.ctor;
   zone.dtor = spec.dtor;
-  // FreeBSD's modules say nothing of alignment: by size, as upstream.
-  zone.align =
-      spec.ctor != nullptr ? 0 : static_cast<int>(std::min<std::size_t>(align - 1, INT_MAX));
+  zone.align = static_cast<int>(std::clamp<std::size_t>(spec.data_align, 1, INT_MAX) - 1);
   zone.flags = KHELP_UMA_ZONE_OWNER;
   return zone;
 }
@@ -103,6 +100,11 @@ failure about(const helper& h, failure why) {
   return why;
 }
 
+bool ends_plainly(const helper& h) {
+  const bool has_function = h.native != nullptr && h.native->data_fini != nullptr;
+  return !has_function && !uma::has_destructor(h.zone);
+}
+
 // The zone of its data: the caller's, or one of our own making.
 result<void> take_zone(helper& h, const helper_spec& spec) {
   if (spec.zone == nullptr) {
@@ -112,15 +114,17 @@ result<void> take_zone(helper& h, const helper_spec& spec) {
     h.owns_zone = true;
     h.zone = *made;
     uma::serve(h.zone, &h);
+    h.ends_plainly = ends_plainly(h);
     return {};
   }
-  if (!uma::add_owner_words(spec.zone))
+  if (!uma::add_owners(spec.zone))
     return failure(EINVAL, quoted(h.name) +
                                ": its zone has been allocated from before a helper had it: "
                                "that memory has no place for who owns an item");
   if (!uma::serve(spec.zone, &h))
     return failure(EBUSY, quoted(h.name) + ": its zone is another helper's");
   h.zone = spec.zone;
+  h.ends_plainly = ends_plainly(h);
   return {};
 }
 

@@ -235,13 +235,12 @@ void point_changes::commit(reader_wait* wait) {
 
 hook_point_record* hook_registry::find(point_name name, std::uintptr_t vid) {
   auto at = names_.find(name);
-  if (at == names_.end())
+  if (at == names_.end() || at->second.points.empty())
     return nullptr;
   // A name is either virtualised or not.
-  auto point = at->second.points.find(0);
-  if (point == at->second.points.end())
-    point = at->second.points.find(vid);
-  return point == at->second.points.end() ? nullptr : point->second;
+  const auto& points = at->second.points;
+  const auto point = points.find(points.begin()->first == 0 ? 0 : vid);
+  return point == points.end() ? nullptr : point->second;
 }
 
 bool hook_registry::wants(const subscription& wish, std::uintptr_t vid) const {

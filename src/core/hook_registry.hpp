@@ -176,7 +176,7 @@ class hook_registry {
 
  private:
   struct named {
-    std::map<std::uintptr_t, hook_point_record*> points;  // by instance
+    std::unordered_map<std::uintptr_t, hook_point_record*> points;  // by instance
     std::vector<std::shared_ptr<subscription>> wishes;
   };
   class name_in_use;

@@ -92,12 +92,12 @@ void destroy_values(type& t, khelp_osd& osd) {
       continue;
     void* value = nullptr;
     {
-      lock_guard held(osd_stripe(osd));
+      futex_guard held(osd_stripe(osd));
       value = take_value(osd, slot);
     }
     destroy(*use, value);
   }
-  lock_guard held(osd_stripe(osd));
+  futex_guard held(osd_stripe(osd));
   lock_guard list_held(t.objects.lock);
   forget(t, osd);
 }
@@ -119,7 +119,7 @@ batch take_batch(type& t, unsigned slot) KHELP_NO_TSA {
       return false;
     if (b.taken == batch_size)
       return b.more = true;
-    mutex& stripe = osd_stripe(osd);
+    futex_lock& stripe = osd_stripe(osd);
     if (!stripe.try_lock())
       return b.more = true;
     void* value = take_value(osd, slot);
@@ -250,7 +250,7 @@ int khelp_osd_set_reserved(unsigned type_number, struct khelp_osd* osd, unsigned
   if (reserved != nullptr && osd_slots::capacity(reserved) < slot)
     return refuse(EINVAL, "object data: the reservation is too short for the slot");
   {
-    lock_guard held(osd_stripe(*osd));
+    futex_guard held(osd_stripe(*osd));
     const bool has_room = slot <= load_relaxed(osd->osd_nslots) && is_listed(*t, *osd);
     if (!has_room && value != nullptr) {
       if (int error = make_room(*t, *osd, slot, reserved))
@@ -276,7 +276,7 @@ void khelp_osd_del(unsigned type_number, struct khelp_osd* osd, unsigned slot) {
     return;
   void* value = nullptr;
   {
-    lock_guard held(osd_stripe(*osd));
+    futex_guard held(osd_stripe(*osd));
     value = take_value(*osd, slot);
     if (!osd_slots::any(*osd)) {
       lock_guard list_held(t->objects.lock);

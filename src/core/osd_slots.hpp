@@ -45,7 +45,10 @@ void* get_unprotected(const khelp_osd& osd, unsigned slot) noexcept;
 
 // Put a value into a slot that has room and return the one before. The caller holds the stripe.
 inline void* exchange(khelp_osd& osd, unsigned slot, void* value) noexcept {
-  return khelp::exchange(load_relaxed(osd.osd_slots)[slot - 1], value);
+  void*& place = load_relaxed(osd.osd_slots)[slot - 1];
+  void* before = load_relaxed(place);
+  store_release(place, value);
+  return before;
 }
 
 // Whether any slot holds a value. The caller holds the stripe.

@@ -1,16 +1,28 @@
-// One lock for many objects: the mutex that a struct khelp_osd's address picks.
+// One lock for many objects: the one that a struct khelp_osd's address picks.
 //
 // Under it slot arrays grow and shrink, values are set, helpers' data is attached, adopted, taken
 // out. Never held while calling out. Order: after registries, before zones.
 #pragma once
 
-#include "sync/mutex.hpp"
+#include <cstdint>
+
+#include "sync/futex_lock.hpp"
 
 struct khelp_osd;
 
 namespace khelp {
 
-mutex& osd_stripe(const khelp_osd& osd) noexcept;
+struct alignas(64) osd_stripe_lock {
+  futex_lock lock;
+};
+inline constexpr unsigned osd_stripe_count = 64;
+extern osd_stripe_lock osd_stripes[osd_stripe_count] __attribute__((visibility("hidden")));
+
+inline futex_lock& osd_stripe(const khelp_osd& osd) noexcept {
+  // Objects are a few cache lines apart: the bits above a line tell them apart best.
+  const auto address = reinterpret_cast<std::uintptr_t>(&osd);
+  return osd_stripes[((address >> 6) ^ (address >> 12)) % osd_stripe_count].lock;
+}
 
 // Around a fork: take all stripes, in order; give them back in parent and child.
 void lock_all_osd_stripes() noexcept KHELP_NO_TSA;

@@ -529,7 +529,7 @@ TEST_F(osd, registered_values_on_a_helper_hosts_object_leave_its_other_slots_alo
   khelp_osd object{};
   object.osd_state = initialised;
   {
-    lock_guard held(osd_stripe(object));
+    futex_guard held(osd_stripe(object));
     ASSERT_TRUE(osd_slots::reserve(object, helper, true));
     osd_slots::exchange(object, helper, &values[1]);
   }

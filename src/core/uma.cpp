@@ -257,9 +257,13 @@ result<khelp_uma_zone_t> create(const zone_spec& spec) {
   return zone.release();
 }
 
-std::atomic<std::uintptr_t>& owner_word(khelp_uma_zone_t zone, void* item) noexcept {
+owner_place owner_of(khelp_uma_zone_t zone, void* item) noexcept {
   slab& s = slab_of(item);
-  return zone->layout.owner_word(s, zone->layout.index(s, item));
+  return zone->layout.owner_of(s, zone->layout.index(s, item));
+}
+
+bool has_destructor(khelp_uma_zone_t zone) noexcept {
+  return zone->dtor != nullptr;
 }
 
 khelp_uma_zone_t zone_of(const void* item) noexcept {
@@ -279,12 +283,12 @@ void* served_by(khelp_uma_zone_t zone) noexcept {
   return zone->served;
 }
 
-bool add_owner_words(khelp_uma_zone_t zone) noexcept {
-  return zone->add_owner_words();
+bool add_owners(khelp_uma_zone_t zone) noexcept {
+  return zone->add_owners();
 }
 
 void for_each_owned(khelp_uma_zone_t zone,
-                    void (*fn)(void* arg, void* item, std::atomic<std::uintptr_t>& owner),
+                    void (*fn)(void* arg, void* item, owner_place owner),
                     void* arg) {
   struct walk {
     khelp_uma_zone& zone;
@@ -304,8 +308,8 @@ void for_each_owned(khelp_uma_zone_t zone,
   };
   for (walk w(*zone); w.s != nullptr; w.step()) {
     for (unsigned i = 0; i < zone->layout.items; ++i) {
-      std::atomic<std::uintptr_t>& owner = zone->layout.owner_word(*w.s, i);
-      if (owner != 0)
+      const owner_place owner = zone->layout.owner_of(*w.s, i);
+      if (!owner.is_nobody())
         fn(arg, zone->layout.item(*w.s, i), owner);
     }
   }

@@ -1,16 +1,17 @@
 // Zones, as the rest of the core sees them beyond <khelp/uma.h>.
 //
-// A zone made with KHELP_UMA_ZONE_OWNER keeps one atomic word beside each item: 0 while the item is
-// free, else its owner's choice (helpers: the object that holds the data). That is how the data of
-// one helper is found without a list of all objects.
+// A zone made with KHELP_UMA_ZONE_OWNER keeps a place for an owner beside each item: nobody while the
+// item is free, else the user's choice (helpers: the object that holds the data). That is how the
+// data of one helper is found without a list of all objects.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include <khelp/result.hpp>
 #include <khelp/uma.h>
+
+#include "core/uma_owner.hpp"
 
 namespace khelp::uma {
 
@@ -28,9 +29,12 @@ struct zone_spec {
 // EINVAL size or alignment · ENOSPC too many zones · ENOMEM.
 result<khelp_uma_zone_t> create(const zone_spec& spec);
 
-// The owner word of an item. The zone was made with KHELP_UMA_ZONE_OWNER; the item is not freed
-// before its word is 0 again.
-std::atomic<std::uintptr_t>& owner_word(khelp_uma_zone_t zone, void* item) noexcept;
+// Where the owner of an item stands. The zone was made with KHELP_UMA_ZONE_OWNER; the item is not
+// freed before it is nobody again.
+owner_place owner_of(khelp_uma_zone_t zone, void* item) noexcept;
+
+// Whether freeing an item calls somebody.
+bool has_destructor(khelp_uma_zone_t zone) noexcept;
 
 // The zone of a live item.
 khelp_uma_zone_t zone_of(const void* item) noexcept;
@@ -41,14 +45,15 @@ void stop_serving(khelp_uma_zone_t zone) noexcept;
 // Whom it serves; nullptr: nobody.
 void* served_by(khelp_uma_zone_t zone) noexcept;
 
-// Give the zone's items owner words after all, unless they have them. False: it has slabs without.
-bool add_owner_words(khelp_uma_zone_t zone) noexcept;
+// Give the zone's items places for owners after all, unless they have them. False: it has slabs
+// without.
+bool add_owners(khelp_uma_zone_t zone) noexcept;
 
-// Call fn for every item whose owner word is not 0. No lock is held meanwhile; fn may free the
-// item, and may throw. Items that get an owner meanwhile may be missed. An item that loses its
-// owner meanwhile may still be shown: fn decides by the word.
+// Call fn for every item that has an owner. No lock is held meanwhile; fn may free the item, and may
+// throw. Items that get an owner meanwhile may be missed. An item that loses its owner meanwhile may
+// still be shown: fn decides by what it loads.
 void for_each_owned(khelp_uma_zone_t zone,
-                    void (*fn)(void* arg, void* item, std::atomic<std::uintptr_t>& owner),
+                    void (*fn)(void* arg, void* item, owner_place owner),
                     void* arg);
 
 // Around a fork. The child keeps what the other threads' caches held; items they were just

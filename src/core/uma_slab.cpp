@@ -93,27 +93,28 @@ void* map_aligned(std::size_t length) noexcept {
 
 }  // namespace
 
-slab_layout::slab_layout(std::size_t item_size, std::size_t alignment, wants beside) noexcept
-    : stride(round_up(item_size, alignment)),
+slab_layout::slab_layout(std::size_t item_size, std::size_t item_alignment, wants beside) noexcept
+    : alignment(beside.owners ? std::max(item_alignment, least_owned) : item_alignment),
+      stride(round_up(item_size, alignment)),
       items(static_cast<std::uint32_t>((slab_alignment - sizeof(slab)) / stride)),
       reciprocal(((std::uint64_t{1} << 32) + stride - 1) / stride) {
   if (items == 0)
     items = 1;
-  first = place(items, alignment, beside);
+  first = place(items, beside);
   while (items > 1 && first + items * stride > slab_alignment) {
     --items;
-    first = place(items, alignment, beside);
+    first = place(items, beside);
   }
   length = round_up(first + items * stride, page_bytes);
 }
 
-std::size_t slab_layout::place(std::uint32_t count, std::size_t alignment, wants beside) noexcept {
+std::size_t slab_layout::place(std::uint32_t count, wants beside) noexcept {
   const std::size_t bits = (count + 63) / 64 * sizeof(std::uint64_t);
   std::size_t end = sizeof(slab) + bits;
   debug_bits_at = end;
   end += beside.debug_bits ? bits : 0;
-  owner_words_at = end;
-  end += beside.owner_words ? count * sizeof(std::uintptr_t) : 0;
+  owners_at = end;
+  end += beside.owners ? round_up(count * owner_place::bytes, sizeof(std::uint64_t)) : 0;
   sites_at = end;
   end += beside.sites ? count * sizeof(void*) : 0;
   return round_up(end, alignment);

@@ -1,6 +1,6 @@
 // A slab: mapped memory cut into items of one size, its book-keeping in front of them.
 //
-//   | slab | free bits | debug bits | owner words | sites | … | item 0 | item 1 | …
+//   | slab | free bits | debug bits | owners | sites | … | item 0 | item 1 | …
 //
 // Slabs start at multiples of slab_alignment and every item starts within the first slab_alignment
 // bytes of its slab, so that an item's address gives its slab.
@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "core/uma.hpp"
+#include "core/uma_owner.hpp"
 
 namespace khelp::uma {
 
@@ -34,12 +35,12 @@ struct slab {
 struct slab_layout {
   // What a zone wants beside its items.
   struct wants {
-    bool owner_words = false;
+    bool owners = false;
     bool debug_bits = false;
     bool sites = false;
   };
 
-  slab_layout(std::size_t item_size, std::size_t alignment, wants beside) noexcept;
+  slab_layout(std::size_t item_size, std::size_t item_alignment, wants beside) noexcept;
 
   void* item(slab& s, unsigned index) const noexcept {
     return reinterpret_cast<char*>(&s) + first + index * stride;
@@ -57,9 +58,10 @@ struct slab_layout {
   std::uint64_t* debug_bits(slab& s) const noexcept {
     return reinterpret_cast<std::uint64_t*>(reinterpret_cast<char*>(&s) + debug_bits_at);
   }
-  std::atomic<std::uintptr_t>& owner_word(slab& s, unsigned index) const noexcept {
-    auto* words = reinterpret_cast<char*>(&s) + owner_words_at;
-    return reinterpret_cast<std::atomic<std::uintptr_t>*>(words)[index];
+  owner_place owner_of(slab& s, unsigned index) const noexcept {
+    char* places = reinterpret_cast<char*>(&s) + owners_at;
+    auto* low = reinterpret_cast<std::uint32_t*>(places);
+    return {low[index], reinterpret_cast<std::uint16_t*>(low + items)[index]};
   }
   // Where each item was allocated: a return address. Atomic.
   const void** sites(slab& s) const noexcept {
@@ -67,12 +69,13 @@ struct slab_layout {
   }
   unsigned bit_words() const noexcept { return (items + 63) / 64; }
 
+  std::size_t alignment;
   std::size_t stride;   // from item to item
   std::uint32_t items;  // per slab
   std::size_t first;    // offset of item 0
   std::size_t length;   // mapped bytes
   std::size_t debug_bits_at = 0;
-  std::size_t owner_words_at = 0;
+  std::size_t owners_at = 0;
   std::size_t sites_at = 0;
 
  private:
@@ -82,7 +85,9 @@ struct slab_layout {
            first;
   }
   // Sets the offsets for so many items and returns where the first could start.
-  std::size_t place(std::uint32_t items, std::size_t alignment, wants beside) noexcept;
+  std::size_t place(std::uint32_t items, wants beside) noexcept;
+  // An item that has an owner may itself be the address in another one's place (owner_place).
+  static constexpr std::size_t least_owned = 8;
 
   std::uint64_t reciprocal;  // 2^32 / stride, rounded up: exact for offsets below slab_alignment
 };

@@ -37,7 +37,7 @@ std::int64_t monotonic_seconds() {
 }
 
 slab_layout::wants beside_items(std::uint32_t flags, int debug) {
-  return {.owner_words = (flags & KHELP_UMA_ZONE_OWNER) != 0,
+  return {.owners = (flags & KHELP_UMA_ZONE_OWNER) != 0,
           .debug_bits = debug >= KHELP_UMA_DEBUG_BITMAP,
           .sites = debug >= KHELP_UMA_DEBUG_POISON};
 }
@@ -402,7 +402,7 @@ void khelp_uma_zone::tell_limit() {
 
 // ---- slabs ----
 
-bool khelp_uma_zone::add_owner_words() noexcept {
+bool khelp_uma_zone::add_owners() noexcept {
   lock_guard held(lock);
   if ((flags & KHELP_UMA_ZONE_OWNER) != 0)
     return true;

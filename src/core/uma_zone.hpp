@@ -57,7 +57,7 @@ struct khelp_uma_zone {
   std::uint32_t alloc_work = 0;    // enum work
   std::uint32_t free_work = 0;
   const int item_size;
-  std::uint32_t flags;  // add_owner_words() may add one, before the first slab
+  std::uint32_t flags;  // add_owners() may add one, before the first slab
   const int debug;      // KHELP_UMA_DEBUG_...
   const std::size_t alignment;
   const std::string name;
@@ -67,7 +67,7 @@ struct khelp_uma_zone {
   khelp_uma_dtor dtor = nullptr;
   khelp_uma_init init = nullptr;
   khelp_uma_fini fini = nullptr;
-  khelp::uma::slab_layout layout;  // add_owner_words() changes it, before the first slab
+  khelp::uma::slab_layout layout;  // add_owners() changes it, before the first slab
 
   // ---- the registry's lock (uma_registry.hpp) ----
   khelp_uma_zone* next = nullptr;
@@ -142,8 +142,8 @@ struct khelp_uma_zone {
   // Every thread's cache as if the zone had never been. The zone is not in use.
   void forget_caches() noexcept KHELP_REQUIRES(lock);
 
-  // Have the items owner words. False: there are slabs without.
-  bool add_owner_words() noexcept;
+  // Have the items places for owners. False: there are slabs without.
+  bool add_owners() noexcept;
 
   // ---- pins ----
   void pin(khelp::uma::zone_pin& p) noexcept KHELP_REQUIRES(lock);

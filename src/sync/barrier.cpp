@@ -9,7 +9,8 @@ namespace khelp {
 namespace {
 
 std::atomic<barrier_mode> mode{barrier_mode::fences};
-std::once_flag decided;
+std::once_flag deciding;
+std::atomic<bool> decided{false};
 
 long membarrier(int command) noexcept {
   return syscall(SYS_membarrier, command, 0, 0);
@@ -18,10 +19,13 @@ long membarrier(int command) noexcept {
 }  // namespace
 
 barrier_mode decide_barrier_mode() noexcept {
-  std::call_once(decided, [] {
+  if (decided.load(std::memory_order_acquire))
+    return mode.load(std::memory_order_relaxed);
+  std::call_once(deciding, [] {
     if (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
         membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0)
       mode.store(barrier_mode::membarrier, std::memory_order_relaxed);
+    decided.store(true, std::memory_order_release);
   });
   return mode.load(std::memory_order_relaxed);
 }

@@ -39,6 +39,7 @@ class KHELP_CAPABILITY("lock") futex_lock {
 
   void lock() noexcept KHELP_ACQUIRE() { lock_word(word_); }
   void unlock() noexcept KHELP_RELEASE() { unlock_word(word_); }
+  bool try_lock() noexcept KHELP_TRY_ACQUIRE(true) { return try_lock_word(word_); }
 
  private:
   std::uint32_t word_ = 0;
