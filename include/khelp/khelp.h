@@ -161,6 +161,17 @@ KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id)
 ///          unloaded: by another thread, which may have begun while this one waited.
 KHELP_API int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns);
 
+/// Unload several helpers together: all of them, or none if one cannot go. Runs that are inside a
+/// hook of any of them are waited for once, not once for each. They end in the order given.
+///
+/// Shape    ids: `count` of them, each once.
+/// Context  as khelp_helper_unregister().
+/// Cost     one membarrier for their hooks, and one for their data if objects hold any.
+/// Errors   as khelp_helper_unregister(), of the first that cannot go; khelp_failure_text() names
+///          it · EINVAL an id is there twice.
+KHELP_API int khelp_helpers_unregister(const int32_t* ids, size_t count, int how,
+                                       int64_t timeout_ns);
+
 /// What a loaded helper keeps and reports per object. Pointers are the helper's: valid until it is
 /// unloaded.
 struct khelp_helper_description {

@@ -486,29 +486,41 @@ void end_revoked(helper& from, bool may_wait) {
       &p);
 }
 
-}  // namespace
-
-bool revoke_data(helper& from, bool may_wait) {
-  if (from.zone == nullptr)
-    return true;
-  enrol();
-  const no_cancellation later;
-  if (empty_slots(from) && !heavy_barrier())
-    return false;
-  end_revoked(from, may_wait);
-  if (from.attached() == 0)
-    return true;
-  if (!may_wait)
-    return false;
-  // Somebody is about to let go of the rest.
+// The rest of an item's way, when somebody else has it in hand.
+void wait_for_the_last(helper& from) {
   const event_count::watch watched(from.changes());
   while (true) {
     const std::uint32_t ticket = from.changes().ticket();
     end_revoked(from, true);
     if (from.attached() == 0)
-      return true;
+      return;
     from.changes().wait(ticket, look_again_ns);
   }
+}
+
+}  // namespace
+
+bool revoke_data(std::span<helper* const> from, bool may_wait) {
+  enrol();
+  const no_cancellation later;
+  bool any = false;
+  for (helper* h : from) {
+    if (h->zone != nullptr)
+      any = empty_slots(*h) || any;
+  }
+  if (any && !heavy_barrier())
+    return false;
+  for (helper* h : from) {
+    if (h->zone == nullptr)
+      continue;
+    end_revoked(*h, may_wait);
+    if (h->attached() == 0)
+      continue;
+    if (!may_wait)
+      return false;
+    wait_for_the_last(*h);
+  }
+  return true;
 }
 
 void forget_references_of_others(helper& h) noexcept {

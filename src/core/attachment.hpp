@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include <span>
+
 #include <khelp/osd.h>
 #include <khelp/result.hpp>
 
@@ -29,9 +31,10 @@ void detach_helpers(khelp_osd& object);
 void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
                           khelp_osd* osd);
 
-// Destroy the helper's data on all objects. The helper accepts no more attachments and runs no more
-// hooks. may_wait: wait for sections of the objects; else false when some item is still in use.
-bool revoke_data(helper& from, bool may_wait);
+// Destroy the data of these helpers on all objects, with one barrier. They accept no more attachments
+// and run no more hooks. may_wait: wait for sections of the objects; else false when some item is
+// still in use. False also when the barrier is refused.
+bool revoke_data(std::span<helper* const> from, bool may_wait);
 
 // In the child of a fork: references that other threads had in hand, in the middle of a call, are
 // counted as given back. Their items are lost, as whatever those threads were working on. (Those of

@@ -177,9 +177,10 @@ void rest_unless_claimed(helper& h) KHELP_REQUIRES(registry_mutex) {
     rest(h);
 }
 
-void give_up_claim(helper& h) KHELP_EXCLUDES(registry_mutex) {
+void give_up_claims(helper_batch batch) KHELP_EXCLUDES(registry_mutex) {
   lock_guard held(registry_mutex);
-  rest(h);
+  for (const auto& h : batch)
+    rest(*h);
 }
 
 void claim_for_unload(helper& h) {
@@ -189,6 +190,36 @@ void claim_for_unload(helper& h) {
 
 void keep_quiesced(helper& h) {
   h.quiesced = true;
+}
+
+failure too_late(const helper& h) {
+  failure words = busy(h, h.attached());
+  words.code = ETIMEDOUT;
+  return words;
+}
+
+result<void> check_free(helper_batch batch) {
+  for (const auto& h : batch) {
+    if (const std::uint64_t objects = h->attached())
+      return busy(*h, objects);
+  }
+  return {};
+}
+
+// Wait until no object holds its data, or somebody ends it. It attaches no more meanwhile.
+result<void> wait_until_free(helper& h, const deadline& limit) {
+  const auto is_free = [&h] { return h.attached() == 0 || is_ending(h.state()); };
+  if (is_free())
+    return {};
+  const event_count::watch watched(h.changes());
+  while (true) {
+    const std::uint32_t ticket = h.changes().ticket();
+    if (is_free())
+      return {};
+    if (limit.has_passed())
+      return too_late(h);
+    h.changes().wait(ticket, look_again_ns);
+  }
 }
 
 unsigned finish_unloads_of_the_helpers() {
@@ -246,7 +277,7 @@ helper* helper_registry::owner_of(const khelp_hookinfo& hook) {
 }
 
 std::unique_ptr<helper_list> helper_registry::list_with(const helper* added,
-                                                        const helper* removed) {
+                                                        helper_batch removed) {
   auto list = std::make_unique<helper_list>();
   list->helpers.reserve(helpers_.size());
   for (const auto& h : helpers_) {
@@ -254,7 +285,8 @@ std::unique_ptr<helper_list> helper_registry::list_with(const helper* added,
     const bool listed =
         h.get() == added ||
         (state != KHELP_HELPER_COMING && state != KHELP_HELPER_GOING && state != KHELP_HELPER_DEAD);
-    if (listed && h.get() != removed && h->keeps_data())
+    if (listed && h->keeps_data() &&
+        std::find(removed.begin(), removed.end(), h) == removed.end())
       list->helpers.push_back(h.get());
   }
   std::sort(list->helpers.begin(), list->helpers.end(),
@@ -334,7 +366,7 @@ result<void> helper_registry::go_live(helper& h,
   }
   if (auto may = the_hooks().check_order(wishes); !may)
     return may;
-  auto list = list_with(&h, nullptr);
+  auto list = list_with(&h, {});
   std::function<void()> on_dead = innermost_scope != nullptr ? innermost_scope->on_dead_ : nullptr;
   if (auto done = changes.prepare(nullptr); !done)
     return done;
@@ -404,137 +436,184 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
 
 // ---- unload ----
 
-result<void> helper_registry::drain(helper& h, std::int64_t timeout_ns, void (*then)(helper&)) {
+result<void> helper_registry::drain(helper_batch batch, std::int64_t timeout_ns,
+                                    void (*then)(helper&)) {
   const deadline limit(timeout_ns);
   {
     lock_guard held(registry_mutex);
-    if (is_ending(h.state()))
-      return being_unloaded(h);
-    ++h.waiting_unloads;
-    rest_unless_claimed(h);
+    for (const auto& h : batch) {
+      if (is_ending(h->state()))
+        return being_unloaded(*h);
+    }
+    for (const auto& h : batch) {
+      ++h->waiting_unloads;
+      rest_unless_claimed(*h);
+    }
   }
   struct waiting {
-    helper& h;
+    helper_batch batch;
     ~waiting() {
       lock_guard held(registry_mutex);
-      --h.waiting_unloads;
-      rest_unless_claimed(h);
+      for (const auto& h : batch) {
+        --h->waiting_unloads;
+        rest_unless_claimed(*h);
+      }
     }
-  } const meanwhile{h};
+  } const meanwhile{batch};
   // Pairs with attachment_reference: who attaches now sees the state, or is counted below.
   full_barrier();
-  const event_count::watch watched(h.changes());
+  // They attach no more, so each of them has to be waited for once.
+  for (const auto& h : batch) {
+    if (auto done = wait_until_free(*h, limit); !done)
+      return done;
+  }
   while (true) {
-    const std::uint32_t ticket = h.changes().ticket();
-    const bool late = limit.has_passed();
-    if (late || h.attached() == 0 || is_ending(h.state())) {
+    helper* checked = nullptr;  // by somebody else, just now
+    std::uint32_t ticket = 0;
+    {
       lock_guard held(registry_mutex);
-      if (is_ending(h.state()))
-        return being_unloaded(h);
-      const std::uint64_t objects = h.attached();
-      if (objects == 0 && h.state() == KHELP_HELPER_DRAINING) {
-        then(h);
+      for (const auto& h : batch) {
+        if (is_ending(h->state()))
+          return being_unloaded(*h);
+        if (h->state() == KHELP_HELPER_DRAINING)
+          continue;
+        checked = h.get();
+        ticket = h->changes().ticket();
+      }
+      if (checked == nullptr) {
+        for (const auto& h : batch)
+          then(*h);
         return {};
       }
-      if (late) {
-        failure words = busy(h, objects);
-        words.code = ETIMEDOUT;
-        return words;
-      }
     }
-    h.changes().wait(ticket, look_again_ns);
+    if (limit.has_passed())
+      return too_late(*checked);
+    checked->changes().wait(ticket, look_again_ns);
   }
 }
 
-result<void> helper_registry::claim(helper& h, int how, std::int64_t timeout_ns) {
+result<void> helper_registry::claim(helper_batch batch, int how, std::int64_t timeout_ns) {
   if (how == KHELP_UNLOAD_WAIT)
-    return drain(h, timeout_ns, claim_for_unload);
+    return drain(batch, timeout_ns, claim_for_unload);
   {
     lock_guard held(registry_mutex);
-    if (h.state() != KHELP_HELPER_LIVE && h.state() != KHELP_HELPER_DRAINING)
-      return being_unloaded(h);
-    if (how == KHELP_UNLOAD_REFUSE) {
-      if (const std::uint64_t objects = h.attached())
-        return busy(h, objects);
+    for (const auto& h : batch) {
+      if (h->state() != KHELP_HELPER_LIVE && h->state() != KHELP_HELPER_DRAINING)
+        return being_unloaded(*h);
     }
-    claim_for_unload(h);
+    if (how == KHELP_UNLOAD_REFUSE) {
+      if (auto free = check_free(batch); !free)
+        return free;
+    }
+    for (const auto& h : batch)
+      claim_for_unload(*h);
   }
   if (how == KHELP_UNLOAD_REVOKE)
     return {};
   // Also when there is no memory for the words of the answer.
   struct give_up_unless_done {
-    helper& h;
+    helper_batch batch;
     bool done = false;
     ~give_up_unless_done() {
       if (!done)
-        give_up_claim(h);
+        give_up_claims(batch);
     }
-  } undo{h};
+  } undo{batch};
   // Pairs with attachment_reference, as in drain().
   full_barrier();
-  if (const std::uint64_t objects = h.attached())
-    return busy(h, objects);
-  undo.done = true;
-  return {};
+  auto free = check_free(batch);
+  undo.done = free.has_value();
+  return free;
 }
 
-// Take its hooks off everywhere and itself off the list.
-result<void> helper_registry::disable(helper& h, std::unique_ptr<reader_wait> readers) {
+// Take their hooks off everywhere and themselves off the list: all of them, or none.
+result<void> helper_registry::disable(helper_batch batch) {
+  std::vector<std::unique_ptr<reader_wait>> readers;
+  std::vector<reader_wait*> waits;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    readers.push_back(std::make_unique<reader_wait>());
+    waits.push_back(readers.back().get());
+  }
   lock_guard held(registry_mutex);
-  reader_wait& wait = *readers;
   point_changes changes;
-  the_hooks().plan_removal(h, changes);
-  if (auto done = changes.prepare(&wait); !done)
+  for (const auto& h : batch)
+    the_hooks().plan_removal(*h, changes);
+  if (auto done = changes.prepare(waits); !done)
     return done;
-  auto list = list_with(nullptr, &h);
-  wait.prepare(place_);
-  // Hooks that were removed while they run, and those of points that end, are ours as well.
-  const auto may_call = [&h](const published_set& set) {
-    return hook_registry::has_hook_of(h, set);
+  auto list = list_with(nullptr, batch);
+  // Hooks that were removed while they run, and those of points that end, are theirs as well.
+  const auto may_call = [](const helper* h) {
+    return [h](const published_set& set) { return hook_registry::has_hook_of(*h, set); };
   };
-  wait.prepare_retired(may_call);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    waits[i]->prepare(place_);
+    waits[i]->prepare_retired(may_call(batch[i].get()));
+  }
 
   // Nothing fails from here on.
-  h.set_state(KHELP_HELPER_GOING);
-  changes.commit(&wait);
-  wait.include_retired(may_call);
-  the_hooks().forget(h);
+  for (const auto& h : batch)
+    h->set_state(KHELP_HELPER_GOING);
+  changes.commit(waits);
   place_.publish(list.release());
-  wait.include(place_);
-  h.readers = std::move(readers);
-  h.in_hand = !inside_section();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    helper& h = *batch[i];
+    waits[i]->include_retired(may_call(&h));
+    the_hooks().forget(h);
+    waits[i]->include(place_);
+    h.readers = std::move(readers[i]);
+    h.in_hand = !inside_section();
+  }
   return {};
 }
 
-result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
+result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
+                                     std::int64_t timeout_ns) {
   const bool inside = inside_section();
-  const std::shared_ptr<helper> h = find(id);
-  if (h == nullptr)
-    return failure(ENOENT, "no helper has id " + std::to_string(id));
+  std::vector<std::shared_ptr<helper>> batch;
+  std::vector<helper*> all;
+  std::vector<reader_wait*> waits;
+  for (const std::int32_t id : ids) {
+    const std::shared_ptr<helper> h = find(id);
+    if (h == nullptr)
+      return failure(ENOENT, "no helper has id " + std::to_string(id));
+    if (std::find(batch.begin(), batch.end(), h) != batch.end())
+      return failure(EINVAL, quoted(h->name) + ": named twice");
+    batch.push_back(h);
+    all.push_back(h.get());
+  }
   if (how != KHELP_UNLOAD_REFUSE && how != KHELP_UNLOAD_WAIT && how != KHELP_UNLOAD_REVOKE)
     return failure(EINVAL, "unknown way to unload");
+  if (batch.empty())
+    return {};
   if (inside && how == KHELP_UNLOAD_WAIT)
-    return failure(EDEADLK, quoted(h->name) + ": waiting inside a hook would never end");
-  auto readers = std::make_unique<reader_wait>();
-  if (auto claimed = claim(*h, how, timeout_ns); !claimed)
+    return failure(EDEADLK, quoted(all.front()->name) + ": waiting inside a hook would never end");
+  waits.reserve(batch.size());
+  if (auto claimed = claim(batch, how, timeout_ns); !claimed)
     return claimed;
-  // From here the helper is ours.
+  // From here the helpers are ours.
   try {
-    if (auto done = disable(*h, std::move(readers)); !done) {
-      give_up_claim(*h);
+    if (auto done = disable(batch); !done) {
+      give_up_claims(batch);
       return done;
     }
   } catch (...) {
-    give_up_claim(*h);
+    give_up_claims(batch);
     throw;
   }
   if (inside)
     return {};
-  if (!h->readers->finish() || !revoke_data(*h, true))
-    return barrier_refused(*h);
-  bury(*h);
+  for (helper* h : all)
+    waits.push_back(h->readers.get());
+  if (!reader_wait::finish_all(waits) || !revoke_data(all, true))
+    return barrier_refused(*all.front());
+  for (helper* h : all)
+    bury(*h);
   reap();
   return {};
+}
+
+result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
+  return unload({&id, 1}, how, timeout_ns);
 }
 
 // A zombie stays in the hands of the thread that could not end it.
@@ -556,7 +635,8 @@ unsigned helper_registry::finish_unloads() noexcept {
   for (; h != nullptr; h = take_unfinished(h->load_order)) {
     if (h->readers != nullptr && h->readers->try_finish())
       h->readers.reset();
-    if (h->readers == nullptr && revoke_data(*h, false)) {
+    helper* const alone = h.get();
+    if (h->readers == nullptr && revoke_data({&alone, 1}, false)) {
       bury(*h);
     } else {
       ++waiting;
@@ -646,7 +726,7 @@ result<void> helper_registry::quiesce(std::int32_t id) {
   const std::shared_ptr<helper> h = find(id);
   if (h == nullptr)
     return failure(ENOENT, "no such helper");
-  if (auto claimed = claim(*h, KHELP_UNLOAD_REFUSE, 0); !claimed)
+  if (auto claimed = claim({&h, 1}, KHELP_UNLOAD_REFUSE, 0); !claimed)
     return claimed;
   lock_guard held(registry_mutex);
   keep_quiesced(*h);
@@ -670,7 +750,7 @@ result<void> helper_registry::drain(std::int32_t id, std::int64_t timeout_ns) {
     return failure(ENOENT, "no such helper");
   if (inside_section())
     return failure(EDEADLK, quoted(h->name) + ": waiting inside a hook would never end");
-  return drain(*h, timeout_ns, keep_quiesced);
+  return drain({&h, 1}, timeout_ns, keep_quiesced);
 }
 
 // ---- dynamic hooks ----

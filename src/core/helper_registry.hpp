@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ class module_scope {
   module_scope* outer_;
 };
 
+// Helpers that are unloaded together.
+using helper_batch = std::span<const std::shared_ptr<helper>>;
+
 class helper_registry {
  public:
   helper_registry();
@@ -68,6 +72,9 @@ class helper_registry {
   result<std::int32_t> load(helper_spec spec) KHELP_EXCLUDES(registry_mutex);
   // Inside a section: REFUSE and REVOKE disable the hooks and leave the rest to reap().
   result<void> unload(std::int32_t id, int how, std::int64_t timeout_ns)
+      KHELP_EXCLUDES(registry_mutex);
+  // All of them or none, with one wait for runs, in this order.
+  result<void> unload(std::span<const std::int32_t> ids, int how, std::int64_t timeout_ns)
       KHELP_EXCLUDES(registry_mutex);
 
   // Ask: EBUSY while objects hold data; else no more attachments until resume() or unload().
@@ -125,18 +132,18 @@ class helper_registry {
   result<void> go_live(helper& h, std::vector<std::shared_ptr<subscription>>& wishes)
       KHELP_EXCLUDES(registry_mutex);
   void discard(helper& h) KHELP_EXCLUDES(registry_mutex);
-  std::unique_ptr<helper_list> list_with(const helper* added, const helper* removed)
+  std::unique_ptr<helper_list> list_with(const helper* added, helper_batch removed)
       KHELP_REQUIRES(registry_mutex);
-  // Decide that a helper goes: it is helper_checking then, and the caller's alone. A failure leaves
-  // it to the others.
-  result<void> claim(helper& h, int how, std::int64_t timeout_ns) KHELP_EXCLUDES(registry_mutex);
-  // Wait until no object holds its data; it attaches no more meanwhile. Then, before it could, call
-  // `then` with registry_mutex held.
-  result<void> drain(helper& h, std::int64_t timeout_ns, void (*then)(helper&))
+  // Decide that helpers go: they are helper_checking then, and the caller's alone. A failure leaves
+  // them to the others.
+  result<void> claim(helper_batch batch, int how, std::int64_t timeout_ns)
       KHELP_EXCLUDES(registry_mutex);
-  // Its readers are in h.readers then.
-  result<void> disable(helper& h, std::unique_ptr<reader_wait> readers)
+  // Wait until no object holds their data; they attach no more meanwhile. Then, before one could,
+  // call `then` for each with registry_mutex held.
+  result<void> drain(helper_batch batch, std::int64_t timeout_ns, void (*then)(helper&))
       KHELP_EXCLUDES(registry_mutex);
+  // The readers of each are in its `readers` then.
+  result<void> disable(helper_batch batch) KHELP_EXCLUDES(registry_mutex);
   // The next in load order, after `order`, to be ended by whoever asks; nullptr: none.
   std::shared_ptr<helper> take_unfinished(std::uint64_t order) KHELP_EXCLUDES(registry_mutex);
   void give_back(helper& h) noexcept KHELP_EXCLUDES(registry_mutex);

@@ -206,18 +206,34 @@ void point_changes::touch(hook_point_record& point) {
   state_of(point);
 }
 
+namespace {
+
+std::span<reader_wait* const> all_of_one(reader_wait* const& wait) {
+  return {&wait, wait != nullptr ? std::size_t{1} : 0};
+}
+
+}  // namespace
+
 result<void> point_changes::prepare(reader_wait* wait) {
+  return prepare(all_of_one(wait));
+}
+
+result<void> point_changes::prepare(std::span<reader_wait* const> waits) {
   for (auto& [point, next] : next_) {
     if (auto ordered = put_in_order(next.hooks); !ordered)
       return ordered;
     next.set = make_set(*point, next.hooks, the_hooks().timing());
-    if (wait != nullptr)
+    for (reader_wait* wait : waits)
       wait->prepare(point->place);
   }
   return {};
 }
 
 void point_changes::commit(reader_wait* wait) {
+  commit(all_of_one(wait));
+}
+
+void point_changes::commit(std::span<reader_wait* const> waits) {
   for (auto& [point, next] : next_) {
     point->hooks = std::move(next.hooks);
     hook_set* set = next.set.release();
@@ -225,7 +241,7 @@ void point_changes::commit(reader_wait* wait) {
     full_barrier();
     repeat_suspensions(*set);
     store_relaxed(point->head->hhh_nhooks, set->count);
-    if (wait != nullptr)
+    for (reader_wait* wait : waits)
       wait->include(point->place);
   }
   next_.clear();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -80,6 +81,9 @@ class point_changes {
   result<void> prepare(reader_wait* wait) KHELP_REQUIRES(registry_mutex);
   // Publish all; the readers of what was published before are included in `wait`.
   void commit(reader_wait* wait) KHELP_REQUIRES(registry_mutex);
+  // The same for several that wait.
+  result<void> prepare(std::span<reader_wait* const> waits) KHELP_REQUIRES(registry_mutex);
+  void commit(std::span<reader_wait* const> waits) KHELP_REQUIRES(registry_mutex);
 
   bool empty() const { return next_.empty(); }
 

@@ -150,6 +150,10 @@ int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns) {
   return cold_call([&] { return the_helpers().unload(id, how, timeout_ns); });
 }
 
+int khelp_helpers_unregister(const int32_t* ids, size_t count, int how, int64_t timeout_ns) {
+  return cold_call([&] { return the_helpers().unload({ids, count}, how, timeout_ns); });
+}
+
 int khelp_helper_describe(int32_t id, khelp_helper_description* description) {
   return cold_call([&]() -> result<void> {
     if (description == nullptr || description->size < sizeof *description)

@@ -269,12 +269,24 @@ bool reader_wait::uses_old(const open_section& section) const {
 }
 
 bool reader_wait::finish() {
-  if (targets_.empty())
+  reader_wait* const alone[] = {this};
+  return finish_all(alone);
+}
+
+bool reader_wait::finish_all(std::span<reader_wait* const> waits) {
+  const auto is_idle = [](const reader_wait* wait) { return wait->targets_.empty(); };
+  if (std::all_of(waits.begin(), waits.end(), is_idle))
     return true;
-  if (!heavy_barrier()) {
-    release(false);
-    return false;
+  const bool known = heavy_barrier();
+  for (reader_wait* wait : waits) {
+    if (known)
+      wait->wait_for_readers();
+    wait->release(known);
   }
+  return known;
+}
+
+void reader_wait::wait_for_readers() {
   for_each_section([this](thread_record& record, open_section& section) {
     while (uses_old(section)) {
       const std::uint64_t left = section.left.load(std::memory_order_acquire);
@@ -285,8 +297,6 @@ bool reader_wait::finish() {
     }
   });
   wait_until_none_is_deep([this] { return !deep_readers_remain(); });
-  release(true);
-  return true;
 }
 
 bool reader_wait::deep_readers_remain() const {

@@ -105,6 +105,9 @@ class reader_wait {
   void include_retired(const set_filter& wanted) KHELP_REQUIRES(registry_mutex);
 
   [[nodiscard]] bool finish() KHELP_EXCLUDES(registry_mutex);
+  // Several with one barrier. False: it was refused.
+  [[nodiscard]] static bool finish_all(std::span<reader_wait* const> waits)
+      KHELP_EXCLUDES(registry_mutex);
   // The same without waiting: false when somebody is still inside, or when nothing can be known.
   [[nodiscard]] bool try_finish() KHELP_EXCLUDES(registry_mutex);
 
@@ -115,6 +118,8 @@ class reader_wait {
     const void* key;
   };
   bool uses_old(const open_section& section) const;
+  // After the barrier.
+  void wait_for_readers() KHELP_EXCLUDES(registry_mutex);
   bool deep_readers_remain() const KHELP_EXCLUDES(registry_mutex);
   void release(bool quiescent) KHELP_EXCLUDES(registry_mutex);
 

@@ -85,6 +85,8 @@ std::vector<row> rows_of_helpers() {
          khelp_reap();
          end_loaded();
        }},
+      {"khelp_helpers_unregister", make_loaded_with_object,
+       [] { return khelp_helpers_unregister(&id, 1, KHELP_UNLOAD_REVOKE, 0); }, end_loaded},
       {"khelp_reap",
        [] {
          make_loaded_with_object();
