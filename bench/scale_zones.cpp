@@ -2,12 +2,14 @@
 /// of 64 bytes; what a million of them weigh, and what is left of that after a peak.
 ///
 /// `scale_zones` runs itself again with each malloc that is installed preloaded, and compares with
-/// the best. `scale_zones times` prints the times of this process: zone, malloc; pair, crossing.
+/// the best. `scale_zones times` prints the times of this process.
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <dlfcn.h>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <unistd.h>
 
@@ -32,19 +34,50 @@ struct malloc_items {
   static void give(void* item) { std::free(item); }
 };
 
-// Some out, then the oldest back and a new one out.
+// Nanoseconds for taking one and giving one back.
+constexpr int pairs = 200'000;
+
 template <class Items>
-double pair_ns() {
+double one_after_the_other() {
+  return cpu_ns([] {
+           for (int i = 0; i < pairs; ++i) {
+             void* item = Items::take();
+             asm volatile("" : : "r"(item) : "memory");
+             Items::give(item);
+           }
+         }) /
+         pairs;
+}
+
+// A hundred, and back in reverse.
+template <class Items>
+double a_hundred() {
+  constexpr int out = 100;
+  void* live[out];
+  return cpu_ns([&] {
+           for (int round = 0; round < pairs / out; ++round) {
+             for (void*& item : live)
+               item = Items::take();
+             for (int i = out - 1; i >= 0; --i)
+               Items::give(live[i]);
+           }
+         }) /
+         pairs;
+}
+
+// A thousand are out: the oldest back, a new one out.
+template <class Items>
+double oldest_first() {
   constexpr int out = 1000;
-  constexpr int pairs = 200'000;
   std::vector<void*> live(out);
   for (void*& item : live)
     item = Items::take();
   const double ns = cpu_ns([&] {
-    for (int i = 0; i < pairs; ++i) {
-      void*& item = live[static_cast<std::size_t>(i % out)];
-      Items::give(item);
-      item = Items::take();
+    for (int round = 0; round < pairs / out; ++round) {
+      for (void*& item : live) {
+        Items::give(item);
+        item = Items::take();
+      }
     }
   });
   for (void* item : live)
@@ -98,42 +131,54 @@ double crossing_ns() {
   return ns / static_cast<double>(items);
 }
 
-struct times {
-  double zone_pair;
-  double malloc_pair;
-  double zone_crossing;
-  double malloc_crossing;
+struct pattern {
+  const char* name;
+  double (*zone)();
+  double (*malloc)();
+  const char* limit;  // of the zone's time as part of the malloc's
+};
+constexpr pattern patterns[] = {
+    {"one after the other", one_after_the_other<zone_items>, one_after_the_other<malloc_items>,
+     "<=0.83"},
+    {"100 and back", a_hundred<zone_items>, a_hundred<malloc_items>, "<=0.83"},
+    {"1,000 out, oldest first", oldest_first<zone_items>, oldest_first<malloc_items>, "<=0.83"},
+    {"allocated here, freed there", crossing_ns<zone_items>, crossing_ns<malloc_items>, "<=0.40"},
 };
 
+// Two lines for each pattern: the zone's time, the malloc's.
 int print_times() {
   zone = khelp_uma_zcreate("scale", item_bytes, nullptr, nullptr, nullptr, nullptr,
                            KHELP_UMA_ALIGN_PTR, 0);
   must(zone == nullptr, "zone");
   pin(0);
-  std::vector<double> samples[4];
-  for (int i = 0; i < 15; ++i) {
-    samples[0].push_back(pair_ns<zone_items>());
-    samples[1].push_back(pair_ns<malloc_items>());
+  for (const pattern& p : patterns) {
+    std::vector<double> ours;
+    std::vector<double> theirs;
+    for (int i = 0; i < 11; ++i) {
+      ours.push_back(p.zone());
+      theirs.push_back(p.malloc());
+    }
+    std::printf("%f\n%f\n", median(ours), median(theirs));
   }
-  for (int i = 0; i < 5; ++i) {
-    samples[2].push_back(crossing_ns<zone_items>());
-    samples[3].push_back(crossing_ns<malloc_items>());
-  }
-  std::printf("%f %f %f %f\n", median(samples[0]), median(samples[1]), median(samples[2]),
-              median(samples[3]));
   return 0;
 }
 
+struct times {
+  double zone = 0;
+  double malloc = 0;
+};
+using all_times = std::array<times, std::size(patterns)>;
+
 // Of one run of this program with a malloc preloaded; "": the system's.
-times times_with(const std::string& self, const std::string& library) {
+all_times times_with(const std::string& self, const std::string& library) {
   const std::string preload = library.empty() ? "" : "LD_PRELOAD=" + library + " ";
   FILE* child = popen((preload + self + " times").c_str(), "r");
-  times t{};
-  must(child == nullptr || std::fscanf(child, "%lf %lf %lf %lf", &t.zone_pair, &t.malloc_pair,
-                                       &t.zone_crossing, &t.malloc_crossing) != 4,
-       "times");
+  must(child == nullptr, "a child");
+  all_times all;
+  for (times& t : all)
+    must(std::fscanf(child, "%lf %lf", &t.zone, &t.malloc) != 2, "times");
   pclose(child);
-  return t;
+  return all;
 }
 
 std::vector<std::string> installed_mallocs() {
@@ -152,39 +197,35 @@ std::vector<std::string> installed_mallocs() {
   return found;
 }
 
+// Of the mallocs the one that is best at each pattern; each beside the zone in its own process.
 void beside_mallocs(const std::string& self) {
-  std::vector<times> rounds;
-  for (int i = 0; i < 5; ++i) {
-    times best{};
+  std::array<std::vector<double>, std::size(patterns)> ours;
+  std::array<std::vector<double>, std::size(patterns)> best;
+  std::array<std::vector<double>, std::size(patterns)> ratios;
+  for (int round = 0; round < 5; ++round) {
+    all_times least{};
+    std::array<double, std::size(patterns)> worst{};
     for (const std::string& library : installed_mallocs()) {
-      const times t = times_with(self, library);
-      const auto least = [](double& to, double value) {
-        to = to == 0 ? value : std::min(to, value);
-      };
-      least(best.zone_pair, t.zone_pair);
-      least(best.malloc_pair, t.malloc_pair);
-      least(best.zone_crossing, t.zone_crossing);
-      least(best.malloc_crossing, t.malloc_crossing);
+      const all_times found = times_with(self, library);
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        const auto [mine, theirs] = found[i];
+        ours[i].push_back(mine);
+        if (least[i].malloc == 0 || theirs < least[i].malloc)
+          least[i].malloc = theirs;
+        worst[i] = std::max(worst[i], mine / theirs);
+      }
     }
-    rounds.push_back(best);
+    for (std::size_t i = 0; i < least.size(); ++i) {
+      best[i].push_back(least[i].malloc);
+      ratios[i].push_back(worst[i]);
+    }
   }
-  const auto middle = [&](auto value) {
-    std::vector<double> values;
-    for (const times& t : rounds)
-      values.push_back(value(t));
-    return median(values);
-  };
-  figure("zone pair, 64 B", middle([](const times& t) { return t.zone_pair; }), "", "ns");
-  figure("best malloc's pair, 64 B", middle([](const times& t) { return t.malloc_pair; }), "",
-         "ns");
-  figure("best malloc's pair, of a zone's",
-         middle([](const times& t) { return t.malloc_pair / t.zone_pair; }), ">=1.20", "x");
-  figure("zone, allocated here, freed there",
-         middle([](const times& t) { return t.zone_crossing; }), "", "ns");
-  figure("best malloc, allocated here, freed there",
-         middle([](const times& t) { return t.malloc_crossing; }), "", "ns");
-  figure("zone's crossing, of the best malloc's",
-         middle([](const times& t) { return t.zone_crossing / t.malloc_crossing; }), "<=0.40", "x");
+  for (std::size_t i = 0; i < std::size(patterns); ++i) {
+    const std::string name = std::string("zone, 64 B, ") + patterns[i].name;
+    figure(name.c_str(), median(ours[i]), "", "ns");
+    figure((name + ", the best malloc").c_str(), median(best[i]), "", "ns");
+    figure((name + ", of the best malloc").c_str(), median(ratios[i]), patterns[i].limit, "x");
+  }
 }
 
 double resident_bytes() {
