@@ -26,7 +26,18 @@ constexpr const char* replay_examples =
     "  khelp replay --load ertt:delack_filter=0 --json capture.pcap > rtt.json\n"
     "  tcpdump -w - tcp | khelp replay --load ertt --plot rtt.svg -\n\n";
 
-/// A check of CLI11's: empty words are consent.
+// Checks of CLI11's: empty words are consent.
+
+std::string file_name(const std::string& text) {
+  return text.empty() ? "a file needs a name" : "";
+}
+
+std::string ground_for_instances(const std::string& text) {
+  if (text == "vlan" || text == "file" || text == "none")
+    return "";
+  return fmt::format("'{}' is none of vlan, file and none", text);
+}
+
 std::string whole_number(const std::string& text) {
   std::uint64_t number = 0;
   const char* end = text.data() + text.size();
@@ -46,8 +57,10 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
   CLI::Option* json_flag = command->add_flag("--json", json, "Report as one JSON document");
   command->add_flag("--csv", csv, "Report as CSV, one row per direction")->excludes(json_flag);
   command->add_option("--samples", replay.samples_file, "Write every single measurement, as CSV")
+      ->check(&file_name)
       ->type_name("FILE.csv");
   command->add_option("--plot", replay.plot_file, "Draw RTT over time, per connection")
+      ->check(&file_name)
       ->type_name("FILE.svg");
   command->add_flag("--explain", replay.explain,
                     "Print each point's hooks in running order, and why they stand so");
@@ -65,11 +78,11 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
       ->type_name("N")
       ->capture_default_str();
   command
-      ->add_option("--instance-by", replay.instance_by,
-                   "An instance, with hook points of its own, per VLAN or file")
-      ->check(CLI::IsMember({"vlan", "file", "none"}))
-      ->type_name("vlan|file|none")
-      ->capture_default_str();
+      ->add_option(
+          "--instance-by", replay.instance_by,
+          "An instance, with hook points of its own, per VLAN or file, or none (as if not given)")
+      ->check(&ground_for_instances)
+      ->type_name("vlan|file|none");
   command->add_flag("--debug", replay.debug,
                     "Map helpers from their own files, for debuggers and profilers");
   command
@@ -94,6 +107,30 @@ void add_check(CLI::App& program, check_request& check) {
 std::string subcommand_name(const CLI::App& program) {
   const auto chosen = program.get_subcommands();
   return chosen.empty() ? "khelp" : "khelp " + chosen.front()->get_name();
+}
+
+/// `khelp help COMMAND` is `khelp COMMAND --help`.
+std::vector<const char*> with_help_as_option(int argc, const char* const* argv) {
+  std::vector<const char*> words(argv, argv + argc);
+  if (words.size() > 1 && std::string_view(words[1]) == "help") {
+    words.erase(words.begin() + 1);
+    words.push_back("--help");
+  }
+  return words;
+}
+
+/// What stands where a command should, and is none; "": nothing.
+std::string strange_first_word(const CLI::App& program, const std::vector<const char*>& words) {
+  if (words.size() < 2)
+    return "";
+  const std::string first = words[1];
+  if (first.starts_with('-'))
+    return program.get_option_no_throw(first) == nullptr ? fmt::format("option '{}'", first) : "";
+  for (const CLI::App* command : program.get_subcommands({})) {
+    if (command->get_name() == first)
+      return "";
+  }
+  return fmt::format("command '{}'", first);
 }
 
 nothing_to_do mistake(const CLI::App& program, const std::string& words) {
@@ -132,12 +169,18 @@ request parse_arguments(int argc, const char* const* argv) {
   CLI::App program("khelp: helpers that hook into a running subsystem, and what they measure",
                    "khelp");
   program.require_subcommand(1);
+  program.set_version_flag("--version", "", "Print the version, as the command does");
   add_replay(program, replay, loads, json, csv);
   add_check(program, check);
   program.add_subcommand("version", "Print the version of the program and of its module ABI");
 
+  const std::vector<const char*> words = with_help_as_option(argc, argv);
+  if (const std::string strange = strange_first_word(program, words); !strange.empty())
+    return mistake(program, fmt::format("there is no {}", strange));
   try {
-    program.parse(argc, argv);
+    program.parse(static_cast<int>(words.size()), words.data());
+  } catch (const CLI::CallForVersion&) {
+    return version_request{};
   } catch (const CLI::CallForHelp&) {
     const auto chosen = program.get_subcommands();
     return nothing_to_do{chosen.empty() ? program.help() : chosen.front()->help("khelp")};

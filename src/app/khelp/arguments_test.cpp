@@ -93,6 +93,42 @@ TEST(arguments, mistakes_are_told_and_help_is_named) {
   }
 }
 
+std::string mistake_of(std::initializer_list<const char*> words) {
+  const request asked = parse(words);
+  const auto* said = std::get_if<nothing_to_do>(&asked);
+  return said != nullptr && said->mistake ? said->words.substr(0, said->words.find('\n')) : "none";
+}
+
+TEST(arguments, what_is_no_command_is_named) {
+  EXPECT_EQ(mistake_of({"dance"}), "there is no command 'dance'");
+  EXPECT_EQ(mistake_of({"help", "dance"}), "there is no command 'dance'");
+  EXPECT_EQ(mistake_of({""}), "there is no command ''");
+  EXPECT_EQ(mistake_of({"-v"}), "there is no option '-v'");
+  EXPECT_EQ(mistake_of({"--json", "replay", "a.pcap"}), "there is no option '--json'");
+}
+
+TEST(arguments, a_file_to_write_has_a_name) {
+  EXPECT_EQ(mistake_of({"replay", "--samples", "", "a.pcap"}), "--samples: a file needs a name");
+  EXPECT_EQ(mistake_of({"replay", "--plot", "", "a.pcap"}), "--plot: a file needs a name");
+}
+
+TEST(arguments, instances_are_by_vlan_by_file_or_none) {
+  EXPECT_EQ(mistake_of({"replay", "--instance-by", "day", "a.pcap"}),
+            "--instance-by: 'day' is none of vlan, file and none");
+  EXPECT_EQ(mistake_of({"replay", "--instance-by", "file", "a.pcap"}), "none");
+}
+
+TEST(arguments, help_and_version_are_understood_in_both_ways) {
+  EXPECT_TRUE(std::holds_alternative<version_request>(parse({"version"})));
+  EXPECT_TRUE(std::holds_alternative<version_request>(parse({"--version"})));
+  const auto help = [](std::initializer_list<const char*> words) {
+    return std::get<nothing_to_do>(parse(words)).words;
+  };
+  EXPECT_EQ(help({"help"}), help({"--help"}));
+  EXPECT_EQ(help({"help", "replay"}), help({"replay", "--help"}));
+  EXPECT_NE(help({"help"}), help({"help", "replay"}));
+}
+
 TEST(arguments, help_is_no_mistake_and_tells_the_exit_status) {
   const request asked = parse({"replay", "--help"});
   ASSERT_TRUE(std::holds_alternative<nothing_to_do>(asked));
