@@ -15,6 +15,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include <khelp/linker.h>
+
 #include "test_modules/loader_test.hpp"
 
 extern "C" __attribute__((visibility("default"))) void loader_test_note(const char*) {}
@@ -125,6 +127,15 @@ void fork_children() {
   }
 }
 
+/// What the loader knows of the program comes from the linker, whose own lock a child inherits.
+void look_at_the_program() {
+  while (!stop) {
+    khelp_kld_info info{};
+    info.size = sizeof info;
+    EXPECT_EQ(khelp_kld_stat(1, &info), 0);
+  }
+}
+
 int helpers_left() {
   for (int i = 0; khelp_reap() != 0 && i < 1000; i++)
     std::this_thread::sleep_for(1ms);
@@ -219,6 +230,8 @@ TEST_F(loader_stress, children_forked_meanwhile_load_and_unload) {
   threads.emplace_back(run_hooks, 1);
   threads.emplace_back(load_and_unload, "counter", 2);
   threads.emplace_back(load_and_unload, "stateful", 3);
+  threads.emplace_back(look_at_the_program);
+  threads.emplace_back(look_at_the_program);
   threads.emplace_back(fork_children);
   run_for_a_while(std::move(threads));
   for (const char* name : {"counter", "stateful"}) {
