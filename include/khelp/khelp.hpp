@@ -301,6 +301,12 @@ void destroy(void* data, void*) noexcept {
   static_cast<State*>(data)->~State();
 }
 
+// Of a helper's data; void: it keeps none.
+template <class State>
+inline constexpr std::size_t size_of = sizeof(State);
+template <>
+inline constexpr std::size_t size_of<void> = 0;
+
 }  // namespace detail
 
 /// A hook for the point of this name. `Function`: int or void (Event&, State&), (Event&, State&,
@@ -423,8 +429,8 @@ class loaded_module {
 }  // namespace khelp
 
 /// Make a native helper module of a helper declaration, at global scope; `helper_` is a const
-/// khelp_helper_x.
+/// khelp_helper_x; State: what it keeps per object, void: nothing.
 #define KHELP_MODULE(name_, version_, helper_, classes_, State) \
-  KHELP_DECLARE_HELPER(name_, version_, helper_, classes_, sizeof(State))
+  KHELP_DECLARE_HELPER(name_, version_, helper_, classes_, khelp::detail::size_of<State>)
 
 #endif
