@@ -39,11 +39,10 @@ class instance {
  public:
   /// Errors as khelp_vnet_alloc().
   static result<instance> create() {
-    khelp_vnet* made = khelp_vnet_alloc();
-    if (made == nullptr) {
-      const char* words = khelp_failure_text();
-      return failure(*words == '\0' ? ENOMEM : ECANCELED, words);
-    }
+    int error = 0;
+    khelp_vnet* made = khelp_vnet_alloc(&error);
+    if (made == nullptr)
+      return failure(error, khelp_failure_text());
     return instance(made);
   }
   instance(instance&& other) noexcept : vnet_(std::exchange(other.vnet_, nullptr)) {}

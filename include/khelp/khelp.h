@@ -280,7 +280,8 @@ KHELP_API int khelp_remove_hhook(struct khelp_hookinfo* hki);
 ///          that ends leaves the limit.
 /// Context  when it returns no thread is in a hook that it took off; from inside a hook it returns at
 ///          once.
-/// Errors   EINVAL no name · ENOSPC no counters left · ENOSYS membarrier(2) is refused · ENOMEM.
+/// Errors   EINVAL no name, or a count without a list · ENOENT one of them is no instance · ENOSPC no
+///          counters left · ENOSYS membarrier(2) is refused · ENOMEM.
 KHELP_API int khelp_helper_limit(const char* name, struct khelp_vnet* const* instances,
                                  uint32_t count);
 

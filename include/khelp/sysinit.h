@@ -77,9 +77,8 @@ struct khelp_file_sets {
 /// instance, then its start functions run, ascending by (subsystem, order), equal ones as they were
 /// linked. The default instance is current meanwhile.
 ///
-/// Errors   EALREADY it is started · ECANCELED a function threw: those of places before it have
-/// been
-///          undone by their ends · EDEADLK from inside a hook · ENOSPC too many files with
+/// Errors   EALREADY it is started · ECANCELED a function threw: what ran before it has been undone by
+///          the ends of their places · EDEADLK from inside a hook · ENOSPC too many files with
 ///          variables · EINVAL a record that is none · ENOMEM.
 KHELP_API int khelp_file_start(const struct khelp_file_sets* sets);
 /// Run its end functions, descending, and take its variables out of every instance.

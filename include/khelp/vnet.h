@@ -34,18 +34,20 @@ struct khelp_vnet {
 };
 
 /// Make an instance: its variables are copies of their templates; then the constructors run in it,
-/// ascending; then it is on the list. NULL: EDEADLK from inside a hook, or by a thread that holds
-/// the list · ECANCELED a constructor threw; what was constructed before it is destroyed again ·
-/// ENOMEM. Does not change the current one.
-KHELP_API struct khelp_vnet* khelp_vnet_alloc(void);
+/// ascending; then it is on the list. Does not change the current one.
+///
+/// Shape    error: where 0 or the reason for NULL goes; may be NULL.
+/// Errors   EDEADLK from inside a hook, or the calling thread holds the list · ECANCELED a
+///          constructor threw: the destructors of smaller places have run, and those of its own
+///          place that were registered before it · ENOMEM.
+KHELP_API struct khelp_vnet* khelp_vnet_alloc(int* error);
 
 /// End an instance. It leaves the list; its destructors run in it, descending; points left in it
 /// are logged and deregistered, whatever references remain (H-19): a point's memory stays until its
 /// last reference is released. Its variables and itself are freed when every hook that was running
 /// in the process has ended (V-2).
 ///
-/// Errors   EDEADLK from inside a hook, or the calling thread holds the list · EBUSY it has sockets
-/// ·
+/// Errors   EDEADLK from inside a hook, or the calling thread holds the list · EBUSY it has sockets ·
 ///          EINVAL it is the default instance · ENOENT it is no instance · EALREADY it is being
 ///          ended · ENOMEM nothing more was done; call it again · ENOSYS membarrier(2) is refused:
 ///          it has ended, its memory stays.
@@ -71,8 +73,10 @@ KHELP_API struct khelp_vnet* khelp_vnet_next(const struct khelp_vnet* vnet) KHEL
 /// (V-1). Its place is above SI_SUB_VNET and at most SI_SUB_VNET_DONE.
 ///
 /// Shape    the record must stay until it is deregistered; `kind` is not looked at.
-/// Errors   EINVAL its place or function · EEXIST it is registered · ECANCELED it threw: it is not
-///          registered · EDEADLK from inside a hook, or the calling thread holds the list · ENOMEM.
+/// Errors   EINVAL its place or function · EEXIST it is registered · ECANCELED it threw in an
+///          instance, and is not registered; those before are begun: taking a destructor back that
+///          was registered first ends them · EDEADLK from inside a hook, or the calling thread holds
+///          the list · ENOMEM.
 KHELP_API int khelp_vnet_register_sysinit(const struct khelp_sysinit* start);
 /// Take it back; nothing is called. ENOENT: it is not registered.
 KHELP_API int khelp_vnet_deregister_sysinit(const struct khelp_sysinit* start);
@@ -84,8 +88,10 @@ KHELP_API int khelp_vnet_deregister_sysuninit(const struct khelp_sysinit* end);
 /// Variables of a file: every instance, now and later, gets a block that begins as a copy of the
 /// templates. For files that neither the loader nor khelp_file_start() starts.
 ///
-/// Shape    variables: their `initial` lies in the templates; `block` and `offset` are filled in.
-/// Errors   EINVAL a variable lies elsewhere · ENOSPC no block is left · EDEADLK as above · ENOMEM.
+/// Shape    variables: their `initial` lies in the templates, or is NULL: there is none in this place;
+///          `block` and `offset` are filled in.
+/// Errors   EINVAL a variable lies elsewhere · EEXIST the templates have a block already · ENOSPC no
+///          block is left · EDEADLK as above · ENOMEM.
 KHELP_API int khelp_vnet_variables_add(const void* templates, size_t size,
                                        struct khelp_vnet_variable* variables, size_t count);
 /// Free the block of these variables in all instances. Nobody may use them any more. ENOENT: they

@@ -8,6 +8,7 @@
 
 #include "core/cold_call.hpp"
 #include "core/hook_registry.hpp"
+#include "core/instance.hpp"
 #include "core/reaper.hpp"
 #include "sync/section.hpp"
 
@@ -85,10 +86,16 @@ extern "C" int khelp_helper_limit(const char* name, khelp_vnet* const* instances
     if (name == nullptr || *name == '\0')
       return failure(EINVAL, "a helper without a name");
     std::optional<hook_registry::instance_list> list;
+    if (instances == nullptr && count != 0)
+      return failure(EINVAL, "a number of instances, but no list of them");
     if (instances != nullptr) {
       list.emplace();
-      for (uint32_t i = 0; i < count; ++i)
-        list->insert(instances[i]->vnet_serial);
+      for (uint32_t i = 0; i < count; ++i) {
+        const auto serial = the_instances().serial_of(instances[i]);
+        if (!serial)
+          return serial.error();
+        list->insert(*serial);
+      }
     }
     auto limited = the_hooks().limit(name, std::move(list));
     reap();

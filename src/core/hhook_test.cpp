@@ -67,8 +67,8 @@ int append_letter(std::int32_t, std::int32_t, void* udata, void* ctx, void*, khe
 
 TEST(hhook, conformance_1_registering_twice_is_eexist_but_once_per_instance_is_not) {
   const std::int32_t type = fresh_type();
-  khelp_vnet* a = khelp_vnet_alloc();
-  khelp_vnet* b = khelp_vnet_alloc();
+  khelp_vnet* a = khelp_vnet_alloc(nullptr);
+  khelp_vnet* b = khelp_vnet_alloc(nullptr);
   khelp_hhook_head* in_a = nullptr;
   khelp_hhook_head* again = nullptr;
   khelp_hhook_head* in_b = nullptr;
@@ -171,7 +171,7 @@ TEST(hhook, conformance_7_adding_everywhere_is_all_or_nothing) {
   khelp_vnet* vnets[instances];
   khelp_hhook_head* heads[instances];
   for (int i = 0; i < instances; ++i) {
-    vnets[i] = khelp_vnet_alloc();
+    vnets[i] = khelp_vnet_alloc(nullptr);
     khelp_vnet_set_current(vnets[i]);
     ASSERT_EQ(khelp_hhook_head_register(type, 0, &heads[i], KHELP_HHOOK_HEADISINVNET), 0);
   }
@@ -341,7 +341,7 @@ TEST(hhook, conformance_13_is_virtualised_says_0x100_or_0) {
   EXPECT_EQ(khelp_hhook_head_is_virtualised(plain.head), 0u);
   EXPECT_EQ(khelp_hhook_head_is_virtualised(nullptr), 0u);
   EXPECT_EQ(khelp_hhook_head_is_virtualised_lookup(fresh_type(), 7), 0u);
-  khelp_vnet* vnet = khelp_vnet_alloc();
+  khelp_vnet* vnet = khelp_vnet_alloc(nullptr);
   khelp_vnet_set_current(vnet);
   khelp_hhook_head* head = nullptr;
   const std::int32_t type = fresh_type();
@@ -353,7 +353,7 @@ TEST(hhook, conformance_13_is_virtualised_says_0x100_or_0) {
 }
 
 TEST(hhook, conformance_14_destroying_an_instance_frees_its_points_and_a_reference_stays_readable) {
-  khelp_vnet* vnet = khelp_vnet_alloc();
+  khelp_vnet* vnet = khelp_vnet_alloc(nullptr);
   khelp_vnet_set_current(vnet);
   const std::int32_t type = fresh_type();
   ASSERT_EQ(khelp_hhook_head_register(type, 0, nullptr, KHELP_HHOOK_HEADISINVNET), 0);

@@ -19,15 +19,17 @@ using namespace khelp;
 
 extern "C" {
 
-khelp_vnet* khelp_vnet_alloc(void) {
+khelp_vnet* khelp_vnet_alloc(int* error) {
   khelp_vnet* made = nullptr;
-  cold_call([&]() -> result<void> {
+  const int code = cold_call([&]() -> result<void> {
     auto created = the_instances().create();
     if (!created)
       return std::move(created).error();
     made = *created;
     return {};
   });
+  if (error != nullptr)
+    *error = code;
   return made;
 }
 
@@ -72,7 +74,7 @@ int khelp_vnet_register_sysuninit(const khelp_sysinit* end) {
 }
 
 int khelp_vnet_deregister_sysuninit(const khelp_sysinit* end) {
-  return cold_call([&] { return the_instances().remove_end(*end, true); });
+  return cold_call([&] { return the_instances().remove_end(*end); });
 }
 
 int khelp_vnet_variables_add(const void* templates, size_t size, khelp_vnet_variable* variables,

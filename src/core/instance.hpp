@@ -88,11 +88,15 @@ class instance_registry {
   // Several changes in one turn: no instance begins or ends between them. Only where may_change().
   turn one_change() noexcept { return turn(turn_); }
 
-  result<void> add_start(const khelp_sysinit& start) KHELP_EXCLUDES(mutex_);
+  // thrown_in: told the serial of the instance in which it threw. Those with smaller ones have it
+  // behind them: call_end() undoes that.
+  result<void> add_start(const khelp_sysinit& start, std::uint64_t* thrown_in = nullptr)
+      KHELP_EXCLUDES(mutex_);
+  void call_end(const khelp_sysinit& end, std::uint64_t below) noexcept KHELP_EXCLUDES(mutex_);
   result<void> remove_start(const khelp_sysinit& start) KHELP_EXCLUDES(mutex_);
   result<void> add_end(const khelp_sysinit& end) KHELP_EXCLUDES(mutex_);
-  // call: first in every instance that is there.
-  result<void> remove_end(const khelp_sysinit& end, bool call) KHELP_EXCLUDES(mutex_);
+  // First it is called in every instance that is there.
+  result<void> remove_end(const khelp_sysinit& end) KHELP_EXCLUDES(mutex_);
 
   result<void> add_variables(const void* templates, std::size_t size,
                              std::span<khelp_vnet_variable> variables) KHELP_EXCLUDES(mutex_);
@@ -100,6 +104,8 @@ class instance_registry {
 
   void hold_list() noexcept KHELP_EXCLUDES(mutex_);
   void let_list_go() noexcept KHELP_EXCLUDES(mutex_);
+  // ENOENT: it is no instance.
+  result<std::uint64_t> serial_of(const khelp_vnet* which) KHELP_EXCLUDES(mutex_);
   khelp_vnet* next_listed(const khelp_vnet* v) noexcept KHELP_EXCLUDES(mutex_);
 
   void before_fork() noexcept;
@@ -112,6 +118,7 @@ class instance_registry {
   struct block {
     const void* templates = nullptr;  // nullptr: the number is free
     std::size_t size = 0;
+    bool holds(const khelp_vnet_variable& variable) const;
   };
 
   static void* copy_of(const block& of);
@@ -127,12 +134,17 @@ class instance_registry {
   void wind_down(vnet_instance& v) noexcept;
   // True when it is gone; false: nothing is known of other threads, and it stays for ever.
   bool bury(vnet_instance& v) noexcept KHELP_EXCLUDES(mutex_);
+  // nullptr: it is none.
+  vnet_instance* find(const khelp_vnet* which) KHELP_REQUIRES(mutex_);
   result<vnet_instance*> claim(khelp_vnet* which) KHELP_EXCLUDES(mutex_);
 
   // Those not called yet, up to (but not including) the limit; down to (and including) it.
   result<void> call_constructors(vnet_instance& v, const function_key& limit)
       KHELP_EXCLUDES(mutex_);
   void call_destructors(vnet_instance& v, const function_key& limit) noexcept
+      KHELP_EXCLUDES(mutex_);
+  // In the instances that are there and whose serial is below.
+  void call_end(const khelp_sysinit& end, const function_key& key, std::uint64_t below) noexcept
       KHELP_EXCLUDES(mutex_);
   // The first instance behind this serial that has come to a function's place and not left it.
   vnet_instance* next_started(std::uint64_t serial, const function_key& key) KHELP_EXCLUDES(mutex_);

@@ -41,8 +41,8 @@ result<void> instance_registry::call_constructors(vnet_instance& v, const functi
       if (at == starts_.end() || at->first >= limit)
         return {};
       v.constructed = at->first;
-      // Should it fail, only what came before is undone.
-      v.destroyed = {at->first.place, 0};
+      // Should it fail, what came before is undone, at its own place too.
+      v.destroyed = at->first;
       start = at->second;
     }
     if (auto called = call_constructor(v, *start); !called)
@@ -118,7 +118,7 @@ result<function_key> instance_registry::take_function(function_map instance_regi
   return failure(ENOENT, "an instance: the function is not registered");
 }
 
-result<void> instance_registry::add_start(const khelp_sysinit& start) {
+result<void> instance_registry::add_start(const khelp_sysinit& start, std::uint64_t* thrown_in) {
   if (auto may = may_change(); !may)
     return may;
   const turn mine(turn_);
@@ -134,6 +134,8 @@ result<void> instance_registry::add_start(const khelp_sysinit& start) {
     v->vnet_state = state;
     if (!called) {
       (void)take_function(&instance_registry::starts_, start);
+      if (thrown_in != nullptr)
+        *thrown_in = serial;
       return called;
     }
   }
@@ -156,24 +158,34 @@ result<void> instance_registry::add_end(const khelp_sysinit& end) {
   return key ? result<void>() : key.error();
 }
 
-result<void> instance_registry::remove_end(const khelp_sysinit& end, bool call) {
+result<void> instance_registry::remove_end(const khelp_sysinit& end) {
   if (auto may = may_change(); !may)
     return may;
   const turn mine(turn_);
   const auto key = take_function(&instance_registry::ends_, end);
   if (!key)
     return key.error();
-  if (!call)
-    return {};
+  call_end(end, *key, UINT64_MAX);
+  return {};
+}
+
+void instance_registry::call_end(const khelp_sysinit& end, const function_key& key,
+                                 std::uint64_t below) noexcept {
   std::uint64_t serial = 0;
-  while (vnet_instance* v = next_not_ended(serial, *key)) {
+  while (vnet_instance* v = next_not_ended(serial, key)) {
     serial = v->vnet_serial;
+    if (serial >= below)
+      return;
     const instance_scope in(v);
     const std::uint32_t state = v->vnet_state;
     call_destructor(*v, end);
     v->vnet_state = state;
   }
-  return {};
+}
+
+void instance_registry::call_end(const khelp_sysinit& end, std::uint64_t below) noexcept {
+  const turn mine(turn_);
+  call_end(end, {place_of(end), 0}, below);
 }
 
 }  // namespace khelp

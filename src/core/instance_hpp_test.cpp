@@ -108,6 +108,46 @@ TEST(instance_hpp, a_local_whose_type_throws_is_in_none) {
   EXPECT_THAT(notes, ElementsAre("made", "ended"));
 }
 
+TEST(instance_hpp, what_was_made_is_ended_when_another_local_throws) {
+  struct throwing {
+    throwing() {
+      if (khelp_vnet_current() != khelp_vnet_default())
+        throw std::runtime_error("not in this one");
+    }
+  };
+  khelp::instance_local<counter> first;
+  khelp::instance_local<throwing> second;
+  ASSERT_TRUE(first.open());
+  ASSERT_TRUE(second.open());
+  notes.clear();
+  auto refused = khelp::instance::create();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ECANCELED);
+  ASSERT_THAT(notes, testing::SizeIs(2));
+  EXPECT_THAT(notes[0], HasSubstr("made in"));
+  EXPECT_THAT(notes[1], HasSubstr("ended in"));
+}
+
+TEST(instance_hpp, a_local_opens_once) {
+  khelp::instance_local<counter> local;
+  ASSERT_TRUE(local.open());
+  local.value(khelp::instance_ref::by_default()).words = "kept";
+  notes.clear();
+  auto again = local.open();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, EEXIST);
+  EXPECT_THAT(notes, testing::IsEmpty());
+  EXPECT_EQ(local.value(khelp::instance_ref::by_default()).words, "kept");
+}
+
+TEST(instance_hpp, a_creation_that_is_refused_says_why) {
+  khelp_vnet_list_lock();
+  auto refused = khelp::instance::create();
+  khelp_vnet_list_unlock();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, EDEADLK);
+}
+
 TEST(instance_hpp, a_file_says_what_runs_at_its_start_and_end) {
   notes.clear();
   ASSERT_EQ(khelp_program_start(), 0) << khelp_failure_text();

@@ -18,6 +18,7 @@
 #include <khelp/khelp.h>
 #include <khelp/log.h>
 #include <khelp/stats.h>
+#include <khelp/sysinit.h>
 #include <khelp/vnet.h>
 
 namespace {
@@ -81,7 +82,7 @@ struct current {
 };
 
 khelp_vnet* created() {
-  khelp_vnet* v = khelp_vnet_alloc();
+  khelp_vnet* v = khelp_vnet_alloc(nullptr);
   EXPECT_NE(v, nullptr) << khelp_failure_text();
   return v;
 }
@@ -302,9 +303,9 @@ TEST(instance, one_whose_constructor_throws_is_undone) {
       throw std::runtime_error("no room for it");
   };
   const destructor of_later(function_at(late, 9, note, "-later"));
-  const destructor of_failing(function_at(late, 5, note, "-failing"));
   const destructor of_first(function_at(late, 1, note, "-first"));
   const constructor second(function_at(late, 5, failing, nullptr));
+  const destructor of_failing(function_at(late, 5, note, "-failing"));
   const constructor third(function_at(late, 9, note, "later"));
   const auto leave_a_point = [](const void* type) {
     khelp_hhook_head_register(*static_cast<const std::int32_t*>(type), 0, nullptr,
@@ -317,7 +318,7 @@ TEST(instance, one_whose_constructor_throws_is_undone) {
   const auto before = listed();
   {
     const listening to;
-    EXPECT_EQ(khelp_vnet_alloc(), nullptr);
+    EXPECT_EQ(khelp_vnet_alloc(nullptr), nullptr);
     EXPECT_THAT(khelp_failure_text(), HasSubstr("no room for it"));
     ASSERT_EQ(to.words.size(), 1u);
     EXPECT_THAT(to.words[0], HasSubstr("left in an instance that ends"));
@@ -327,6 +328,54 @@ TEST(instance, one_whose_constructor_throws_is_undone) {
   EXPECT_EQ(listed(), before);
   const current in(khelp_vnet_default());
   EXPECT_EQ(khelp_hhook_head_deregister_lookup(type, 0), 0);
+}
+
+TEST(instance, at_the_place_of_one_that_throws_what_was_registered_before_it_is_undone) {
+  notes.clear();
+  const constructor first(function_at(late, 5, note, "first"));
+  const destructor of_first(function_at(late, 5, note, "-first"));
+  const auto throw_in_others = [](const void*) {
+    if (khelp_vnet_current() != khelp_vnet_default())
+      throw std::runtime_error("no room for it");
+  };
+  const constructor second(function_at(late, 5, throw_in_others, nullptr));
+  const destructor of_second(function_at(late, 5, note, "-second"));
+  notes.clear();
+  int error = 0;
+  EXPECT_EQ(khelp_vnet_alloc(&error), nullptr);
+  EXPECT_EQ(error, ECANCELED);
+  EXPECT_THAT(notes, ElementsAre("first", "-first"));
+}
+
+TEST(instance, a_file_whose_function_throws_in_one_instance_is_undone_in_those_before) {
+  notes.clear();
+  khelp_vnet* other = created();
+  static khelp_vnet* unlucky;
+  unlucky = other;
+  static const auto at_start = [](const void* words) {
+    note(words);
+    if (khelp_vnet_current() == unlucky)
+      throw std::runtime_error("not in this one");
+  };
+  const auto in_each = [](std::uint16_t kind, void (*function)(const void*), const char* words) {
+    return khelp_sysinit{late, 5, kind, 0, function, words};
+  };
+  const khelp_sysinit starts = in_each(KHELP_SYSINIT_INSTANCE_START, at_start, "begin");
+  const khelp_sysinit ends = in_each(KHELP_SYSINIT_INSTANCE_END, note, "end");
+  const khelp_sysinit calls = in_each(KHELP_SYSINIT_CALL, note, "the file begins");
+  const khelp_sysinit last_call = in_each(KHELP_SYSINIT_CALL, note, "the file ends");
+  const khelp_sysinit* const begin[] = {&calls, &starts, &ends};
+  const khelp_sysinit* const end[] = {&last_call, &starts, &ends};
+  khelp_file_sets sets{};
+  sets.size = sizeof sets;
+  sets.file = &calls;
+  sets.starts = begin;
+  sets.starts_end = std::end(begin);
+  sets.ends = end;
+  sets.ends_end = std::end(end);
+  EXPECT_EQ(khelp_file_start(&sets), ECANCELED);
+  EXPECT_THAT(notes, ElementsAre("the file begins", "begin", "begin", "end", "the file ends"));
+  EXPECT_EQ(khelp_vnet_destroy(other), 0);
 }
 
 TEST(instance, a_constructor_that_throws_in_one_that_is_there_is_not_registered) {
@@ -399,6 +448,13 @@ TEST(instance, variables_lie_in_their_templates_and_blocks_run_out) {
   khelp_vnet_variable outside{&other, 0, 0};
   EXPECT_EQ(khelp_vnet_variables_add(template_bytes, sizeof template_bytes, &outside, 1), EINVAL);
   EXPECT_EQ(khelp_vnet_variables_remove(&outside, 1), ENOENT);
+  {
+    variable<int> there(1);
+    there.of(khelp_vnet_default()) = 5;
+    khelp_vnet_variable again = there.place;
+    EXPECT_EQ(khelp_vnet_variables_add(&there.initial, sizeof there.initial, &again, 1), EEXIST);
+    EXPECT_EQ(there.of(khelp_vnet_default()), 5);
+  }
   std::vector<std::unique_ptr<variable<int>>> all;
   int answer = 0;
   while (answer == 0) {
@@ -434,7 +490,7 @@ TEST(instance, the_list_stays_while_it_is_held) {
   std::thread creator([&] { v = created(); });
   nearly_there.wait();
   EXPECT_EQ(listed(), before);
-  EXPECT_EQ(khelp_vnet_alloc(), nullptr) << "who holds it would wait for itself";
+  EXPECT_EQ(khelp_vnet_alloc(nullptr), nullptr) << "who holds it would wait for itself";
   EXPECT_EQ(khelp_vnet_destroy(khelp_vnet_default()), EDEADLK);
   khelp_vnet_list_unlock();
   creator.join();
@@ -461,7 +517,7 @@ TEST(instance, none_begins_or_ends_inside_a_hook) {
   ASSERT_EQ(khelp_hhook_head_register(type, 0, &head, 0), 0);
   const auto inside = [](std::int32_t, std::int32_t, void* which, void*, void*, khelp_osd*) {
     const khelp_sysinit function = function_at(late, 0, note, "");
-    EXPECT_EQ(khelp_vnet_alloc(), nullptr);
+    EXPECT_EQ(khelp_vnet_alloc(nullptr), nullptr);
     EXPECT_EQ(khelp_vnet_destroy(static_cast<khelp_vnet*>(which)), EDEADLK);
     EXPECT_EQ(khelp_vnet_register_sysinit(&function), EDEADLK);
     return 0;
@@ -589,6 +645,10 @@ TEST(instance, a_helper_is_limited_to_the_instances_that_are_named) {
   khelp_hhook_run_hooks(in_a, nullptr, nullptr);
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(khelp_helper_limit("", nullptr, 0), EINVAL);
+  EXPECT_EQ(khelp_helper_limit("limited", nullptr, 1), EINVAL);
+  khelp_vnet* const gone = b;
+  EXPECT_EQ(khelp_helper_limit("limited", &gone, 1), ENOENT);
+  EXPECT_EQ(in_a->hhh_nhooks, 1u) << "a refusal changes nothing";
   EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
   EXPECT_EQ(khelp_hhook_head_deregister(of_all), 0);
   EXPECT_EQ(khelp_vnet_destroy(a), 0);
@@ -619,7 +679,7 @@ TEST(instance, a_child_makes_and_ends_instances_while_the_parents_thread_made_on
   in_constructor.wait();
   const pid_t child = fork();
   if (child == 0) {
-    khelp_vnet* mine = khelp_vnet_alloc();
+    khelp_vnet* mine = khelp_vnet_alloc(nullptr);
     const bool fine = mine != nullptr && khelp_vnet_destroy(mine) == 0 && listed().size() == 1;
     _exit(fine ? 0 : 1);
   }

@@ -1,4 +1,5 @@
 // Variables per instance: each file that has some has a block in every instance.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -8,12 +9,20 @@
 namespace khelp {
 namespace {
 
+std::uintptr_t number_of(const void* address) {
+  return reinterpret_cast<std::uintptr_t>(address);
+}
+
 // The copy keeps the templates' distance from an aligned address, so that variables stay aligned.
 std::size_t lead_of(const void* templates) {
-  return reinterpret_cast<std::uintptr_t>(templates) % KHELP_VNET_ALIGNMENT;
+  return number_of(templates) % KHELP_VNET_ALIGNMENT;
 }
 
 }  // namespace
+
+bool instance_registry::block::holds(const khelp_vnet_variable& variable) const {
+  return templates != nullptr && number_of(variable.initial) - number_of(templates) < size;
+}
 
 void* instance_registry::copy_of(const block& of) {
   const std::size_t lead = lead_of(of.templates);
@@ -30,19 +39,23 @@ result<void> instance_registry::add_variables(const void* templates, std::size_t
     return may;
   if (templates == nullptr || size == 0)
     return failure(EINVAL, "variables per instance without templates");
-  const auto first = reinterpret_cast<std::uintptr_t>(templates);
+  const block added{templates, size};
   for (const khelp_vnet_variable& variable : variables) {
-    if (reinterpret_cast<std::uintptr_t>(variable.initial) - first >= size)
+    if (variable.initial != nullptr && !added.holds(variable))
       return failure(EINVAL, "a variable per instance lies outside its file's templates");
   }
   const turn mine(turn_);
   lock_guard held(mutex_);
+  for (const block& known : blocks_) {
+    if (known.templates != nullptr && number_of(known.templates) < number_of(templates) + size &&
+        number_of(templates) < number_of(known.templates) + known.size)
+      return failure(EEXIST, "these variables per instance are there already");
+  }
   unsigned number = 0;
   while (number < most_blocks && blocks_[number].templates != nullptr)
     ++number;
   if (number == most_blocks)
     return failure(ENOSPC, "too many files with variables per instance");
-  const block added{templates, size};
   try {
     for (vnet_instance* v = &default_; v != nullptr; v = v->next)
       v->blocks[number] = copy_of(added);
@@ -52,9 +65,11 @@ result<void> instance_registry::add_variables(const void* templates, std::size_t
   }
   blocks_[number] = added;
   for (khelp_vnet_variable& variable : variables) {
+    if (variable.initial == nullptr)
+      continue;
     variable.block = number;
     variable.offset = static_cast<std::uint32_t>(
-        lead_of(templates) + (reinterpret_cast<std::uintptr_t>(variable.initial) - first));
+        lead_of(templates) + (number_of(variable.initial) - number_of(templates)));
   }
   return {};
 }
@@ -64,16 +79,12 @@ result<void> instance_registry::remove_variables(std::span<khelp_vnet_variable> 
     return may;
   const turn mine(turn_);
   lock_guard held(mutex_);
-  const auto contains = [&](const block& b, const khelp_vnet_variable& variable) {
-    return b.templates != nullptr && reinterpret_cast<std::uintptr_t>(variable.initial) -
-                                             reinterpret_cast<std::uintptr_t>(b.templates) <
-                                         b.size;
-  };
-  if (variables.empty() || variables[0].block >= most_blocks ||
-      !contains(blocks_[variables[0].block], variables[0]))
+  const auto any = std::find_if(variables.begin(), variables.end(),
+                                [](const auto& variable) { return variable.initial != nullptr; });
+  if (any == variables.end() || any->block >= most_blocks || !blocks_[any->block].holds(*any))
     return failure(ENOENT, "these variables have no block");
-  blocks_[variables[0].block] = {};
-  free_block(variables[0].block);
+  blocks_[any->block] = {};
+  free_block(any->block);
   return {};
 }
 

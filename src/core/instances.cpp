@@ -107,9 +107,7 @@ result<vnet_instance*> instance_registry::claim(khelp_vnet* which) {
   lock_guard held(mutex_);
   if (which == &default_)
     return failure(EINVAL, "the default instance does not end");
-  vnet_instance* v = &default_;
-  while (v != nullptr && v != which)
-    v = v->next;
+  vnet_instance* v = find(which);
   if (v == nullptr)
     return failure(ENOENT, "there is no such instance");
   if (v->life != instance_life::lives)
@@ -166,6 +164,21 @@ bool instance_registry::bury(vnet_instance& v) noexcept {
 }
 
 // ---- the list ----
+
+vnet_instance* instance_registry::find(const khelp_vnet* which) {
+  vnet_instance* v = &default_;
+  while (v != nullptr && v != which)
+    v = v->next;
+  return v;
+}
+
+result<std::uint64_t> instance_registry::serial_of(const khelp_vnet* which) {
+  lock_guard held(mutex_);
+  const vnet_instance* v = find(which);
+  if (v == nullptr || v->life == instance_life::over)
+    return failure(ENOENT, "there is no such instance");
+  return v->vnet_serial;
+}
 
 void instance_registry::link(vnet_instance& v) {
   lock_guard held(mutex_);

@@ -71,7 +71,7 @@ result<std::unique_ptr<file_startup>> file_startup::prepare(std::string name,
 result<void> file_startup::start(const khelp_sysinit& function) {
   switch (function.kind) {
     case KHELP_SYSINIT_INSTANCE_START:
-      return the_instances().add_start(function);
+      return start_in_instances(function);
     case KHELP_SYSINIT_INSTANCE_END:
       return the_instances().add_end(function);
     default:
@@ -79,13 +79,30 @@ result<void> file_startup::start(const khelp_sysinit& function) {
   }
 }
 
-void file_startup::stop(const khelp_sysinit& function, bool due) noexcept {
+// Where it has thrown in one instance, the destructors that go with it, which are not registered yet,
+// run in those before.
+result<void> file_startup::start_in_instances(const khelp_sysinit& function) {
+  std::uint64_t thrown_in = 0;
+  auto done = the_instances().add_start(function, &thrown_in);
+  if (done || thrown_in == 0)
+    return done;
+  for (std::size_t i = started_ + 1; i < starts_.size(); ++i) {
+    const khelp_sysinit& next = *starts_[i];
+    if (number_of(next) != number_of(function) || next.kind == KHELP_SYSINIT_INSTANCE_START)
+      break;
+    if (next.kind == KHELP_SYSINIT_INSTANCE_END)
+      the_instances().call_end(next, thrown_in);
+  }
+  return done;
+}
+
+void file_startup::stop(const khelp_sysinit& function) noexcept {
   try {
     if (function.kind == KHELP_SYSINIT_INSTANCE_START)
       (void)the_instances().remove_start(function);
     else if (function.kind == KHELP_SYSINIT_INSTANCE_END)
-      (void)the_instances().remove_end(function, due);
-    else if (due)
+      (void)the_instances().remove_end(function);
+    else if (number_of(function) < reached_)
       function.function(function.argument);
   } catch (...) {
     log(KHELP_LOG_WARNING, {name_, ": an end function threw"});
@@ -102,7 +119,7 @@ result<void> file_startup::start_for_instances(start_place limit) {
     return may;
   const turn together = the_instances().one_change();
   for (; next_is_for_instances(limit); ++started_) {
-    reached_ = number_of(*starts_[started_]);
+    reached_ = std::max(reached_, number_of(*starts_[started_]));
     if (auto done = start(*starts_[started_]); !done)
       return done;
   }
@@ -118,9 +135,11 @@ result<void> file_startup::run_up_to(start_place place) {
       continue;
     }
     const khelp_sysinit& next = *starts_[started_];
-    reached_ = number_of(next);  // should it fail, its own place was not reached
+    // Should it fail, its own place was not reached, unless another function of it has run.
+    reached_ = std::max(reached_, number_of(next));
     if (auto done = start(next); !done)
       return done;
+    reached_ = number_of(next) + 1;
     ++started_;
   }
   reached_ = number_of(place) + 1;
@@ -141,10 +160,10 @@ void file_startup::end() noexcept {
   const turn together = the_instances().one_change();
   for (const khelp_sysinit* start : starts_) {
     if (start->kind == KHELP_SYSINIT_INSTANCE_START)
-      stop(*start, true);
+      stop(*start);
   }
   for (; !ends_.empty(); ends_.pop_back())
-    stop(*ends_.back(), number_of(*ends_.back()) < reached_);
+    stop(*ends_.back());
   if (!variables_.empty())
     (void)the_instances().remove_variables(variables_);
 }

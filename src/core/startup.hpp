@@ -45,8 +45,9 @@ class file_startup {
   // constructor and the destructor of a place, or neither.
   result<void> start_for_instances(start_place limit);
   bool next_is_for_instances(start_place limit) const;
-  // due: its place was reached. What is registered for instances is taken back in any case.
-  void stop(const khelp_sysinit& function, bool due) noexcept;
+  result<void> start_in_instances(const khelp_sysinit& function);
+  // What is registered for instances is taken back; another runs if its place was reached.
+  void stop(const khelp_sysinit& function) noexcept;
 
   const std::string name_;
   const std::span<khelp_vnet_variable> variables_;

@@ -59,7 +59,7 @@ TEST(freebsd_startup, functions_and_events_run_in_the_order_of_their_places_and_
 }
 
 TEST(freebsd_startup, variables_of_a_module_are_in_every_instance_while_it_is_loaded) {
-  khelp_vnet* older = khelp_vnet_alloc();
+  khelp_vnet* older = khelp_vnet_alloc(nullptr);
   const auto name = [](const char* what, const khelp_vnet* v, int limit) {
     return std::string(what) + " " + std::to_string(v->vnet_serial) + ": " + std::to_string(limit);
   };
@@ -67,7 +67,7 @@ TEST(freebsd_startup, variables_of_a_module_are_in_every_instance_while_it_is_lo
     std::int32_t id = 0;
     ASSERT_EQ(khelp_load(STARTUP_MODULE, nullptr, &id), 0) << khelp_failure_text();
     EXPECT_THAT(noted(), testing::IsSupersetOf({name("begin", older, 40)}));
-    khelp_vnet* younger = khelp_vnet_alloc();
+    khelp_vnet* younger = khelp_vnet_alloc(nullptr);
     EXPECT_THAT(noted(), ElementsAre(name("begin", younger, 40)));
     ASSERT_EQ(khelp_vnet_destroy(younger), 0);
     EXPECT_THAT(noted(),
@@ -82,7 +82,7 @@ TEST(freebsd_startup, variables_of_a_module_are_in_every_instance_while_it_is_lo
 TEST(freebsd_startup, a_module_whose_event_handler_refuses_is_undone) {
   EXPECT_EQ(khelp_load(FAILING_MODULE, nullptr, nullptr), ENXIO);
   EXPECT_THAT(noted(), ElementsAre("start cpu", "load", "unload", "end cpu"));
-  khelp_vnet* v = khelp_vnet_alloc();
+  khelp_vnet* v = khelp_vnet_alloc(nullptr);
   EXPECT_EQ(khelp_vnet_destroy(v), 0);
   EXPECT_THAT(noted(), IsEmpty());
 }
@@ -94,7 +94,7 @@ TEST(freebsd_startup, a_module_whose_start_function_throws_is_undone_as_far_as_i
               ElementsAre("start cpu", "load", "start pseudo first", "start pseudo first too",
                           "start pseudo any", "begin 1: 40", "unload", "end 1: 42",
                           "end pseudo any", "end pseudo first too", "end pseudo first", "end cpu"));
-  khelp_vnet* v = khelp_vnet_alloc();
+  khelp_vnet* v = khelp_vnet_alloc(nullptr);
   EXPECT_EQ(khelp_vnet_destroy(v), 0);
   EXPECT_THAT(noted(), IsEmpty());
 }
@@ -143,7 +143,7 @@ TEST(freebsd_startup, a_module_comes_and_goes_while_instances_do) {
     creators.emplace_back([&] {
       started.arrive_and_wait();
       while (!stop) {
-        khelp_vnet* v = khelp_vnet_alloc();
+        khelp_vnet* v = khelp_vnet_alloc(nullptr);
         ASSERT_NE(v, nullptr) << khelp_failure_text();
         ASSERT_EQ(khelp_vnet_destroy(v), 0);
       }

@@ -59,6 +59,13 @@ VNET_DEFINE(int, ttl) = 64;
 VNET_DEFINE_STATIC(int, constructed);
 #define V_constructed VNET(constructed)
 
+/* FreeBSD's own points are declared so. */
+VNET_DECLARE(struct hhook_head*, points[2 + 1]);
+#define V_points VNET(points)
+VNET_DEFINE(struct hhook_head*, points[2 + 1]);
+VNET_DEFINE(uint8_t, secret[1]) = {9};
+VNET_DEFINE_STATIC(int, grid[2][3]) = {{1, 2, 3}, {4, 5, 6}};
+
 static char order[8];
 static void append(void* letter) {
   strcat(order, letter);
@@ -105,6 +112,31 @@ static void a_variable_has_a_value_in_each_instance(void) {
   CHECK(destroyed_ttl == 1);
 }
 
+static void an_array_has_its_elements_in_each_instance(void) {
+  struct vnet* instance = vnet_alloc();
+  struct hhook_head head;
+  int i;
+  {
+    CURVNET_SET(instance);
+    for (i = 0; i < 3; i++)
+      CHECK(V_points[i] == NULL);
+    V_points[0] = V_points[2] = &head;
+    CHECK(VNET(secret)[0] == 9);
+    VNET(secret)[0] = 1;
+    CHECK(VNET(grid)[0][0] == 1 && VNET(grid)[1][2] == 6);
+    (*VNET_PTR(grid))[1][2] = 7;
+    CHECK(sizeof(V_points) == 3 * sizeof(void*));
+    CHECK(V_ttl == 64);
+    CURVNET_RESTORE();
+  }
+  CHECK(VNET_VNET(instance, points)[0] == &head && VNET_VNET(instance, points)[1] == NULL);
+  CHECK(VNET_VNET(instance, grid)[1][2] == 7);
+  for (i = 0; i < 3; i++)
+    CHECK(VNET_VNET(vnet0, points)[i] == NULL);
+  CHECK(VNET_VNET(vnet0, secret)[0] == 9 && VNET_VNET(vnet0, grid)[1][2] == 6);
+  vnet_destroy(instance);
+}
+
 static void all_instances_are_on_the_list(void) {
   struct vnet* instances[2] = {vnet_alloc(), vnet_alloc()};
   int seen = 0;
@@ -136,6 +168,7 @@ static void a_program_may_end_what_it_started(void) {
 int main(void) {
   TEST(a_program_says_when_it_starts);
   TEST(a_variable_has_a_value_in_each_instance);
+  TEST(an_array_has_its_elements_in_each_instance);
   TEST(all_instances_are_on_the_list);
   TEST(the_current_instance_nests_by_blocks);
   TEST(a_point_exists_once_per_instance);

@@ -91,7 +91,7 @@ void find_count(void* arg, const khelp_hook_stat* stat) {
 // One instance: a point in it, run; now and then asked what was counted; and its end, with the point
 // still in it every other time.
 void live_once(scene& s, int number) {
-  khelp_vnet* v = khelp_vnet_alloc();
+  khelp_vnet* v = khelp_vnet_alloc(nullptr);
   wrong_unless(v != nullptr, "an instance");
   if (v == nullptr)
     return;

@@ -15,7 +15,7 @@ namespace {
 
 khelp_vnet* vnet = nullptr;
 void make_vnet() {
-  vnet = khelp_vnet_alloc();
+  vnet = khelp_vnet_alloc(nullptr);
   demand(vnet != nullptr, "an instance");
   khelp_vnet_set_current(vnet);
   demand(khelp_hhook_head_register(type, 9, nullptr, KHELP_HHOOK_HEADISINVNET) == 0, "its point");
@@ -70,7 +70,8 @@ int stop_file() {
 std::vector<row> rows_of_instances() {
   return {
       // instances
-      {"khelp_vnet_alloc", nothing, [] { return made(vnet = khelp_vnet_alloc()); }, end_vnet},
+      {"khelp_vnet_alloc", nothing, [] { return made(vnet = khelp_vnet_alloc(nullptr)); },
+       end_vnet},
       {"khelp_vnet_destroy", make_vnet,
        [] {
          const int answer = khelp_vnet_destroy(vnet);
@@ -80,13 +81,14 @@ std::vector<row> rows_of_instances() {
        },
        end_vnet},
       {"khelp_vnet_alloc with points that helpers wait for", make_loaded,
-       [] { return made(vnet = khelp_vnet_alloc()); },
+       [] { return made(vnet = khelp_vnet_alloc(nullptr)); },
        [] {
          end_vnet();
          end_loaded();
        }},
       {"khelp_vnet_alloc with a variable and functions",
-       [] { demand(start_file() == 0, "a file"); }, [] { return made(vnet = khelp_vnet_alloc()); },
+       [] { demand(start_file() == 0, "a file"); },
+       [] { return made(vnet = khelp_vnet_alloc(nullptr)); },
        [] {
          end_vnet();
          demand(stop_file() == 0, "its end");
@@ -94,7 +96,7 @@ std::vector<row> rows_of_instances() {
       {"khelp_helper_limit",
        [] {
          make_loaded();
-         vnet = khelp_vnet_alloc();
+         vnet = khelp_vnet_alloc(nullptr);
          demand(vnet != nullptr, "an instance");
          khelp_vnet_set_current(vnet);
          demand(khelp_hhook_head_register(type, 2, nullptr, KHELP_HHOOK_HEADISINVNET) == 0,

@@ -10,6 +10,8 @@
 #include <sys/kernel.h>
 #include <sys/param.h>
 
+#include <khelp/error.h>
+#include <khelp/log.h>
 #include <khelp/vnet.h>
 
 #define VNET_MAGIC_N KHELP_VNET_MAGIC
@@ -39,12 +41,16 @@
 
 /// NULL: no memory, or a constructor threw (the kernel's cannot fail).
 static inline struct vnet* vnet_alloc(void) {
-  return khelp_vnet_alloc();
+  return khelp_vnet_alloc(NULL);
 }
 
-/// Points left in the instance are reported and deregistered.
+/// Points left in the instance are reported and deregistered. A refusal (from inside a hook, with
+/// sockets) is logged, and with -DINVARIANTS a panic.
 static inline void vnet_destroy(struct vnet* instance) {
-  (void)khelp_vnet_destroy(instance);
+  const int error = khelp_vnet_destroy(instance);
+  KASSERT(error == 0, ("vnet_destroy: %s", khelp_failure_text()));
+  if (error != 0)
+    khelp_printf("vnet_destroy: %s\n", khelp_failure_text());
 }
 
 /* ---- all instances ---- */
@@ -70,16 +76,25 @@ static inline void vnet_destroy(struct vnet* instance) {
   __attribute__((section(KHELP_VNET_VARIABLES_SECTION), used, retain, aligned(8)))
 #define KHELP_VNET_STORAGE_extern
 #define KHELP_VNET_STORAGE_static static
-#define KHELP_VNET_DEFINE(storage_, type_, name_)                                \
-  storage_ type_ VNET_NAME(name_) KHELP_VNET_TEMPLATE_##storage_;                \
-  _Static_assert(_Alignof(__typeof__(VNET_NAME(name_))) <= KHELP_VNET_ALIGNMENT, \
-                 "variables per instance are aligned to 64 bytes at most");      \
-  KHELP_VNET_STORAGE_##storage_ struct khelp_vnet_variable vnet_variable_##name_ \
-      KHELP_VNET_VARIABLE = {.initial = (void*)&VNET_NAME(name_)};               \
-  KHELP_VNET_STORAGE_##storage_ __typeof__(VNET_NAME(name_)) VNET_NAME(name_)    \
-      KHELP_VNET_TEMPLATE_static
+/* Where a variable begins. Of an array, which is named with its brackets, &name[count] is its end. */
+#define KHELP_VNET_BEGIN(type_, name_)      \
+  (void*)((char*)(void*)&VNET_NAME(name_) - \
+          __builtin_offsetof(               \
+              struct { type_ VNET_NAME(name_); }, VNET_NAME(name_)))
+/* With an array goes an array of descriptors, of which the first one is filled in. */
+#define KHELP_VNET_DEFINE(storage_, type_, name_)                                          \
+  storage_ type_ VNET_NAME(name_) KHELP_VNET_TEMPLATE_##storage_;                          \
+  _Static_assert(_Alignof(__typeof__(VNET_NAME(name_))) <= KHELP_VNET_ALIGNMENT,           \
+                 "variables per instance are aligned to 64 bytes at most");                \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wmissing-braces\"")    \
+      _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"")                   \
+          KHELP_VNET_STORAGE_##storage_ struct khelp_vnet_variable vnet_variable_##name_   \
+              KHELP_VNET_VARIABLE = {KHELP_VNET_BEGIN(type_, name_)};                      \
+  _Pragma("GCC diagnostic pop") KHELP_VNET_STORAGE_##storage_ __typeof__(VNET_NAME(name_)) \
+  VNET_NAME(name_) KHELP_VNET_TEMPLATE_static
 
 /// Define a variable per instance, with its first value if wanted: VNET_DEFINE(int, ttl) = 64;
+/// or an array: VNET_DEFINE(struct hhook_head *, points[2]), used as VNET(points)[0].
 #define VNET_DEFINE(type, name) KHELP_VNET_DEFINE(extern, type, name)
 #define VNET_DEFINE_STATIC(type, name) KHELP_VNET_DEFINE(static, type, name)
 /// Declare one that another file of the same module or program defines (or, to modules, an
@@ -90,8 +105,9 @@ static inline void vnet_destroy(struct vnet* instance) {
       __attribute__((section(KHELP_VNET_VARIABLES_SECTION)))
 
 /// An instance's copy; the current one's.
-#define VNET_VNET_PTR(instance, name) \
-  ((__typeof__(VNET_NAME(name))*)khelp_vnet_value((instance), &vnet_variable_##name))
+#define VNET_VNET_PTR(instance, name)              \
+  ((__typeof__(VNET_NAME(name))*)khelp_vnet_value( \
+      (instance), (const struct khelp_vnet_variable*)(const void*)&vnet_variable_##name))
 #define VNET_VNET(instance, name) (*VNET_VNET_PTR(instance, name))
 #define VNET_PTR(name) VNET_VNET_PTR(curvnet, name)
 #define VNET(name) VNET_VNET(curvnet, name)
