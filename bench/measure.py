@@ -1,4 +1,4 @@
-"""Run khelp_bench: what it lists, how long a row takes, how many instructions it has."""
+"""Run the programs: what khelp_bench lists, how long a row takes, how many instructions it has."""
 import math
 import os
 import pathlib

@@ -159,8 +159,7 @@ class module_copies {
     char name[16];
     std::snprintf(name, sizeof name, "scale_%04d", number);
     std::string changed = bytes_;
-    for (auto at = changed.find(original); at != std::string::npos;
-         at = changed.find(original, at))
+    for (auto at = changed.find(original); at != std::string::npos; at = changed.find(original, at))
       changed.replace(at, original.size(), name);
     const std::filesystem::path path = folder_ / (name + std::string(".so"));
     std::ofstream(path, std::ios::binary) << changed;

@@ -184,8 +184,7 @@ void revoking(std::size_t count) {
         running.rate([] { std::this_thread::sleep_for(std::chrono::milliseconds(500)); });
     kept = during / quiet;
   }
-  figure("revoke a helper, objects", static_cast<double>(count) / took * 1000, ">=5",
-         "million/s");
+  figure("revoke a helper, objects", static_cast<double>(count) / took * 1000, ">=5", "million/s");
   figure("runner's throughput during the revoke", kept, ">=0.90", "x");
   (void)destroy_ns(objects);
 }

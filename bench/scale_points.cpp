@@ -25,7 +25,7 @@ namespace {
 using namespace scale;
 
 constexpr int many = 10000;
-constexpr std::int32_t one_type = 100;   // its points: one for each id
+constexpr std::int32_t one_type = 100;       // its points: one for each id
 constexpr std::int32_t instance_type = 101;  // its point: one for each instance
 
 khelp::hook_point<tick> point("scale.run");
@@ -113,11 +113,10 @@ void look_up(std::int32_t type, int count) {
 
 void runners() {
   const runner running(run_a_chunk);
-  figure("runner's throughput, 100 hooks/s added and removed",
-         running.keeps(at_100_hz([] {
-           add_hook(&sum);
-           remove_hook(&sum);
-         })),
+  figure("runner's throughput, 100 hooks/s added and removed", running.keeps(at_100_hz([] {
+    add_hook(&sum);
+    remove_hook(&sum);
+  })),
          ">=0.95", "x");
   figure("runner's throughput, 100 points/s registered and deregistered",
          running.keeps(at_100_hz([] {

@@ -23,7 +23,7 @@ namespace {
 
 // What an item's owner is.
 constexpr unsigned holds = 1;     // the object that holds it
-constexpr unsigned revoked = 2;      // the object it was revoked from
+constexpr unsigned revoked = 2;   // the object it was revoked from
 constexpr unsigned deferred = 3;  // the next item of its thread's list
 
 constexpr std::int64_t look_again_ns = 10'000'000;
@@ -344,8 +344,9 @@ failure no_data_for(const helper& h, int error) {
 
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
   if (!uma::owner_place::can_hold(&osd))
-    return failure(EINVAL, "object data: struct khelp_osd is not aligned, or its address has more "
-                           "than 49 bits");
+    return failure(EINVAL,
+                   "object data: struct khelp_osd is not aligned, or its address has more "
+                   "than 49 bits");
   helper_registry& registry = the_helpers();
   registry.note_classes(classes);
   attaching work(osd);

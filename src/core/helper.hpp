@@ -55,7 +55,7 @@ class helper {
   std::size_t data_size = 0;
   khelp_uma_zone_t zone = nullptr;  // of its data; nullptr: keeps none
   bool owns_zone = false;
-  bool ends_plainly = false;  // nobody is called when its data ends
+  bool ends_plainly = false;       // nobody is called when its data ends
   int (*mod_destroy)() = nullptr;  // to be called at the end; nullptr once it has been
   unsigned slot = 0;
   std::int32_t id = 0;

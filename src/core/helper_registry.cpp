@@ -276,8 +276,7 @@ helper* helper_registry::owner_of(const khelp_hookinfo& hook) {
   return nullptr;
 }
 
-std::unique_ptr<helper_list> helper_registry::list_with(const helper* added,
-                                                        helper_batch removed) {
+std::unique_ptr<helper_list> helper_registry::list_with(const helper* added, helper_batch removed) {
   auto list = std::make_unique<helper_list>();
   list->helpers.reserve(helpers_.size());
   for (const auto& h : helpers_) {
@@ -285,8 +284,7 @@ std::unique_ptr<helper_list> helper_registry::list_with(const helper* added,
     const bool listed =
         h.get() == added ||
         (state != KHELP_HELPER_COMING && state != KHELP_HELPER_GOING && state != KHELP_HELPER_DEAD);
-    if (listed && h->keeps_data() &&
-        std::find(removed.begin(), removed.end(), h) == removed.end())
+    if (listed && h->keeps_data() && std::find(removed.begin(), removed.end(), h) == removed.end())
       list->helpers.push_back(h.get());
   }
   std::sort(list->helpers.begin(), list->helpers.end(),

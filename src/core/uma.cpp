@@ -287,8 +287,7 @@ bool add_owners(khelp_uma_zone_t zone) noexcept {
   return zone->add_owners();
 }
 
-void for_each_owned(khelp_uma_zone_t zone,
-                    void (*fn)(void* arg, void* item, owner_place owner),
+void for_each_owned(khelp_uma_zone_t zone, void (*fn)(void* arg, void* item, owner_place owner),
                     void* arg) {
   struct walk {
     khelp_uma_zone& zone;

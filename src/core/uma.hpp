@@ -52,8 +52,7 @@ bool add_owners(khelp_uma_zone_t zone) noexcept;
 // Call fn for every item that has an owner. No lock is held meanwhile; fn may free the item, and may
 // throw. Items that get an owner meanwhile may be missed. An item that loses its owner meanwhile may
 // still be shown: fn decides by what it loads.
-void for_each_owned(khelp_uma_zone_t zone,
-                    void (*fn)(void* arg, void* item, owner_place owner),
+void for_each_owned(khelp_uma_zone_t zone, void (*fn)(void* arg, void* item, owner_place owner),
                     void* arg);
 
 // Around a fork. The child keeps what the other threads' caches held; items they were just
