@@ -15,8 +15,8 @@ KHELP_BEGIN_DECLS
 
 /// A type of memory: static, with a name; the rest starts zeroed. It is known from its first use.
 struct khelp_malloc_type {
-  const char* khm_name;  /**< a word or two, for tables */
-  const char* khm_words; /**< what it is for */
+  const char* khm_name;  /**< a word or two, for tables; NULL: "unnamed" */
+  const char* khm_words; /**< what it is for; or NULL */
   void* khm_record;      /**< the library's */
 };
 #ifdef __cplusplus

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include <khelp/malloc.h>
@@ -59,17 +60,43 @@ class typed_memory {
   }
   void free(void* block) noexcept { khelp_free(block, &type_); }
 
+  /// Whether an object that was made as a U can be ended and freed as a T: as itself, with more
+  /// const, or as a base that has a virtual destructor.
+  template <class U, class T>
+  static constexpr bool can_be_freed_as =
+      std::is_convertible_v<U*, T*> && (std::is_same_v<std::remove_cv_t<U>, std::remove_cv_t<T>> ||
+                                        std::has_virtual_destructor_v<T>);
+
   /// Ends an object and frees its block.
-  struct deleter {
-    typed_memory* memory;
-    template <class T>
-    void operator()(T* object) const noexcept {
-      object->~T();
-      memory->free(object);
-    }
-  };
   template <class T>
-  using pointer = std::unique_ptr<T, deleter>;
+  class deleter {
+   public:
+    explicit deleter(typed_memory& memory) noexcept : memory_(&memory) {}
+    template <class U, class = std::enable_if_t<can_be_freed_as<U, T>>>
+    deleter(const deleter<U>& other) noexcept  // NOLINT(google-explicit-constructor)
+        : memory_(&other.memory()) {}
+
+    void operator()(T* object) const noexcept {
+      void* const block = block_of(object);
+      std::destroy_at(object);
+      memory_->free(block);
+    }
+    typed_memory& memory() const noexcept { return *memory_; }
+
+   private:
+    static void* block_of(T* object) noexcept {
+      auto* const plain = const_cast<std::remove_cv_t<T>*>(object);
+      if constexpr (std::has_virtual_destructor_v<T>)
+        return dynamic_cast<void*>(plain);  // where the whole object begins
+      else
+        return plain;
+    }
+
+    typed_memory* memory_;
+  };
+  /// Converts to what the object can be freed as, and to nothing else.
+  template <class T>
+  using pointer = std::unique_ptr<T, deleter<T>>;
 
   /// Construct a T. Throws std::bad_alloc, or what the constructor throws.
   template <class T, class... Args>
@@ -77,7 +104,7 @@ class typed_memory {
     static_assert(alignof(T) <= 16, "blocks are aligned to 16 bytes");
     void* block = allocate(sizeof(T));
     try {
-      return pointer<T>(new (block) T(std::forward<Args>(args)...), deleter{this});
+      return pointer<T>(::new (block) T(std::forward<Args>(args)...), deleter<T>(*this));
     } catch (...) {
       free(block);
       throw;

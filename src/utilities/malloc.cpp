@@ -77,7 +77,7 @@ void check_type(const header& h, const khelp_malloc_type* type) noexcept {
   count(*h.record, malloc_record::cell_mismatches);
   if (debugging())
     log(KHELP_LOG_ERROR, {"malloc: a block of ", number_text(h.size), " bytes of type ",
-                          h.record->name, " is given back as one of ", type->khm_name});
+                          h.record->name, " is given back as one of ", name_of(*type)});
 }
 
 // ---- memory ----
@@ -113,7 +113,7 @@ void* fail(khelp_malloc_type& type, std::size_t size, int flags) noexcept {
   if (malloc_record* record = record_of(type))
     count(*record, malloc_record::cell_failures);
   if (may_wait(flags) && (flags & KHELP_M_NULL) == 0)
-    panic({"malloc: no memory for ", number_text(size), " bytes of type ", type.khm_name});
+    panic({"malloc: no memory for ", number_text(size), " bytes of type ", name_of(type)});
   return nullptr;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include <khelp/log.h>
@@ -213,6 +214,77 @@ TEST(malloc, darwins_numbers_have_names) {
   EXPECT_STREQ(khelp_malloc_numbered(7)->khm_name, "type 7");
   EXPECT_EQ(khelp_malloc_numbered(-1), khelp_malloc_numbered(128));
   EXPECT_NE(khelp_malloc_numbered(4), khelp_malloc_numbered(5));
+}
+
+TEST(malloc, a_type_without_a_name_is_shown_as_unnamed) {
+  const std::uint64_t before = stat_of("unnamed").requests;
+  khelp_malloc_type nameless{};
+  type_of_a_test named("named");
+  void* block = khelp_malloc(10, &nameless, no_wait);
+  ASSERT_NE(block, nullptr);
+  EXPECT_EQ(stat_of("unnamed").requests, before + 1);
+  log_catcher log;
+  khelp_malloc_set_debug(1);
+  khelp_free(khelp_malloc(24, &named, 0), &nameless);
+  khelp_malloc_set_debug(0);
+  EXPECT_EQ(log.lines,
+            std::vector<std::string>{"malloc: a block of 24 bytes of type named is given "
+                                     "back as one of unnamed"});
+  khelp_free(block, &nameless);
+  khelp_malloc_type_end(&nameless);
+}
+
+namespace {
+
+struct left {
+  virtual ~left() = default;
+  long l = 1;
+};
+struct right {
+  virtual ~right() = default;
+  long r = 2;
+};
+struct both : left, right {};
+struct plain {
+  long p = 3;
+};
+struct from_plain : plain {
+  ~from_plain() {}
+};
+struct own_new {
+  static void* operator new(std::size_t) = delete;
+};
+
+template <class To, class From>
+constexpr bool converts =
+    std::is_convertible_v<khelp::typed_memory::pointer<From>, khelp::typed_memory::pointer<To>>;
+static_assert(converts<right, both> && converts<const right, both> && converts<const int, int>);
+static_assert(!converts<plain, from_plain> && !converts<both, right> && !converts<int, const int>);
+
+}  // namespace
+
+TEST(malloc, an_object_is_freed_where_it_begins_also_as_its_second_base) {
+  khelp::typed_memory memory("bases");
+  {
+    khelp::typed_memory::pointer<right> as_right = memory.make<both>();
+    EXPECT_EQ(as_right->r, 2);
+    as_right = memory.make<both>();
+  }
+  EXPECT_EQ(memory.stat().in_use, 0u);
+  EXPECT_EQ(memory.stat().frees, 2u);
+}
+
+TEST(malloc, typed_memory_makes_constants_and_what_has_an_operator_new_of_its_own) {
+  khelp::typed_memory memory("any");
+  {
+    const auto three = memory.make<const int>(3);
+    EXPECT_EQ(*three, 3);
+    const khelp::typed_memory::pointer<const int> four = memory.make<int>(4);
+    EXPECT_EQ(*four, 4);
+    const auto own = memory.make<own_new>();
+    EXPECT_EQ(memory.stat().in_use, 3u);
+  }
+  EXPECT_EQ(memory.stat().in_use, 0u);
 }
 
 TEST(malloc, cpp_typed_memory_makes_objects_and_feeds_containers) {

@@ -15,9 +15,13 @@
 
 namespace khelp {
 
+inline const char* name_of(const khelp_malloc_type& type) noexcept {
+  return type.khm_name != nullptr ? type.khm_name : "unnamed";
+}
+
 struct malloc_record {
   malloc_record(const khelp_malloc_type& type, counter_block counters)
-      : name(type.khm_name),
+      : name(name_of(type)),
         words(type.khm_words != nullptr ? type.khm_words : ""),
         block(counters) {}
   ~malloc_record() { give_counter_block(block); }
