@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include <khelp/clock.h>
+#include <khelp/duration.hpp>
 #include <khelp/error.h>
 #include <khelp/hhook.h>
 #include <khelp/khelp.h>
@@ -357,8 +357,10 @@ class loaded_helper {
     return loaded_helper(id);
   }
   loaded_helper(loaded_helper&& other) noexcept : id_(std::exchange(other.id_, 0)) {}
+  /// What this one had is unloaded.
   loaded_helper& operator=(loaded_helper&& other) noexcept {
-    std::swap(id_, other.id_);
+    loaded_helper before(std::move(other));
+    std::swap(id_, before.id_);
     return *this;
   }
   ~loaded_helper() {
@@ -368,9 +370,8 @@ class loaded_helper {
 
   std::int32_t id() const noexcept { return id_; }
   /// Unload now. EBUSY: objects hold its data.
-  result<void> unload(int how = KHELP_UNLOAD_REFUSE,
-                      std::chrono::nanoseconds timeout = std::chrono::nanoseconds(-1)) {
-    auto done = outcome(khelp_helper_unregister(id_, how, timeout.count()));
+  result<void> unload(int how = KHELP_UNLOAD_REFUSE, wait_limit timeout = {}) {
+    auto done = outcome(khelp_helper_unregister(id_, how, timeout.ns()));
     if (done)
       id_ = 0;
     return done;
@@ -403,8 +404,10 @@ class loaded_module {
     return loaded_module(id);
   }
   loaded_module(loaded_module&& other) noexcept : id_(std::exchange(other.id_, 0)) {}
+  /// What this one had is unloaded.
   loaded_module& operator=(loaded_module&& other) noexcept {
-    std::swap(id_, other.id_);
+    loaded_module before(std::move(other));
+    std::swap(id_, before.id_);
     return *this;
   }
   ~loaded_module() {
@@ -413,9 +416,8 @@ class loaded_module {
   }
 
   std::int32_t id() const noexcept { return id_; }
-  result<void> unload(int how = KHELP_UNLOAD_REFUSE,
-                      std::chrono::nanoseconds timeout = std::chrono::nanoseconds(-1)) {
-    auto done = outcome(khelp_unload(id_, how, timeout.count()));
+  result<void> unload(int how = KHELP_UNLOAD_REFUSE, wait_limit timeout = {}) {
+    auto done = outcome(khelp_unload(id_, how, timeout.ns()));
     if (done)
       id_ = 0;
     return done;

@@ -63,7 +63,8 @@ KHELP_API int khelp_mutex_held(const struct khelp_mutex* mutex) KHELP_NOTHROW;
 ///          wakeup_one() that had found it to the next, and holds the mutex (unless PDROP) while
 ///          its clean-up handlers run.
 ///          PCATCH: signals that this thread does not block are held back while it sleeps; their
-///          handlers run before the mutex is locked again.
+///          handlers run before the mutex is locked again. A signal to the process is this sleep's
+///          only if no other thread leaves it unblocked: else the kernel may give it to that one.
 /// Cost     two system calls in all (the sleep and the waking), none if the wakeup comes soon from
 ///          another CPU; PCATCH: about ten, and two descriptors. Without free descriptors signals
 ///          are looked for every 10 ms.
@@ -76,7 +77,8 @@ KHELP_API int khelp_mutex_held(const struct khelp_mutex* mutex) KHELP_NOTHROW;
 KHELP_API int khelp_msleep(const void* chan, struct khelp_mutex* mutex, int pri, const char* wmesg,
                            const struct timespec* ts);
 
-/// A lock of any kind to sleep with. Both may be called with signals blocked.
+/// A lock of any kind to sleep with. Both may be called with signals blocked; either may be NULL,
+/// and nothing is done then.
 struct khelp_interlock {
   void (*release)(void* lock);
   void (*acquire)(void* lock);

@@ -2,11 +2,13 @@
 #ifndef KHELP_SLEEP_HPP
 #define KHELP_SLEEP_HPP
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
 
+#include <khelp/duration.hpp>
 #include <khelp/error.h>
 #include <khelp/sleep.h>
 
@@ -46,13 +48,11 @@ class sleep_queue {
   woken_by sleep(Lock& lock, sleep_options options = {}) {
     return sleep_at_most(lock, nullptr, options);
   }
-  /// The same, but no longer than so much; at least a nanosecond.
+  /// The same, but no longer than so much: at least a nanosecond; for ever, if it is centuries.
   template <class Lock, class Rep, class Period>
   woken_by sleep_for(Lock& lock, std::chrono::duration<Rep, Period> time,
                      sleep_options options = {}) {
-    using std::chrono::nanoseconds;
-    const auto wanted = std::chrono::ceil<nanoseconds>(time).count();
-    const std::int64_t ns = wanted > 0 ? wanted : 1;
+    const std::int64_t ns = std::max<std::int64_t>(saturated_ns(time), 1);
     const timespec limit{static_cast<std::time_t>(ns / 1'000'000'000),
                          static_cast<long>(ns % 1'000'000'000)};
     return sleep_at_most(lock, &limit, options);

@@ -1,4 +1,5 @@
 // The C++ face, as a program and its helpers use it.
+#include <chrono>
 #include <gtest/gtest.h>
 #include <string>
 
@@ -81,6 +82,20 @@ TEST(khelp_hpp, leaving_the_scope_unloads_and_ends_the_state_on_live_objects) {
     EXPECT_EQ(states_alive, 1);
   }
   EXPECT_EQ(states_alive, 0);
+}
+
+TEST(khelp_hpp, what_a_handle_had_is_unloaded_when_it_is_given_another) {
+  ASSERT_TRUE(served.open());
+  ASSERT_TRUE(asked.open());
+  auto helper = khelp::loaded_helper::load(traffic_helper);
+  auto other = khelp::loaded_helper::load(policy_helper);
+  ASSERT_TRUE(helper && other);
+  *helper = std::move(*other);
+  EXPECT_FALSE(served.enabled());
+  EXPECT_TRUE(asked.enabled());
+  EXPECT_TRUE(helper->unload(KHELP_UNLOAD_WAIT, std::chrono::hours::max()));
+  EXPECT_TRUE(asked.close());
+  EXPECT_TRUE(served.close());
 }
 
 TEST(khelp_hpp, a_point_decides_by_its_rule) {

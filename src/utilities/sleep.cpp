@@ -32,7 +32,7 @@ class interlocked {
   interlocked(const khelp_interlock* lock, bool drop) noexcept : lock_(lock), drop_(drop) {}
 
   void release() {
-    if (lock_ != nullptr)
+    if (lock_ != nullptr && lock_->release != nullptr)
       lock_->release(lock_->lock);
     released_ = true;
   }
@@ -40,7 +40,7 @@ class interlocked {
   void settle() {
     if (drop_ && !released_)
       release();
-    if (!drop_ && released_ && lock_ != nullptr)
+    if (!drop_ && released_ && lock_ != nullptr && lock_->acquire != nullptr)
       lock_->acquire(lock_->lock);
   }
 

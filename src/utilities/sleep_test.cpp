@@ -564,6 +564,13 @@ TEST(sleep, an_exception_out_of_the_callers_lock_leaves_the_queue) {
   EXPECT_EQ(khelp_wakeup(&channel), 0u);
 }
 
+TEST(sleep, an_interlock_without_functions_is_no_lock) {
+  const khelp_interlock none{};
+  const timespec moment{0, 1'000'000};
+  for (int pri : {0, catching, dropping})
+    EXPECT_EQ(khelp_sleep(&channel, &none, pri, "test", &moment), EWOULDBLOCK);
+}
+
 TEST(sleep, a_wakeup_one_that_found_a_thread_which_then_unwinds_goes_to_the_next) {
   std::unique_ptr<one_sleep> behind;
   acting_lock first{[&behind] {
@@ -654,12 +661,47 @@ TEST(sleep, a_cpp_queue_sleeps_with_any_lock) {
   EXPECT_EQ(queue.wake_all(), 0u);
 }
 
+TEST(sleep, a_cpp_queues_longest_times_are_long) {
+  using namespace std::chrono;
+  khelp::sleep_queue queue;
+  std::mutex mutex;
+  std::unique_lock held(mutex);
+  const auto woken = [&](auto time) {
+    std::atomic<bool> over{false};
+    std::thread waker([&] {
+      while (!over && queue.wake_all() == 0)
+        sched_yield();
+    });
+    const khelp::woken_by how = queue.sleep_for(held, time);
+    over = true;
+    waker.join();
+    return how;
+  };
+  EXPECT_EQ(woken(hours::max()), khelp::woken_by::wakeup);
+  EXPECT_EQ(woken(seconds::max()), khelp::woken_by::wakeup);
+  EXPECT_EQ(woken(nanoseconds::max()), khelp::woken_by::wakeup);
+  EXPECT_EQ(woken(hours(24 * 365 * 300)), khelp::woken_by::wakeup);
+  EXPECT_EQ(woken(duration<double>(1e12)), khelp::woken_by::wakeup);
+}
+
+TEST(sleep, nanoseconds_are_rounded_up_and_end_where_they_can_be_counted) {
+  using namespace std::chrono;
+  EXPECT_EQ(khelp::saturated_ns(microseconds(-3)), -3000);
+  EXPECT_EQ(khelp::saturated_ns(duration<double, std::nano>(1.25)), 2);
+  EXPECT_EQ(khelp::saturated_ns(duration<std::int64_t, std::pico>(1)), 1);
+  EXPECT_EQ(khelp::saturated_ns(hours(24 * 365 * 292)), 292LL * 365 * 86400 * 1'000'000'000);
+  EXPECT_EQ(khelp::saturated_ns(minutes::max()), INT64_MAX);
+  EXPECT_EQ(khelp::saturated_ns(minutes::min()), INT64_MIN);
+  EXPECT_EQ(khelp::saturated_ns(nanoseconds::max()), INT64_MAX);
+}
+
 TEST(sleep, a_cpp_queue_tells_what_ended_a_sleep) {
   khelp::sleep_queue queue;
   std::mutex mutex;
   std::unique_lock held(mutex);
   EXPECT_EQ(queue.sleep_for(held, std::chrono::microseconds(10)), khelp::woken_by::timeout);
   EXPECT_EQ(queue.sleep_for(held, std::chrono::seconds(-1)), khelp::woken_by::timeout);
+  EXPECT_EQ(queue.sleep_for(held, std::chrono::hours::min()), khelp::woken_by::timeout);
   for (const auto& [flags, expected] :
        {std::pair{0, khelp::woken_by::signal}, {SA_RESTART, khelp::woken_by::restart}}) {
     handler on(SIGUSR1, flags);

@@ -151,6 +151,7 @@ static void groups_and_attributes_come_and_go(void) {
   other = lck_grp_alloc_init("other", group_attributes);
   lck_mtx_free(lck_mtx_alloc_init(other, attributes), other);
   lck_grp_free(other);
+  lck_grp_free(lck_grp_alloc_init(NULL, group_attributes));
   lck_attr_free(attributes);
   lck_grp_attr_free(group_attributes);
 }

@@ -48,11 +48,11 @@ static inline void lck_grp_attr_free(lck_grp_attr_t* attributes) {
   _FREE(attributes, M_TEMP);
 }
 
-/// The name is cut to 63 characters.
+/// The name is cut to 63 characters; NULL is "".
 static inline lck_grp_t* lck_grp_alloc_init(const char* name, lck_grp_attr_t* attributes) {
   lck_grp_t* group = (lck_grp_t*)_MALLOC(sizeof(lck_grp_t), M_TEMP, M_ZERO);
   (void)attributes;
-  for (size_t i = 0; i + 1 < sizeof group->name && name[i] != '\0'; i++)
+  for (size_t i = 0; name != NULL && i + 1 < sizeof group->name && name[i] != '\0'; i++)
     group->name[i] = name[i];
   return group;
 }
