@@ -157,12 +157,16 @@ int khelp_proc_exiting(const struct khelp_proc* proc) {
 
 int khelp_proc_is64bit(const struct khelp_proc* proc) {
   constexpr int same = sizeof(void*) == 8 ? 1 : 0;
-  if (is_self(*proc))
+  if (proc == nullptr || is_self(*proc))
     return same;
   return guarded(same, [proc] { return procfs::is_64bit(proc->pid) ? 1 : 0; });
 }
 
 int khelp_proc_suser(struct khelp_proc* proc) {
+  if (proc == nullptr) {
+    set_failure_text("process: there is none");
+    return EPERM;
+  }
   return guarded<int>(EPERM, [proc] {
     const bool super = (is_self(*proc) && geteuid() == 0) ||
                        (look(*proc).exists && procfs::is_super_user(proc->pid));
@@ -175,14 +179,16 @@ int khelp_proc_suser(struct khelp_proc* proc) {
 }
 
 int khelp_proc_used_privilege(const struct khelp_proc* proc) noexcept {
-  return proc->used_privilege ? 1 : 0;
+  return proc != nullptr && proc->used_privilege ? 1 : 0;
 }
 
 int khelp_proc_pid(const struct khelp_proc* proc) noexcept {
-  return proc->pid;
+  return proc != nullptr ? proc->pid.load() : -1;
 }
 
 int khelp_proc_ppid(const struct khelp_proc* proc) {
+  if (proc == nullptr)
+    return -1;
   return is_self(*proc) ? getppid() : guarded(0, [proc] { return look(*proc).parent; });
 }
 
@@ -190,6 +196,8 @@ void khelp_proc_name(const struct khelp_proc* proc, char* name, size_t size) {
   if (size == 0)
     return;
   name[0] = '\0';
+  if (proc == nullptr)
+    return;
   guarded(0, [=] {
     const std::string found = look(*proc).name;
     name[found.copy(name, size - 1)] = '\0';

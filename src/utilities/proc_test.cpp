@@ -72,6 +72,18 @@ TEST(proc, no_process_is_not_exiting_and_has_nothing_to_give_back) {
   EXPECT_EQ(khelp_proc_rele(nullptr), 0);
 }
 
+TEST(proc, no_process_has_no_privilege_no_number_and_no_name) {
+  EXPECT_EQ(khelp_proc_suser(nullptr), EPERM);
+  EXPECT_STREQ(khelp_failure_text(), "process: there is none");
+  EXPECT_EQ(khelp_proc_used_privilege(nullptr), 0);
+  EXPECT_EQ(khelp_proc_is64bit(nullptr), khelp_proc_is64bit(khelp_proc_self()));
+  EXPECT_EQ(khelp_proc_pid(nullptr), -1);
+  EXPECT_EQ(khelp_proc_ppid(nullptr), -1);
+  char name[8] = "x";
+  khelp_proc_name(nullptr, name, sizeof name);
+  EXPECT_STREQ(name, "");
+}
+
 TEST(proc, another_process_is_found_by_its_number_once_however_often_asked_for) {
   waiting_child child;
   khelp_proc* found = khelp_proc_find(child.pid);

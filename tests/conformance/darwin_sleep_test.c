@@ -216,6 +216,7 @@ static void processes_are_asked_by_themselves_and_by_number(void) {
   CHECK(strcmp(name, same) == 0 && strncmp(name, "conformance.dar", 15) == 0);
   CHECK(proc_rele(parent) == 0 && proc_rele(me) == 0);
   CHECK(proc_pid(NULL) == -1 && proc_ppid(NULL) == -1);
+  CHECK(proc_suser(NULL) == EPERM && proc_is64bit(NULL) == (sizeof(void*) == 8));
 }
 
 static void the_small_functions_compare(void) {

@@ -11,7 +11,7 @@
 #include <khelp/proc.h>
 #include <khelp/sleep.h>
 
-/// This process, with a reference; NULL: it is ending.
+/// This process, with a reference; NULL: it is ending. The others take NULL (khelp/proc.h).
 static inline proc_t proc_self(void) {
   return khelp_proc_self();
 }
@@ -35,10 +35,10 @@ static inline int proc_suser(proc_t proc) {
 }
 
 static inline int proc_pid(proc_t proc) {
-  return proc != NULL ? khelp_proc_pid(proc) : -1;
+  return khelp_proc_pid(proc);
 }
 static inline int proc_ppid(proc_t proc) {
-  return proc != NULL ? khelp_proc_ppid(proc) : -1;
+  return khelp_proc_ppid(proc);
 }
 static inline int proc_selfpid(void) {
   return getpid();
