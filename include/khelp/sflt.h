@@ -54,7 +54,7 @@ struct khelp_sockopt; /**< the program's description of a socket option */
 /// Source   Darwin sys/kpi_socketfilter.h struct sflt_filter.
 struct khelp_sflt_filter {
   uint32_t sf_handle; /**< not 0; one filter per handle */
-  int sf_flags;       /**< KHELP_SFLT_GLOBAL… */
+  int sf_flags;       /**< KHELP_SFLT_GLOBAL…; other bits are refused */
   const char* sf_name;
   /** The last call that is ever made: the filter's code may be unloaded. */
   void (*sf_unregistered)(uint32_t handle);
@@ -78,7 +78,7 @@ struct khelp_sflt_filter {
   int (*sf_ioctl)(void* cookie, struct khelp_socket* so, unsigned long request, const char* argp);
   /** Read when sf_flags has KHELP_SFLT_EXTENDED. */
   struct khelp_sflt_filter_ext {
-    unsigned int sf_ext_len; /**< sizeof(struct khelp_sflt_filter_ext) */
+    unsigned int sf_ext_len; /**< sizeof(struct khelp_sflt_filter_ext); less is refused */
     int (*sf_ext_accept)(void* cookie, struct khelp_socket* listener, struct khelp_socket* so,
                          const struct sockaddr* local, const struct sockaddr* remote);
     void* rsvd[5];
@@ -93,8 +93,9 @@ struct khelp_sflt_filter {
 /// Context  any thread. Calls sf_attach for open sockets with KHELP_SFLT_EXTENDED_REGISTRY; a
 ///          socket that it does not want, or that there is no memory for, is left out.
 /// Errors   ENOTSUP another domain than PF_INET and PF_INET6 · ENOENT no such protocol · EINVAL no
-///          attach, detach, handle or name · EEXIST the handle is in use, perhaps by a filter that
-///          is still leaving · ENOMEM.
+///          attach, detach, handle or name, a flag that there is none, or KHELP_SFLT_EXTENDED and an
+///          sf_len below the extension's size (0, when it was forgotten) · EEXIST the handle is in
+///          use, perhaps by a filter that is still leaving · ENOMEM.
 /// Source   Darwin sflt_register().
 KHELP_API int khelp_sflt_register(const struct khelp_sflt_filter* filter, int domain, int type,
                                   int protocol);
@@ -170,7 +171,7 @@ enum khelp_sflt_question {
 
 /// A question and what goes with it; the others are zero.
 struct khelp_sflt_call {
-  enum khelp_sflt_question question;
+  uint32_t question;     /**< an enum khelp_sflt_question */
   uint32_t oldest_first; /**< 1: ask the first attached first, as a stack would in one direction
                               (D-6); 0: the last, as Darwin does in both */
   uint32_t flags;        /**< DATA_…: KHELP_SFLT_DATA_OOB…; NOTIFY: the event */
@@ -190,7 +191,8 @@ struct khelp_sflt_call {
 ///
 /// Context  any thread, not while the socket is closed. Takes no lock.
 /// Cost     use khelp_sflt_any() before.
-/// Errors   what that filter said; 0: go on. khelp_sflt_action() interprets it.
+/// Errors   what that filter said; 0: go on. khelp_sflt_action() interprets it. EINVAL, too, and
+///          nobody was asked: there is no such question.
 KHELP_API int khelp_sflt_ask(struct khelp_sflt_socket* socket, const struct khelp_sflt_call* call);
 
 /// What the program does with an answer.
@@ -202,8 +204,7 @@ enum khelp_sflt_action {
   KHELP_SFLT_FAIL,       /**< the operation fails with the answer; buffers are freed */
   KHELP_SFLT_REJECT      /**< refuse the peer; an accepted socket is closed */
 };
-static inline enum khelp_sflt_action khelp_sflt_action(enum khelp_sflt_question question,
-                                                       int answer) {
+static inline enum khelp_sflt_action khelp_sflt_action(uint32_t question, int answer) {
   if (answer == 0 || question == KHELP_SFLT_NOTIFY)
     return KHELP_SFLT_GO_ON;
   if (question == KHELP_SFLT_CONNECT_IN)

@@ -5,11 +5,15 @@
 
 #include <khelp/sflt.h>
 
+#include "base/failure_text.hpp"
 #include "core/cold_call.hpp"
 #include "core/socket_filters.hpp"
 
 namespace khelp {
 namespace {
+
+constexpr int all_flags =
+    KHELP_SFLT_GLOBAL | KHELP_SFLT_PROG | KHELP_SFLT_EXTENDED | KHELP_SFLT_EXTENDED_REGISTRY;
 
 // The protocol that 0 stands for; -1: there is none such.
 int usual_protocol(int type, int protocol) {
@@ -34,6 +38,8 @@ result<void> register_filter(const khelp_sflt_filter* filter, int domain, int ty
   if (filter == nullptr || filter->sf_handle == 0 || filter->sf_name == nullptr ||
       filter->sf_attach == nullptr || filter->sf_detach == nullptr)
     return failure(EINVAL, "socket filter: it needs a handle, a name, attach and detach");
+  if ((filter->sf_flags & ~all_flags) != 0)
+    return failure(EINVAL, "socket filter: it has flags that there are none");
   if ((filter->sf_flags & static_cast<int>(KHELP_SFLT_EXTENDED)) != 0 &&
       filter->sf_len < sizeof filter->sf_ext)
     return failure(EINVAL, "socket filter: the extension is shorter than it should be");
@@ -88,6 +94,10 @@ int khelp_sflt_socket_close(khelp_sflt_socket* socket) {
 }
 
 int khelp_sflt_ask(khelp_sflt_socket* socket, const khelp_sflt_call* call) {
+  if (call->question > KHELP_SFLT_ACCEPT) {
+    set_failure_text("socket filter: there is no such question");
+    return EINVAL;
+  }
   return ask_filters(static_cast<filtered_socket&>(*socket), *call);
 }
 

@@ -205,6 +205,29 @@ TEST_F(sflt, what_is_no_filter_is_refused_in_words) {
   EXPECT_EQ(khelp_sflt_wait(1), EBUSY);
 }
 
+TEST_F(sflt, a_flag_that_there_is_none_and_a_forgotten_length_are_refused_in_words) {
+  khelp_sflt_filter f = filter<1>(KHELP_SFLT_GLOBAL | 0x10);
+  EXPECT_EQ(add(f), EINVAL);
+  EXPECT_STREQ(khelp_failure_text(), "socket filter: it has flags that there are none");
+  f.sf_flags = KHELP_SFLT_EXTENDED;
+  EXPECT_EQ(add(f), EINVAL);
+  EXPECT_STREQ(khelp_failure_text(), "socket filter: the extension is shorter than it should be");
+  f.sf_len = sizeof f.sf_ext;
+  EXPECT_EQ(add(f), 0);
+}
+
+TEST_F(sflt, a_question_that_there_is_none_is_refused_and_nobody_is_asked) {
+  ASSERT_EQ(add(filter<1>()), 0);
+  ASSERT_EQ(khelp_sflt_attach(&so_, 1), 0);
+  verdict_of[1] = EPERM;
+  khelp_sflt_call call{};
+  for (std::uint32_t question : {KHELP_SFLT_ACCEPT + 1u, 99u, UINT32_MAX}) {
+    call.question = question;
+    EXPECT_EQ(khelp_sflt_ask(so_.filters, &call), EINVAL);
+    EXPECT_STREQ(khelp_failure_text(), "socket filter: there is no such question");
+  }
+}
+
 TEST_F(sflt, a_filter_is_attached_once_to_a_socket_D_4) {
   ASSERT_EQ(add(filter<1>()), 0);
   ASSERT_EQ(add(filter<2>()), 0);
@@ -290,7 +313,7 @@ TEST_F(sflt, every_question_reaches_its_callback) {
   ASSERT_EQ(khelp_sflt_attach(&so_, 1), 0);
   for (int question = KHELP_SFLT_NOTIFY; question <= KHELP_SFLT_ACCEPT; ++question) {
     khelp_sflt_call call{};
-    call.question = static_cast<khelp_sflt_question>(question);
+    call.question = static_cast<std::uint32_t>(question);
     call.flags = KHELP_SFLT_EVENT_BOUND;
     const bool has_no_answer = question == KHELP_SFLT_NOTIFY || question == KHELP_SFLT_DATA_IN;
     EXPECT_EQ(khelp_sflt_ask(so_.filters, &call), has_no_answer ? 0 : question);

@@ -51,7 +51,7 @@ int ask(Fn fn, Args... args) {
 }
 
 int answer(const khelp_sflt_filter& f, void* cookie, khelp_socket* so, const khelp_sflt_call& c) {
-  switch (c.question) {
+  switch (static_cast<khelp_sflt_question>(c.question)) {
     case KHELP_SFLT_NOTIFY:
       if (f.sf_notify != nullptr)
         f.sf_notify(cookie, so, c.flags, c.param);
