@@ -250,6 +250,7 @@ class Memory(SystemTest):
         text = run("replay", "--mem", "--load", "ertt", WRAP).stdout
         self.assertRegex(text, r"(?m)^ZONE +SIZE +LIMIT +USED +FREE +REQUESTS ")
         self.assertRegex(text, r"(?m)^ertt +\d+ ")
+        self.assertIn("\nNo type of memory was used.\n", text)
 
     def test_mem_is_a_member_of_the_document(self):
         document, _ = replay_json("--mem", "--load", "ertt", WRAP)

@@ -6,6 +6,7 @@
 #include <khelp/malloc.h>
 #include <khelp/uma.h>
 
+#include "app/khelp/printable.hpp"
 #include "app/khelp/text_grid.hpp"
 #include "app/khelp/units.hpp"
 
@@ -35,7 +36,9 @@ void add_type(void* arg, const khelp_malloc_stat* stat) {
   type.bytes = stat->bytes;
   type.high_water = stat->high_water;
   type.requests = stat->requests;
+  type.frees = stat->frees;
   type.failures = stat->failures;
+  type.mismatches = stat->mismatches;
   for (unsigned bit = 0; bit < 64; ++bit) {
     if ((stat->sizes >> bit & 1) != 0)
       type.sizes.push_back(std::uint64_t{1} << bit);
@@ -56,6 +59,44 @@ std::vector<align> first_left(std::size_t columns) {
   return all;
 }
 
+std::string zones_text(const std::vector<zone_report>& zones, bool colour) {
+  if (zones.empty())
+    return "No zone was made.\n";
+  text_grid grid(first_left(9));
+  grid.row(titles(
+      {"ZONE", "SIZE", "LIMIT", "USED", "FREE", "REQUESTS", "FAILURES", "SLEEPS", "CROSSED"}));
+  for (const zone_report& zone : zones)
+    grid.row({{printable(zone.name)},
+              {grouped(zone.item_size)},
+              {grouped(zone.limit)},
+              {grouped(zone.used)},
+              {grouped(zone.free)},
+              {grouped(zone.requests)},
+              {grouped(zone.failures)},
+              {grouped(zone.sleeps)},
+              {grouped(zone.cross)}});
+  return grid.render(colour);
+}
+
+std::string types_text(const std::vector<type_report>& types, bool colour) {
+  if (types.empty())
+    return "No type of memory was used.\n";
+  text_grid grid(first_left(9));
+  grid.row(titles({"TYPE", "IN USE", "MEMORY", "HIGH WATER", "REQUESTS", "FREES", "WRONG TYPE",
+                   "FAILURES", "SIZES"}));
+  for (const type_report& type : types)
+    grid.row({{printable(type.name)},
+              {grouped(type.in_use)},
+              {readable_bytes(type.bytes)},
+              {readable_bytes(type.high_water)},
+              {grouped(type.requests)},
+              {grouped(type.frees)},
+              {grouped(type.mismatches)},
+              {grouped(type.failures)},
+              {fmt::format("{}", fmt::join(type.sizes, ","))}});
+  return grid.render(colour);
+}
+
 }  // namespace
 
 memory_report read_memory() {
@@ -66,33 +107,7 @@ memory_report read_memory() {
 }
 
 std::string memory_text(const memory_report& memory, bool colour) {
-  text_grid zones(first_left(9));
-  zones.row(titles(
-      {"ZONE", "SIZE", "LIMIT", "USED", "FREE", "REQUESTS", "FAILURES", "SLEEPS", "CROSSED"}));
-  for (const zone_report& zone : memory.zones)
-    zones.row({{zone.name},
-               {grouped(zone.item_size)},
-               {grouped(zone.limit)},
-               {grouped(zone.used)},
-               {grouped(zone.free)},
-               {grouped(zone.requests)},
-               {grouped(zone.failures)},
-               {grouped(zone.sleeps)},
-               {grouped(zone.cross)}});
-  if (memory.types.empty())
-    return zones.render(colour);
-
-  text_grid types(first_left(7));
-  types.row(titles({"TYPE", "IN USE", "MEMORY", "HIGH WATER", "REQUESTS", "FAILURES", "SIZES"}));
-  for (const type_report& type : memory.types)
-    types.row({{type.name},
-               {grouped(type.in_use)},
-               {readable_bytes(type.bytes)},
-               {readable_bytes(type.high_water)},
-               {grouped(type.requests)},
-               {grouped(type.failures)},
-               {fmt::format("{}", fmt::join(type.sizes, ","))}});
-  return zones.render(colour) + "\n" + types.render(colour);
+  return zones_text(memory.zones, colour) + "\n" + types_text(memory.types, colour);
 }
 
 void write_memory(json_writer& json, const memory_report& memory) {
@@ -107,8 +122,10 @@ void write_memory(json_writer& json, const memory_report& memory) {
     json.begin_object();
     number("bytes", type.bytes);
     number("failures", type.failures);
+    number("frees", type.frees);
     number("high_water", type.high_water);
     number("in_use", type.in_use);
+    number("mismatches", type.mismatches);
     json.key("name");
     json.text(type.name);
     number("requests", type.requests);

@@ -24,6 +24,8 @@ memory_report sample() {
   type.bytes = 2048;
   type.high_water = 4096;
   type.requests = 9;
+  type.frees = 7;
+  type.mismatches = 1;
   type.sizes = {64, 1024};
   memory.types.push_back(type);
   return memory;
@@ -33,11 +35,14 @@ TEST(memory_report, reads_zones_and_types_of_this_process) {
   khelp_malloc_type thing KHELP_MALLOC_TYPE_INITIALIZER("thing", "");
   khelp_uma_zone_t zone = khelp_uma_zcreate("rooms", 48, nullptr, nullptr, nullptr, nullptr, 0, 0);
   void* block = khelp_malloc(100, &thing, KHELP_M_NOWAIT);
+  khelp_free(khelp_malloc(90, &thing, KHELP_M_NOWAIT), khelp_malloc_numbered(80));
   void* item = khelp_uma_zalloc(zone, KHELP_M_NOWAIT);
   const memory_report memory = read_memory();
   ASSERT_EQ(memory.types.size(), 1u);
   EXPECT_EQ(memory.types[0].name, "thing");
   EXPECT_EQ(memory.types[0].bytes, 100u);
+  EXPECT_EQ(memory.types[0].frees, 1u);
+  EXPECT_EQ(memory.types[0].mismatches, 1u);
   EXPECT_EQ(memory.types[0].sizes, std::vector<std::uint64_t>{128});
   ASSERT_FALSE(memory.zones.empty());
   EXPECT_EQ(memory.zones.back().name, "rooms");
@@ -49,12 +54,26 @@ TEST(memory_report, reads_zones_and_types_of_this_process) {
 }
 
 TEST(memory_report, is_two_tables_for_people) {
-  EXPECT_EQ(memory_text(sample(), false),
-            "ZONE      SIZE  LIMIT  USED  FREE  REQUESTS  FAILURES  SLEEPS  CROSSED\n"
-            "tcp flow   512      0     3     5     1,234         0       0        0\n"
-            "\n"
-            "TYPE   IN USE    MEMORY  HIGH WATER  REQUESTS  FAILURES    SIZES\n"
-            "thing       2  2.00 KiB    4.00 KiB         9         0  64,1024\n");
+  EXPECT_EQ(
+      memory_text(sample(), false),
+      "ZONE      SIZE  LIMIT  USED  FREE  REQUESTS  FAILURES  SLEEPS  CROSSED\n"
+      "tcp flow   512      0     3     5     1,234         0       0        0\n"
+      "\n"
+      "TYPE   IN USE    MEMORY  HIGH WATER  REQUESTS  FREES  WRONG TYPE  FAILURES    SIZES\n"
+      "thing       2  2.00 KiB    4.00 KiB         9      7           1         0  64,1024\n");
+}
+
+TEST(memory_report, names_in_a_table_do_not_reach_the_terminal_as_they_are) {
+  memory_report memory = sample();
+  memory.zones[0].name = "a\nzone";
+  memory.types[0].name = "seg\"ment\n\x1b[31m\xff";
+  const std::string text = memory_text(memory, false);
+  EXPECT_NE(text.find("\na\\nzone "), std::string::npos) << text;
+  EXPECT_NE(text.find("\nseg\"ment\\n\\x1b[31m\\xff "), std::string::npos) << text;
+}
+
+TEST(memory_report, a_table_without_rows_says_that_there_are_none) {
+  EXPECT_EQ(memory_text({}, false), "No zone was made.\n\nNo type of memory was used.\n");
 }
 
 TEST(memory_report, is_an_object_for_programs) {
@@ -65,6 +84,8 @@ TEST(memory_report, is_an_object_for_programs) {
   EXPECT_EQ(document["zones"][0]["name"], "tcp flow");
   EXPECT_EQ(document["zones"][0]["used"], 3);
   EXPECT_EQ(document["types"][0]["high_water"], 4096);
+  EXPECT_EQ(document["types"][0]["frees"], 7);
+  EXPECT_EQ(document["types"][0]["mismatches"], 1);
   EXPECT_EQ(document["types"][0]["sizes"], nlohmann::json({64, 1024}));
 }
 

@@ -90,7 +90,9 @@ struct type_report {
   std::uint64_t bytes = 0;
   std::uint64_t high_water = 0;
   std::uint64_t requests = 0;
+  std::uint64_t frees = 0;
   std::uint64_t failures = 0;
+  std::uint64_t mismatches = 0;      ///< frees under another type
   std::vector<std::uint64_t> sizes;  ///< powers of two that blocks were asked up to
 };
 
