@@ -116,7 +116,7 @@ static inline void* powerhook_establish(const char* name, void (*fn)(int why, vo
   struct khelp_netbsd_hook hook;
   hook.fn.power = fn;
   hook.arg = arg;
-  snprintf(kept, sizeof kept, "%s", name);
+  snprintf(kept, sizeof kept, "%s", name == NULL ? "" : name);
   return khelp_netbsd_establish(KHELP_HOOKS_POWER, kept, khelp_netbsd_call_power, &hook);
 }
 static inline void powerhook_disestablish(void* handle) {
