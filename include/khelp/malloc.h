@@ -32,7 +32,8 @@ struct khelp_malloc_type {
 
 /// Allocate, aligned to 16 bytes. Size 0 gives an address of its own.
 ///
-/// Shape    flags: KHELP_M_NOWAIT or KHELP_M_WAITOK (also 0), and perhaps KHELP_M_ZERO and
+/// Shape    type:  not NULL; khelp_malloc_numbered() has one for those who have none.
+///          flags: KHELP_M_NOWAIT or KHELP_M_WAITOK (also 0), and perhaps KHELP_M_ZERO and
 ///                 KHELP_M_NULL. Other KHELP_M_... do nothing here.
 /// Context  any thread, no signal handler. WAITOK may wait for memory, about a second, and has free
 ///          items of zones given back; it is no cancellation point.
