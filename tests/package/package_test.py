@@ -1,6 +1,7 @@
 """Install into a prefix, move it, and build against what is there: package_test.py CMAKE BUILD SOURCE"""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,24 @@ class package(unittest.TestCase):
         run(program, env={**environment, "LD_LIBRARY_PATH": str(self.lib)})
         moduledir = run(os.environ["PKG_CONFIG"], "--variable=moduledir", "khelp", env=environment)
         self.assertTrue((pathlib.Path(moduledir.strip()) / "count.so").exists())
+
+    def test_compile_lines_in_the_documentation_do_as_they_stand(self):
+        """Those with an ellipsis are not to be typed as they stand."""
+        source = pathlib.Path(SOURCE)
+        pages = [source / "README.md", *sorted((source / "docs").glob("*.md"))]
+        text = "\n".join(page.read_text() for page in pages)
+        text = text.replace("…/sys/netinet/khelp/h_ertt.c", "count.c")  # FreeBSD's, of which we have no copy
+        lines = [line for line in re.findall(r"^    (g(?:cc|\+\+) .*)$", text, re.MULTILINE) if "…" not in line]
+        self.assertGreaterEqual(len(lines), 5)
+        folder = self.folder / "lines"
+        folder.mkdir()
+        for name in set(re.findall(r"\S+\.c(?:pp)?\b", " ".join(lines))):
+            shutil.copy(next(path for part in ("helpers", "examples") for path in (source / part).rglob(name)), folder)
+        environment = {**os.environ, "khelp": str(self.prefix), "LIBRARY_PATH": str(self.lib)}
+        for line in lines:
+            compiler = os.environ["CC" if line.startswith("gcc") else "CXX"]
+            with self.subTest(line=line):
+                run("sh", "-c", re.sub(r"^\S+", compiler, line), cwd=folder, env=environment)
 
     def test_every_manual_page_is_installed(self):
         for page in (pathlib.Path(SOURCE) / "man").iterdir():
