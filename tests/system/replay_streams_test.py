@@ -58,6 +58,7 @@ class Interruption(SystemTest):
         self.assertEqual((code, err), (130, ""))
         self.assertIn("10.1.0.1:40000", out)
         self.assertIn("ertt", out)
+        self.assertIn("\npartial: interrupted in -\n1 capture: ", out)
 
     def test_ctrl_c_before_there_is_anything_to_read_is_no_complaint(self):
         for form in ((), ("--json",)):
@@ -73,10 +74,12 @@ class Interruption(SystemTest):
                     self.assertEqual(json.loads(out)["captures"][0]["error"], "interrupted")
 
     def test_the_document_of_an_interrupted_replay_is_whole_and_says_so(self):
-        code, out, _ = self.interrupt(signal.SIGTERM, "--json")
+        code, out, _ = self.interrupt(signal.SIGTERM, "--json", "-")
         self.assertEqual(code, 143)
         document = json.loads(out)
         self.assertEqual(document["captures"][0]["error"], "interrupted")
+        self.assertEqual(len(document["captures"]), 1)
+        self.assertEqual(document["not_begun"], ["-"])
         ertt = document["connections"][0]["directions"][0]["helpers"]["ertt"]
         self.assertEqual(ertt["min_us"], 10000)
 

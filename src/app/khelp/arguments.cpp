@@ -78,9 +78,8 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
       ->type_name("N")
       ->capture_default_str();
   command
-      ->add_option(
-          "--instance-by", replay.instance_by,
-          "An instance, with hook points of its own, per VLAN or file, or none (as if not given)")
+      ->add_option("--instance-by", replay.instance_by,
+                   "An instance, with hook points of its own, per VLAN or file, or none")
       ->check(&ground_for_instances)
       ->type_name("vlan|file|none");
   command->add_flag("--debug", replay.debug,

@@ -170,6 +170,12 @@ std::string helper_text(const helper_totals& helper) {
   return text;
 }
 
+std::string file_text(const std::string& file) {
+  std::string text;
+  json_writer(text).text(file);
+  return text;
+}
+
 /// `"name": [` one element a line `]`.
 template <class Element>
 void write_list(output& out, std::string_view name, const std::vector<Element>& elements,
@@ -229,6 +235,10 @@ result<void> write_json_document(const replay_summary& summary, output& connecti
     json_writer json(memory);
     write_memory(json, *summary.memory);
     out.write(",\n\"memory\": " + memory);
+  }
+  if (!summary.not_begun.empty()) {
+    out.write(",\n");
+    write_list(out, "not_begun", summary.not_begun, &file_text);
   }
   out.write(",\n\"schema\": " + std::to_string(schema_number) + "}\n");
   return {};

@@ -73,6 +73,7 @@ TEST(jsonreport, the_document_holds_captures_connections_in_order_and_helpers) {
   summary.captures.push_back({"b.pcap", "", 0, 0, 0, {}, {}, "cut at 7"});
   summary.helpers.push_back({"ertt", 2, 4, 9, {1, 0, 0, 0}});
   summary.elapsed_us = 1'250'000;
+  summary.not_begun = {"c.pcap", "d.pcap"};
   auto spill = output::temporary();
   ASSERT_TRUE(spill);
   spill->write("{\"n\": 1},\n{\"n\": 2}");
@@ -92,6 +93,7 @@ TEST(jsonreport, the_document_holds_captures_connections_in_order_and_helpers) {
   EXPECT_EQ(parsed["captures"][1]["error"], "cut at 7");
   EXPECT_EQ(parsed["connections"], json::parse(R"([{"n": 1}, {"n": 2}])"));
   EXPECT_EQ(parsed["elapsed_s"], 1.25);
+  EXPECT_EQ(parsed["not_begun"], json::parse(R"(["c.pcap", "d.pcap"])"));
   EXPECT_EQ(parsed["helpers"][0]["name"], "ertt");
   EXPECT_EQ(parsed["helpers"][0]["skipped"]["no-data"], 1);
 }

@@ -239,8 +239,12 @@ class replay {
       report.error = capture.error;
       summary_.captures.push_back(std::move(report));
     }
-    if (interruption() != 0 && !summary_.captures.empty())
+    if (interruption() != 0 && !summary_.captures.empty()) {
+      summary_.interrupted = true;
       summary_.captures.back().error = "interrupted";
+      for (std::size_t i = summary_.captures.size(); i < asked_.captures.size(); ++i)
+        summary_.not_begun.push_back(asked_.captures[i]);
+    }
     summary_.helpers = helpers_.totals();
     summary_.instance_by = asked_.instance_by;
     summary_.elapsed_us =

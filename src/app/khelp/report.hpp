@@ -104,6 +104,8 @@ struct memory_report {
 /// Everything but the connections, which are too many to hold.
 struct replay_summary {
   std::vector<capture_report> captures;
+  bool interrupted = false;            ///< a signal ended it, in the last of the captures
+  std::vector<std::string> not_begun;  ///< captures that came after that
   std::uint64_t connections = 0;
   std::uint64_t directions_with_data = 0;
   std::vector<helper_totals> helpers;

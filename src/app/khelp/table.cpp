@@ -203,6 +203,15 @@ std::string counted(std::uint64_t number, const char* one, const char* many) {
   return grouped(number) + " " + (number == 1 ? one : many);
 }
 
+std::string partial_line(const replay_summary& summary) {
+  if (!summary.interrupted)
+    return "";
+  std::string line = "partial: interrupted in " + printable(summary.captures.back().file);
+  if (!summary.not_begun.empty())
+    line += fmt::format("; {} not begun", counted(summary.not_begun.size(), "capture", "captures"));
+  return line + "\n";
+}
+
 std::string helper_line(const helper_totals& helper) {
   std::string line = fmt::format(
       "  {} (version {}): attached to {}, called {}", printable(helper.name), helper.version,
@@ -252,12 +261,13 @@ std::string totals_text(const replay_summary& summary) {
     segments += capture.tcp_segments;
     malformed += capture.malformed;
   }
-  std::string text = fmt::format(
-      "{}: {}, {}, {} malformed\n{}, {} with data\n",
-      counted(summary.captures.size(), "capture", "captures"),
-      counted(packets, "packet", "packets"), counted(segments, "TCP segment", "TCP segments"),
-      grouped(malformed), counted(summary.connections, "connection", "connections"),
-      counted(summary.directions_with_data, "direction", "directions"));
+  std::string text = partial_line(summary);
+  text += fmt::format("{}: {}, {}, {} malformed\n{}, {} with data\n",
+                      counted(summary.captures.size(), "capture", "captures"),
+                      counted(packets, "packet", "packets"),
+                      counted(segments, "TCP segment", "TCP segments"), grouped(malformed),
+                      counted(summary.connections, "connection", "connections"),
+                      counted(summary.directions_with_data, "direction", "directions"));
   if (!summary.helpers.empty())
     text += "helpers:\n";
   for (const helper_totals& helper : summary.helpers)

@@ -120,5 +120,17 @@ TEST(table, totals_add_the_captures_up_and_tell_what_helpers_did) {
             "  count (version 1): attached to 1 end, called 1 time; nothing skipped\n");
 }
 
+TEST(table, what_was_interrupted_says_that_it_is_partial) {
+  replay_summary summary;
+  summary.captures = {{"a", "", 3, 2, 0, {}, {}, ""}, {"b", "", 1, 1, 0, {}, {}, "interrupted"}};
+  summary.interrupted = true;
+  const std::string totals =
+      "2 captures: 4 packets, 3 TCP segments, 0 malformed\n"
+      "0 connections, 0 directions with data\n";
+  EXPECT_EQ(totals_text(summary), "partial: interrupted in b\n" + totals);
+  summary.not_begun = {"c"};
+  EXPECT_EQ(totals_text(summary), "partial: interrupted in b; 1 capture not begun\n" + totals);
+}
+
 }  // namespace
 }  // namespace khelp::app
