@@ -19,8 +19,6 @@
 
 namespace {
 
-using namespace scale;
-
 constexpr int many = 1000;
 constexpr int group = 100;
 

@@ -27,8 +27,6 @@ KHELP_EVENT(tick, number);
 
 namespace {
 
-using namespace scale;
-
 struct first_state {
   std::uint64_t seen = 0;
   std::uint64_t last = 0;
@@ -169,7 +167,7 @@ void revoking(std::size_t count) {
   {
     khelp::object_slots own;
     must(khelp::to_errno(own.open(KHELP_HELPER_CLASS_APP)), "object");
-    const runner running([&] {
+    runner running([&] {
       tick event{};
       for (int i = 0; i < 1000; ++i) {
         asm volatile("" ::: "memory");

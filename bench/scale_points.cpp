@@ -22,8 +22,6 @@ KHELP_EVENT(tick, number);
 
 namespace {
 
-using namespace scale;
-
 constexpr int many = 10000;
 constexpr std::int32_t one_type = 100;       // its points: one for each id
 constexpr std::int32_t instance_type = 101;  // its point: one for each instance
@@ -112,20 +110,25 @@ void look_up(std::int32_t type, int count) {
 }
 
 void runners() {
-  const runner running(run_a_chunk);
-  figure("runner's throughput, 100 hooks/s added and removed", running.keeps(at_100_hz([] {
-    add_hook(&sum);
-    remove_hook(&sum);
-  })),
+  constexpr std::chrono::milliseconds nothing(100);
+  constexpr int pairs = 9;
+  runner running(run_a_chunk);
+  figure("runner's throughput, 100 hooks/s added and removed",
+         running.keeps(at_100_hz([] {
+                         add_hook(&sum);
+                         remove_hook(&sum);
+                       }),
+                       nothing, pairs),
          ">=0.95", "x");
   figure("runner's throughput, 100 points/s registered and deregistered",
          running.keeps(at_100_hz([] {
-           register_point(one_type, many, 0);
-           must(khelp_hhook_head_deregister_lookup(one_type, many), "deregister");
-         })),
+                         register_point(one_type, many, 0);
+                         must(khelp_hhook_head_deregister_lookup(one_type, many), "deregister");
+                       }),
+                       nothing, pairs),
          ">=0.95", "x");
   figure("runner's throughput, look-ups without pause",
-         running.keeps([] { look_up(one_type, many); }), ">=0.95", "x");
+         running.keeps([] { look_up(one_type, many); }, nothing, pairs), ">=0.95", "x");
 }
 
 // ---- looking up
@@ -164,7 +167,7 @@ double look_up_in_instances_ns(const std::vector<khelp_vnet*>& instances) {
 }
 
 khelp_vnet* instance_with_point() {
-  khelp_vnet* vnet = khelp_vnet_alloc();
+  khelp_vnet* vnet = khelp_vnet_alloc(nullptr);
   must(vnet == nullptr, "instance");
   khelp_vnet* const before = khelp_vnet_set_current(vnet);
   register_point(instance_type, 0, KHELP_HHOOK_HEADISINVNET);

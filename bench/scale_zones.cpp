@@ -9,8 +9,6 @@
 
 namespace {
 
-using namespace scale;
-
 constexpr std::size_t item_bytes = 64;
 
 double resident_bytes() {

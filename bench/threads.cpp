@@ -4,8 +4,7 @@
 #include <barrier>
 #include <thread>
 
-#include "running_time.hpp"
-#include "support.hpp"
+#include "runner.hpp"
 
 namespace {
 
@@ -37,51 +36,9 @@ double throughput(void (*loop)(long), std::initializer_list<unsigned> cpus) {
   return sum;
 }
 
-// A thread that runs without pause.
-class runner {
- public:
-  explicit runner(void (*loop)(long)) : thread_([this, loop] { run(loop); }) { await_progress(); }
-  runner(const runner&) = delete;
-  runner& operator=(const runner&) = delete;
-  ~runner() {
-    enough_ = true;
-    thread_.join();
-  }
-
-  // Until it has run for a while from now on, and so is not waiting for a CPU.
-  void await_progress() const {
-    const long seen = chunks_;
-    while (chunks_ < seen + 2)
-      asm volatile("pause");
-  }
-  double waited_for_a_cpu() const { return queue_.load()->waited(); }
-  // Chunks per microsecond of its CPU time, in ten milliseconds that begin with a change. (It never
-  // sleeps: what is not its CPU time, other programs took.)
-  template <class Change>
-  double rate_during(Change change) {
-    const long before = chunks_;
-    const double began = cpu_time(thread_.native_handle());
-    change();
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    await_progress();
-    return static_cast<double>(chunks_ - before) / (cpu_time(thread_.native_handle()) - began);
-  }
-
- private:
-  void run(void (*loop)(long)) {
-    pin(1);
-    loop(100);
-    const cpu_queue queue;
-    queue_ = &queue;
-    for (; !enough_; ++chunks_)
-      loop(chunk);
-  }
-
-  std::atomic<const cpu_queue*> queue_{nullptr};  // set before chunks_ counts
-  std::atomic<long> chunks_{0};
-  std::atomic<bool> enough_{false};
-  std::thread thread_;
-};
+auto chunks_of(void (*loop)(long)) {
+  return [loop] { loop(chunk); };
+}
 
 }  // namespace
 
@@ -92,7 +49,7 @@ double scaling(void (*loop)(long)) {
 
 std::vector<double> removal_times(const busy_place& place) {
   std::vector<double> times;
-  const runner beside(place.loop);
+  const runner beside(chunks_of(place.loop));
   const cpu_queue queue;
   const auto waited = [&] { return queue.waited() + beside.waited_for_a_cpu(); };
   for (int i = 0; i < removals; ++i) {
@@ -108,14 +65,13 @@ std::vector<double> removal_times(const busy_place& place) {
 }
 
 double undisturbed_part(const busy_place& place) {
-  runner beside(place.loop);
-  std::vector<double> parts;
-  for (int i = 0; i < 10; ++i) {
-    const double quiet = beside.rate_during([] {});
-    parts.push_back(beside.rate_during([&] {
-      place.add();
-      place.remove();
-    }) / quiet);
-  }
-  return median(parts);
+  constexpr std::chrono::milliseconds pause(10);
+  runner beside(chunks_of(place.loop));
+  return beside.keeps(
+      [&] {
+        place.add();
+        place.remove();
+        std::this_thread::sleep_for(pause);
+      },
+      pause, 10);
 }
