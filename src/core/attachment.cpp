@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
+#include <bit>
 #include <cerrno>
 #include <cxxabi.h>
 #include <new>
+#include <optional>
+#include <span>
 
 #include "base/log.hpp"
 #include "core/helper.hpp"
@@ -14,7 +16,7 @@
 #include "core/osd.hpp"
 #include "core/osd_slots.hpp"
 #include "core/osd_stripe.hpp"
-#include "core/uma.hpp"
+#include "core/uma_zone.hpp"
 #include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 
@@ -48,16 +50,13 @@ class sections_now {
 // Items of objects that this thread destroyed inside their own hooks. Linked through their owners.
 __thread void* deferred_items __attribute__((tls_model("initial-exec"))) = nullptr;
 
-// One reference on a helper: taken before its state is looked at, given back unless kept. A thread
-// that has one in hand has a record, so that a fork's child can tell whose it was.
+// One reference on a helper: taken before its state is looked at, with a full barrier between, given
+// back unless kept. A thread that has one in hand has a record, so that a fork's child can tell whose it was.
 class attachment_reference {
  public:
   explicit attachment_reference(helper& h) : helper_(h) {
     enrol();
     bump(helper_.block, cell_attached);
-    // Pairs with the one in helper_registry: either we see that the helper is checked, or it sees
-    // our reference.
-    full_barrier();
   }
   attachment_reference(const attachment_reference&) = delete;
   attachment_reference& operator=(const attachment_reference&) = delete;
@@ -185,38 +184,73 @@ class new_item {
   bool constructed_ = false;
 };
 
-struct attach_outcome {
-  void* data = nullptr;
-  int error = 0;          // 0 and no data: the helper takes no attachments
-  bool checking = false;  // ask again when the helper's state has changed
-  bool was_there = false;
+// What a call is about to give an object: counted and made, and not the object's yet.
+struct gift {
+  explicit gift(helper& h) : from(h), reference(h), item(h) {}
+
+  helper& from;
+  attachment_reference reference;
+  new_item item;
 };
 
-attach_outcome attach_one(helper& h, khelp_osd& osd) {
-  attachment_reference reference(h);
-  const std::uint32_t state = h.state();
-  if (state == helper_checking)
-    return {.checking = true};
-  if (state != KHELP_HELPER_LIVE)
-    return {};
-  new_item item(h);
-  if (int error = item.construct()) {
-    bump(h.block, cell_attach_failures);
-    return {.error = error};
+struct attach_outcome {
+  int error = 0;             // 0, or why the object got nothing
+  helper* whose = nullptr;   // the one that made it fail
+  helper* checking = nullptr;  // ask this one again when its state has changed
+  std::uint32_t ticket = 0;    // of that change
+};
+
+constexpr std::size_t at_once = 8;
+
+// Give an object the data of these helpers, by descending slot, that are live: of all of them or none.
+// `given` gets the slots that were empty before. `then` is called with the stripe held, unless somebody
+// has to be asked again.
+template <class Given, class Then>
+attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, Given given, Then then) {
+  std::optional<gift> gifts[at_once];
+  for (std::size_t i = 0; i < helpers.size(); ++i)
+    gifts[i].emplace(*helpers[i]);
+  // Pairs with the one in helper_registry: either we see that a helper is checked, or it sees our
+  // reference.
+  full_barrier();
+  attach_outcome outcome;
+  unsigned highest = 0;
+  for (std::size_t i = 0; i < helpers.size(); ++i) {
+    helper& h = *helpers[i];
+    const std::uint32_t ticket = h.changes().ticket();
+    const std::uint32_t state = h.state();
+    if (state != KHELP_HELPER_LIVE) {
+      if (state == helper_checking) {
+        outcome.checking = &h;
+        outcome.ticket = ticket;
+      }
+      gifts[i].reset();
+      continue;
+    }
+    if (int error = gifts[i]->item.construct()) {
+      bump(h.block, cell_attach_failures);
+      return {.error = error, .whose = &h};
+    }
+    highest = std::max(highest, h.slot);
   }
   futex_guard held(osd_stripe(osd));
-  if (void* there = osd_slots::get(osd, h.slot))
-    return {.data = there, .was_there = true};
-  if (!osd_slots::reserve(osd, h.slot, true)) {
-    bump(h.block, cell_attach_failures);
-    return {.error = ENOMEM};
+  if (highest != 0 && !osd_slots::reserve(osd, highest, true)) {
+    bump(helpers.front()->block, cell_attach_failures);
+    return {.error = ENOMEM, .whose = helpers.front()};
   }
-  void* data = item.get();
-  uma::owner_of(h.zone, data).store({holds, &osd});
-  osd_slots::exchange(osd, h.slot, data);
-  item.hand_over();
-  reference.keep();
-  return {.data = data};
+  for (std::optional<gift>& g : gifts) {
+    if (!g || osd_slots::get(osd, g->from.slot) != nullptr)
+      continue;  // what nobody needs ends when the stripe has been given back
+    void* data = g->item.get();
+    g->from.zone->owner_of(data).store({holds, &osd});
+    osd_slots::exchange(osd, g->from.slot, data);
+    g->item.hand_over();
+    g->reference.keep();
+    given(g->from.slot);
+  }
+  if (outcome.checking == nullptr)
+    then();
+  return outcome;
 }
 
 struct taken_item {
@@ -235,7 +269,7 @@ taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
   if (h == nullptr)
     return {};
   const taken_item taken{h, osd_slots::exchange(osd, slot, nullptr)};
-  uma::owner_place owner = uma::owner_of(h->zone, taken.item);
+  uma::owner_place owner = h->zone->owner_of(taken.item);
   owner.clear();
   if (defer) {
     owner.store({deferred, deferred_items});
@@ -248,7 +282,7 @@ taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
 void end_deferred_items() noexcept {
   while (void* item = deferred_items) {
     khelp_uma_zone_t zone = uma::zone_of(item);
-    uma::owner_place owner = uma::owner_of(zone, item);
+    uma::owner_place owner = zone->owner_of(item);
     deferred_items = const_cast<void*>(owner.load().address);
     owner.clear();
     end_held_item_quietly(*static_cast<helper*>(uma::served_by(zone)), item);
@@ -262,40 +296,73 @@ void detach_one(khelp_osd& osd, unsigned slot, bool defer) {
 }
 
 // An object's data that ends without calling anybody, from the highest slot down to the first that
-// has other data: out in one go. Returns that slot; 0: nothing is left.
-unsigned detach_plain(khelp_osd& object) {
-  std::array<taken_item, 8> taken;  // so many at most: the rest goes one by one
+// has other data: out in one go, of a thread that is in no section. Returns that slot; 0: nothing is
+// left.
+// Of objects in no order the struct and each owner is a miss. What keeps the machine from having
+// those of several objects under way is the number of stores between them: few, and no calls.
+unsigned detach_plain(khelp_osd& object, thread_record& record) {
+  helper* from[at_once];
+  void* items[at_once];
   std::size_t count = 0;
   unsigned slot = object.osd_nslots;
-  enrol();
   {
     futex_guard held(osd_stripe(object));
+    void** const slots = load_relaxed(object.osd_slots);
     for (; slot > 0; --slot) {
-      void* item = osd_slots::get(object, slot);
+      void* item = load_relaxed(slots[slot - 1]);
       if (item == nullptr)
         continue;
-      helper* h = khelp_slot_owner(slot);
-      if (h == nullptr || !h->ends_plainly || count == taken.size())
+      helper* h = load_acquire(khelp_slots[slot].owner);
+      if (h == nullptr || !h->ends_plainly || count == at_once)
         break;
-      taken[count++] = {h, item};
-      // Of objects in no order each of these is a miss: all of one object's at once.
-      uma::owner_of(h->zone, item).fetch();
-      osd_slots::exchange(object, slot, nullptr);
-      attachment_reference::take(*h);
+      h->zone->owner_of(item).clear();
+      bump(record, h->block, cell_taken);
+      from[count] = h;
+      items[count++] = item;
     }
-    for (std::size_t i = 0; i < count; ++i)
-      uma::owner_of(taken[i].from->zone, taken[i].item).clear();
     if (slot == 0 && (object.osd_state & osd::has_registered_values) == 0) {
-      osd_slots::free_arrays(object);
-      object = khelp_osd{};
+      osd_slots::clear(object);
+    } else {
+      for (std::size_t i = 0; i < count; ++i)
+        osd_slots::exchange(object, from[i]->slot, nullptr);
     }
   }
   for (std::size_t i = 0; i < count; ++i) {
-    khelp_uma_zfree(taken[i].from->zone, taken[i].item);
-    attachment_reference::release(*taken[i].from);
+    khelp_uma_zfree(from[i]->zone, items[i]);
+    attachment_reference::release(*from[i]);
   }
   return slot;
 }
+
+// Slots, by number. Only the words that are used are ever written.
+class slot_set {
+ public:
+  void insert(unsigned slot) {
+    std::uint64_t& word = words_[slot / 64];
+    const std::uint64_t known = std::uint64_t{1} << (slot / 64);
+    word = (used_ & known) != 0 ? word : 0;
+    word |= std::uint64_t{1} << (slot % 64);
+    used_ |= known;
+  }
+  // From the highest down.
+  template <class Fn>
+  void for_each(Fn fn) const {
+    for (std::uint64_t words = used_; words != 0;) {
+      const auto w = static_cast<unsigned>(std::bit_width(words) - 1);
+      words &= ~(std::uint64_t{1} << w);
+      for (std::uint64_t bits = words_[w]; bits != 0;) {
+        const auto bit = static_cast<unsigned>(std::bit_width(bits) - 1);
+        bits &= ~(std::uint64_t{1} << bit);
+        fn(w * 64 + bit);
+      }
+    }
+  }
+
+ private:
+  std::uint64_t used_ = 0;                      // bit w: words_[w] says something
+  std::uint64_t words_[khelp_slot_count / 64];  // NOLINT: see used_
+};
+static_assert(khelp_slot_count / 64 <= 64);
 
 // All or nothing: what a call attached goes again unless it is done, also when it is cancelled.
 class attaching {
@@ -306,19 +373,15 @@ class attaching {
   ~attaching() {
     if (done_)
       return;
-    for (unsigned slot = osd_slots::max_slots; slot > 0; --slot) {
-      if (fresh_.test(slot))
-        take_back(slot);
-    }
+    fresh_.for_each([this](unsigned slot) { take_back(slot); });
     // Values of others stay.
     futex_guard held(osd_stripe(osd_));
     if (osd_.osd_state == 0) {
-      osd_slots::free_arrays(osd_);
-      osd_ = khelp_osd{};
+      osd_slots::clear(osd_);
     }
   }
 
-  void attached(unsigned slot) { fresh_.set(slot); }
+  void attached(unsigned slot) { fresh_.insert(slot); }
   void done() { done_ = true; }
 
  private:
@@ -329,7 +392,7 @@ class attaching {
   }
 
   khelp_osd& osd_;
-  std::bitset<khelp_slot_count> fresh_;
+  slot_set fresh_;
   bool done_ = false;
 };
 
@@ -350,55 +413,62 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
   helper_registry& registry = the_helpers();
   registry.note_classes(classes);
   attaching work(osd);
+  const auto given = [&work](unsigned slot) { work.attached(slot); };
+  const auto all_done = [&] {
+    osd.osd_classes |= classes;
+    osd.osd_state |= osd_initialised;
+    work.done();
+  };
   bool again = true;
   while (again) {
-    helper* checking = nullptr;
-    std::uint32_t ticket = 0;
-    {
-      const helper_registry::reader list(registry);
-      for (helper* h : list.by_descending_slot()) {
-        if ((h->classes & classes) == 0 || !h->keeps_data() ||
-            osd_slots::get(osd, h->slot) != nullptr)
-          continue;
-        ticket = h->changes().ticket();
-        const attach_outcome outcome = attach_one(*h, osd);
-        if (outcome.checking) {
-          checking = h;
-          break;
-        }
-        if (outcome.error != 0)
-          return no_data_for(*h, outcome.error);
-        if (outcome.data != nullptr && !outcome.was_there)
-          work.attached(h->slot);
+    const helper_registry::reader list(registry);
+    const auto& helpers = list.by_descending_slot();
+    attach_outcome outcome;
+    auto next = helpers.begin();
+    do {
+      helper* some[at_once];
+      std::size_t count = 0;
+      for (; next != helpers.end() && count < at_once; ++next) {
+        helper* h = *next;
+        if ((h->classes & classes) != 0 && h->keeps_data() &&
+            osd_slots::get(osd, h->slot) == nullptr)
+          some[count++] = h;
       }
-      // The helper stays while the list is read.
-      if (checking != nullptr && checking->state() == helper_checking)
-        checking->changes().wait(ticket, look_again_ns);
-    }
-    again = checking != nullptr;
+      const bool last = next == helpers.end();
+      outcome = attach({some, count}, osd, given, [&] {
+        if (last)
+          all_done();
+      });
+      if (outcome.error != 0)
+        return no_data_for(*outcome.whose, outcome.error);
+    } while (next != helpers.end() && outcome.checking == nullptr);
+    again = outcome.checking != nullptr;
+    // The helper stays while the list is read.
+    if (again && outcome.checking->state() == helper_checking)
+      outcome.checking->changes().wait(outcome.ticket, look_again_ns);
   }
-  work.done();
-  futex_guard held(osd_stripe(osd));
-  osd.osd_classes |= classes;
-  osd.osd_state |= osd_initialised;
   return {};
 }
 
 void detach_helpers(khelp_osd& object) {
   if (object.osd_state == 0 && object.osd_nslots == 0)
     return;
-  const bool defer = inside_section() && inside_section_of(&object);
-  unsigned slot = defer ? object.osd_nslots : detach_plain(object);
-  if (slot == 0 && object.osd_nslots == 0)
-    return;
+  unsigned slot = object.osd_nslots;
+  bool defer = false;
+  if (thread_record& record = *straight_record; may_open_first(record)) {
+    slot = detach_plain(object, record);
+    if (slot == 0 && object.osd_nslots == 0)
+      return;
+  } else {
+    defer = inside_section_of(&object);
+  }
   for (; slot > 0; --slot)
     detach_one(object, slot, defer);
   if ((object.osd_state & osd::has_registered_values) != 0)
     osd::destroy_registered_values(object);
   {
     futex_guard held(osd_stripe(object));
-    osd_slots::free_arrays(object);
-    object = khelp_osd{};
+    osd_slots::clear(object);
   }
   if (defer && deferred_items != nullptr)
     when_outermost_closes(end_deferred_items);
@@ -417,14 +487,11 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
   if (osd == nullptr || h == nullptr || (h->flags & KHELP_HELPER_ADOPT) == 0 ||
       (osd->osd_state & osd_initialised) == 0 || (osd->osd_classes & h->classes) == 0)
     return skip(KHELP_SKIP_NO_DATA);
-  const attach_outcome outcome = attach_one(*h, *osd);
-  if (outcome.error != 0)
+  const auto adopted = [h](unsigned) { bump(h->block, cell_adopted); };
+  if (attach({&h, 1}, *osd, adopted, [] {}).error != 0)
     return skip(KHELP_SKIP_NO_MEMORY);
-  if (outcome.data == nullptr)
-    return skip(KHELP_SKIP_NO_DATA);
-  if (!outcome.was_there)
-    bump(h->block, cell_adopted);
-  return outcome.data;
+  void* data = osd_slots::get(*osd, slot);
+  return data != nullptr ? data : skip(KHELP_SKIP_NO_DATA);
 }
 
 namespace {

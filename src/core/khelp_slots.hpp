@@ -28,12 +28,21 @@ std::int32_t khelp_slot_id(unsigned slot) noexcept KHELP_REQUIRES(registry_mutex
 // Make the slot's id answer for `owner` (or nobody).
 void set_khelp_slot_owner(unsigned slot, helper* owner) noexcept KHELP_REQUIRES(registry_mutex);
 
-// Told when the owner's state changes, and when an object lets go of its data. Here and not in the
-// helper, because whoever lets go last may find the helper gone.
-event_count& khelp_slot_changes(unsigned slot) noexcept;
+struct khelp_slot_entry {
+  helper* owner;
+  // Told when the owner's state changes, and when an object lets go of its data. Here and not in the
+  // helper, because whoever lets go last may find the helper gone.
+  event_count changes;
+};
+extern khelp_slot_entry khelp_slots[khelp_slot_count] __attribute__((visibility("hidden")));
 
+inline event_count& khelp_slot_changes(unsigned slot) noexcept {
+  return khelp_slots[slot].changes;
+}
 // The owner by slot; nullptr: none.
-helper* khelp_slot_owner(unsigned slot) noexcept;
+inline helper* khelp_slot_owner(unsigned slot) noexcept {
+  return slot < khelp_slot_count ? load_acquire(khelp_slots[slot].owner) : nullptr;
+}
 // By slot, the id that its present owner goes by; 0: nobody answers to it.
 extern std::int32_t current_khelp_ids[khelp_slot_count] __attribute__((visibility("hidden")));
 

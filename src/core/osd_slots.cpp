@@ -46,10 +46,6 @@ header& header_of(void** slots) noexcept {
   return *reinterpret_cast<header*>(slots - header_words);
 }
 
-bool is_inline(const khelp_osd& osd, void* const* slots) noexcept {
-  return slots == osd.osd_u.osd_inline;
-}
-
 }  // namespace
 
 void** make_spare(unsigned slot) noexcept {

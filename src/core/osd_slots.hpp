@@ -25,6 +25,10 @@ inline constexpr unsigned max_slots = 4093;
 // Objects of the khelp type keep their first slots inside the struct.
 inline constexpr unsigned inline_slots = 2;
 
+inline bool is_inline(const khelp_osd& osd, void* const* slots) noexcept {
+  return slots == osd.osd_u.osd_inline;
+}
+
 // Make room for `slot`. The caller holds the object's stripe (osd_stripe.hpp).
 // inline_first: the linkage half of the struct is not used as linkage and may hold the first slots.
 // False: no memory, or slot is 0 or above max_slots; nothing has changed.
@@ -65,5 +69,14 @@ void adopt_spare(khelp_osd& osd, void** spare) noexcept;
 // Free every array; afterwards the object has no slots, and inline ones are zero. The caller holds
 // the stripe; nobody may be reading.
 void free_arrays(khelp_osd& osd) noexcept;
+
+// The same, and the whole struct is zero.
+inline void clear(khelp_osd& osd) noexcept {
+  if (is_inline(osd, load_relaxed(osd.osd_slots)))
+    store_release(osd.osd_nslots, 0);
+  else
+    free_arrays(osd);
+  osd = khelp_osd{};
+}
 
 }  // namespace khelp::osd_slots

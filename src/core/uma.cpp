@@ -258,8 +258,7 @@ result<khelp_uma_zone_t> create(const zone_spec& spec) {
 }
 
 owner_place owner_of(khelp_uma_zone_t zone, void* item) noexcept {
-  slab& s = slab_of(item);
-  return zone->layout.owner_of(s, zone->layout.index(s, item));
+  return zone->owner_of(item);
 }
 
 bool has_destructor(khelp_uma_zone_t zone) noexcept {

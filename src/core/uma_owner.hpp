@@ -51,8 +51,6 @@ class owner_place {
   void change_mark(unsigned mark) noexcept {
     store_release(high_, marked(mark, load_relaxed(high_) & address_in_high));
   }
-  // Have it at hand for a change.
-  void fetch() const noexcept { __builtin_prefetch(&high_, 1); }
   void clear() noexcept { store_release(high_, std::uint16_t{0}); }
 
  private:

@@ -102,6 +102,10 @@ struct khelp_uma_zone {
   void (*maxaction)(khelp_uma_zone*, int) KHELP_GUARDED_BY(lock) = nullptr;
   std::atomic<void*> served{nullptr};
 
+  khelp::uma::owner_place owner_of(void* item) const noexcept {
+    khelp::uma::slab& s = khelp::uma::slab_of(item);
+    return layout.owner_of(s, layout.index(s, item));
+  }
   khelp::uma::zone_cache& my_cache() const noexcept { return khelp::uma::cache_at(cache_offset); }
 
   // ---- items that do not come from the straight line, without their life (uma_life.hpp) ----

@@ -67,27 +67,16 @@ std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {
   return sum;
 }
 
-void bump_at_end(counter_block block, unsigned cell) noexcept {
-  const std::size_t index = std::size_t{block} + cell;
-  if (this_record == nullptr) {
-    orphan_cells[index].fetch_add(1, std::memory_order_release);
-    return;
-  }
-  auto& counter = this_record->cell(index);
-#if defined(__x86_64__) && !KHELP_UNDER_TSAN
-  // As bump(): the thread's own, and the machine keeps stores in order.
-  asm volatile("addq $1, %0" : "+m"(counter) : : "memory");
-#else
-  counter.fetch_add(1, std::memory_order_release);
-#endif
-}
-
 std::uint64_t counter_sum_of_ends(counter_block block, unsigned cell) noexcept {
   std::uint64_t sum = 0;
   for_each_cell(block, cell, [&sum](std::atomic<std::uint64_t>& counter) {
     sum += counter.load(std::memory_order_acquire);
   });
   return sum;
+}
+
+void detail::bump_at_end_without_record(counter_block block, unsigned cell) noexcept {
+  orphan_cells[std::size_t{block} + cell].fetch_add(1, std::memory_order_release);
 }
 
 void detail::bump_without_record(counter_block block, unsigned cell, std::uint64_t by) noexcept {

@@ -22,7 +22,7 @@ void give_counter_block(counter_block block) noexcept;
 
 // For a cell whose increments say that something is over: whoever sees them in the sum sees
 // everything that the threads did before.
-void bump_at_end(counter_block block, unsigned cell) noexcept;
+inline void bump_at_end(counter_block block, unsigned cell) noexcept;
 std::uint64_t counter_sum_of_ends(counter_block block, unsigned cell) noexcept;
 
 // What one record counted, of a thread that does not run (in the child of a fork).
@@ -34,6 +34,7 @@ std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept;
 
 namespace detail {
 void bump_without_record(counter_block block, unsigned cell, std::uint64_t by) noexcept;
+void bump_at_end_without_record(counter_block block, unsigned cell) noexcept;
 }
 
 inline void bump(thread_record& record, counter_block block, unsigned cell,
@@ -53,6 +54,21 @@ inline void bump(counter_block block, unsigned cell, std::uint64_t by = 1) noexc
     bump(*record, block, cell, by);
   else
     detail::bump_without_record(block, cell, by);
+}
+
+inline void bump_at_end(counter_block block, unsigned cell) noexcept {
+  thread_record* record = this_record;
+  if (record == nullptr) {
+    detail::bump_at_end_without_record(block, cell);
+    return;
+  }
+  auto& counter = record->cell(std::size_t{block} + cell);
+#if defined(__x86_64__) && !KHELP_UNDER_TSAN
+  // As bump(); the machine keeps stores in order.
+  asm volatile("addq $1, %0" : "+m"(counter) : : "memory");
+#else
+  counter.fetch_add(1, std::memory_order_release);
+#endif
 }
 
 }  // namespace khelp
