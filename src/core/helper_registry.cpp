@@ -192,12 +192,17 @@ void keep_quiesced(helper& h) {
   h.quiesced = true;
 }
 
-failure too_late(const helper& h) {
+// A wait for its objects has taken too long; unless somebody ends it by now.
+failure too_late(const helper& h) KHELP_EXCLUDES(registry_mutex) {
+  lock_guard held(registry_mutex);
+  if (is_ending(h.state()))
+    return being_unloaded(h);
   failure words = busy(h, h.attached());
   words.code = ETIMEDOUT;
   return words;
 }
 
+// Of helpers that nobody else can end meanwhile.
 result<void> check_free(helper_batch batch) {
   for (const auto& h : batch) {
     if (const std::uint64_t objects = h->attached())
