@@ -299,27 +299,36 @@ void detach_one(khelp_osd& osd, unsigned slot, bool defer) {
 // has other data: out in one go, of a thread that is in no section. Returns that slot; 0: nothing is
 // left.
 // Of objects in no order the struct and each owner is a miss. What keeps the machine from having
-// those of several objects under way is the number of stores between them: few, and no calls.
+// those of several objects under way is the number of stores between them and of instructions that
+// wait for the struct: few of either, and no calls.
 unsigned detach_plain(khelp_osd& object, thread_record& record) {
   helper* from[at_once];
   void* items[at_once];
   std::size_t count = 0;
-  unsigned slot = object.osd_nslots;
+  unsigned slot = 0;
   {
     futex_guard held(osd_stripe(object));
     void** const slots = load_relaxed(object.osd_slots);
-    for (; slot > 0; --slot) {
-      void* item = load_relaxed(slots[slot - 1]);
-      if (item == nullptr)
-        continue;
-      helper* h = load_acquire(khelp_slots[slot].owner);
-      if (h == nullptr || !h->ends_plainly || count == at_once)
-        break;
-      h->zone->owner_of(item).clear();
-      bump(record, h->block, cell_taken);
-      from[count] = h;
-      items[count++] = item;
-    }
+    const auto take_from = [&](unsigned highest) __attribute__((always_inline)) {
+      for (slot = highest; slot > 0; --slot) {
+        void* item = load_relaxed(slots[slot - 1]);
+        if (item == nullptr)
+          continue;
+        helper* h = load_acquire(khelp_slots[slot].owner);
+        if (h == nullptr || !h->ends_plainly || count == at_once)
+          break;
+        h->zone->owner_of(item).clear();
+        bump(record, h->block, cell_taken);
+        from[count] = h;
+        items[count++] = item;
+      }
+    };
+    // Slots inside the struct are known without the struct: what is asked about their helpers does
+    // not wait for it.
+    if (osd_slots::is_inline(object, slots))
+      take_from(osd_slots::inline_slots);
+    else
+      take_from(object.osd_nslots);
     if (slot == 0 && (object.osd_state & osd::has_registered_values) == 0) {
       osd_slots::clear(object);
     } else {
