@@ -177,7 +177,8 @@ struct khelp_tcp_range {
 ///
 /// Shape    the first 40 bytes are FreeBSD's struct tcp_hhook_data. curack: the segment's ACK in
 ///          host order. The object (hosd) is the end's slots: tp->osd.
-/// Context  the replaying thread; its clock (clock.h) stands at when_ns. Hooks may change TF_TSO in
+/// Context  the thread that follows the connection, one of several that a replay may have; its clock
+///          (clock.h) stands at when_ns. Hooks may change TF_TSO in
 ///          tp->t_flags; everything else is the subsystem's.
 /// Source   FreeBSD netinet/tcp_var.h, and its call sites in tcp_input.c and tcp_output.c. There
 ///          EST_IN leaves len, tso and curack undefined (here: 0, 0, set), and pure in-sequence

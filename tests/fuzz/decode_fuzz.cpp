@@ -29,13 +29,9 @@ link_layer link_of(std::uint8_t number) {
   return links[number % std::size(links)];
 }
 
-void check(const khelp::tcp::segment& seg, const std::uint8_t* frame, std::size_t size) {
-  const auto& options = seg.options;
-  const std::uint8_t* end = options.raw_sacks + std::size_t{options.sack_count} * 8;
-  const bool sacks_inside =
-      options.sack_count == 0 || (options.raw_sacks >= frame && end <= frame + size);
-  if (seg.header_words < 5 || seg.shown > seg.payload || !sacks_inside ||
-      options.sack_count > KHELP_TCP_MAX_SACKS)
+void check(const khelp::tcp::segment& seg) {
+  if (seg.header_words < 5 || seg.shown > seg.payload ||
+      seg.options.sack_count > KHELP_TCP_MAX_SACKS)
     std::abort();
 }
 
@@ -56,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     khelp::tcp::segment seg;
     const auto found = khelp::tcp::decode(link, {frame.get(), captured}, length, seg);
     if (found.what == khelp::tcp::verdict::tcp)
-      check(seg, frame.get(), captured);
+      check(seg);
     at += record_header + captured;
   }
   return 0;

@@ -343,7 +343,7 @@ class Words(SystemTest):
         done = run("replay", "--help")
         self.assertEqual(done.returncode, 0)
         for option in ("--load", "--json", "--csv", "--samples", "--plot", "--explain", "--mem", "--raw",
-                       "--unload-after", "--debug", "--module-path", "--top", "CAPTURE"):
+                       "--unload-after", "--debug", "--module-path", "--top", "--jobs", "CAPTURE"):
             self.assertIn(option, done.stdout)
         self.assertIn("Exit status", done.stdout)
         self.assertIn("Usage: khelp replay [OPTIONS]", done.stdout)

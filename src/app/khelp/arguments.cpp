@@ -47,6 +47,14 @@ std::string whole_number(const std::string& text) {
   return error == std::errc() ? "" : fmt::format("{} is too large a number", text);
 }
 
+std::string number_of_jobs(const std::string& text) {
+  constexpr std::uint64_t most = 256;
+  if (std::string wrong = whole_number(text); !wrong.empty())
+    return wrong;
+  const std::uint64_t number = std::stoull(text);
+  return number >= 1 && number <= most ? "" : fmt::format("{} is not from 1 to {}", text, most);
+}
+
 void add_replay(CLI::App& program, replay_request& replay, std::vector<std::string>& loads,
                 bool& json, bool& csv) {
   CLI::App* command = program.add_subcommand(
@@ -77,6 +85,12 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
       ->check(&whole_number)
       ->type_name("N")
       ->capture_default_str();
+  command
+      ->add_option("--jobs", replay.jobs,
+                   "Follow the connections with N threads; the results are the same. Not given: as "
+                   "many as there are processors, at most 4")
+      ->check(&number_of_jobs)
+      ->type_name("N");
   command
       ->add_option("--instance-by", replay.instance_by,
                    "An instance, with hook points of its own, per VLAN or file, or none")

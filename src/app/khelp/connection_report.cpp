@@ -8,7 +8,6 @@ connection_report describe(
     const tcp::flow& flow,
     const std::function<std::vector<std::optional<helper_data>>(const tcp::end&)>& read) {
   connection_report report;
-  report.number = flow.number;
   report.instance = flow.key.instance;
   report.opened = flow.opened();
   for (std::size_t i = 0; i < reported_ends(flow); ++i) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/khelp/numbered_text.hpp"
 #include "app/khelp/units.hpp"
 
 namespace khelp::app {
@@ -58,7 +59,7 @@ std::string csv_rows(const connection_report& connection,
                      const std::vector<helper_schema>& schemas) {
   std::string rows;
   for (const direction_report& direction : connection.directions) {
-    rows += fmt::format("{},{},{},{},{},{},{},{}", connection.number, connection.instance,
+    rows += fmt::format("{},{},{},{},{},{},{},{}", number_goes_here, connection.instance,
                         connection.opened, csv_field(direction.src), csv_field(direction.dst),
                         direction.segments, direction.bytes, direction.retransmitted);
     for (std::size_t i = 0; i < schemas.size(); ++i)

@@ -17,7 +17,7 @@ std::string csv_field(std::string_view text);
 /// HELPER.FIELD for every field of every helper.
 std::string csv_header(const std::vector<helper_schema>& schemas);
 
-/// Both directions of a connection. Absent values are empty.
+/// Both directions of a connection, number_goes_here for its number. Absent values are empty.
 std::string csv_rows(const connection_report& connection,
                      const std::vector<helper_schema>& schemas);
 

@@ -7,6 +7,7 @@
 
 #include "app/khelp/json_writer.hpp"
 #include "app/khelp/memory_report.hpp"
+#include "app/khelp/numbered_text.hpp"
 
 namespace khelp::app {
 namespace {
@@ -25,86 +26,23 @@ name_parts parts_of(std::string_view name) {
   return parts;
 }
 
-void write_value(json_writer& json, std::uint32_t kind, std::optional<std::int64_t> value) {
-  if (!value)
-    json.null();
-  else if (kind == KHELP_FIELD_DURATION)
-    json.decimal(*value, 3);
+/// The indices of `names`, in the order of what stands there.
+template <class Less>
+std::vector<std::size_t> sorted_indices(std::size_t count, Less less) {
+  std::vector<std::size_t> sorted(count);
+  std::iota(sorted.begin(), sorted.end(), std::size_t{0});
+  std::sort(sorted.begin(), sorted.end(), less);
+  return sorted;
+}
+
+void append_value(std::string& text, std::uint32_t kind, std::int64_t value) {
+  json_writer json(text);
+  if (kind == KHELP_FIELD_DURATION)
+    json.decimal(value, 3);
   else if (kind == KHELP_FIELD_NUMBER)
-    json.signed_number(*value);
+    json.signed_number(value);
   else
-    json.number(static_cast<std::uint64_t>(*value));
-}
-
-/// Fields in key order; "a.b" becomes a member of object a.
-void write_fields(json_writer& json, const std::vector<field_spec>& fields,
-                  const std::vector<std::optional<std::int64_t>>& values) {
-  std::vector<std::size_t> sorted(fields.size());
-  std::iota(sorted.begin(), sorted.end(), std::size_t{0});
-  std::sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) {
-    return parts_of(fields[a].name) < parts_of(fields[b].name);
-  });
-  name_parts open;  // the groups that the last field was in
-  for (std::size_t at : sorted) {
-    name_parts groups = parts_of(fields[at].name);
-    const std::string_view member = groups.back();
-    groups.pop_back();
-    const auto common = static_cast<std::size_t>(
-        std::mismatch(open.begin(), open.end(), groups.begin(), groups.end()).first - open.begin());
-    for (std::size_t left = open.size(); left > common; --left)
-      json.end_object();
-    for (std::size_t entered = common; entered < groups.size(); ++entered) {
-      json.key(groups[entered]);
-      json.begin_object();
-    }
-    json.key(member);
-    write_value(json, fields[at].kind, values[at]);
-    open = std::move(groups);
-  }
-  for (std::size_t left = open.size(); left > 0; --left)
-    json.end_object();
-}
-
-void write_helper(json_writer& json, const helper_schema& schema,
-                  const std::optional<helper_data>& data) {
-  json.key(schema.name);
-  if (!data) {
-    json.null();
-    return;
-  }
-  json.begin_object();
-  if (schema.raw) {
-    json.key("raw");
-    json.text(data->raw);
-  } else {
-    write_fields(json, schema.fields, data->values);
-  }
-  json.end_object();
-}
-
-void write_direction(json_writer& json, const direction_report& direction,
-                     const std::vector<helper_schema>& schemas) {
-  std::vector<std::size_t> sorted(schemas.size());
-  std::iota(sorted.begin(), sorted.end(), std::size_t{0});
-  std::sort(sorted.begin(), sorted.end(),
-            [&](std::size_t a, std::size_t b) { return schemas[a].name < schemas[b].name; });
-  json.begin_object();
-  json.key("bytes");
-  json.number(direction.bytes);
-  json.key("dst");
-  json.text(direction.dst);
-  json.key("helpers");
-  json.begin_object();
-  for (std::size_t at : sorted)
-    write_helper(json, schemas[at], direction.helpers[at]);
-  json.end_object();
-  json.key("retransmitted");
-  json.number(direction.retransmitted);
-  json.key("segments");
-  json.number(direction.segments);
-  json.key("src");
-  json.text(direction.src);
-  json.end_object();
+    json.number(static_cast<std::uint64_t>(value));
 }
 
 void write_time(json_writer& json, std::optional<std::int64_t> ns) {
@@ -193,24 +131,113 @@ void write_list(output& out, std::string_view name, const std::vector<Element>& 
 
 }  // namespace
 
-std::string json_connection(const connection_report& connection,
-                            const std::vector<helper_schema>& schemas) {
-  std::string text;
+connection_json::connection_json(const std::vector<helper_schema>& schemas) {
+  for (const std::size_t at : sorted_indices(schemas.size(), [&](std::size_t a, std::size_t b) {
+         return schemas[a].name < schemas[b].name;
+       }))
+    helpers_.push_back(layout_of(schemas[at], at));
+}
+
+/// Fields in key order; "a.b" becomes a member of object a.
+connection_json::helper_layout connection_json::layout_of(const helper_schema& schema,
+                                                          std::size_t at) {
+  helper_layout layout;
+  layout.name = schema.name;
+  layout.at = at;
+  layout.raw = schema.raw;
+  json_writer json(layout.nothing_known);
+  json.begin_object();
+  const auto& fields = schema.fields;
+  name_parts open;  // the groups that the last field was in
+  for (const std::size_t field : sorted_indices(fields.size(), [&](std::size_t a, std::size_t b) {
+         return parts_of(fields[a].name) < parts_of(fields[b].name);
+       })) {
+    name_parts groups = parts_of(fields[field].name);
+    const std::string_view member = groups.back();
+    groups.pop_back();
+    const auto common = static_cast<std::size_t>(
+        std::mismatch(open.begin(), open.end(), groups.begin(), groups.end()).first - open.begin());
+    for (std::size_t left = open.size(); left > common; --left)
+      json.end_object();
+    for (std::size_t entered = common; entered < groups.size(); ++entered) {
+      json.key(groups[entered]);
+      json.begin_object();
+    }
+    json.key(member);
+    layout.values.push_back({layout.nothing_known.size(), field, fields[field].kind});
+    json.null();
+    open = std::move(groups);
+  }
+  for (std::size_t left = open.size() + 1; left > 0; --left)
+    json.end_object();
+  return layout;
+}
+
+void connection_json::append(std::string& text, const connection_report& connection) const {
   json_writer json(text);
   json.begin_object();
   json.key("connection");
-  json.number(connection.number);
+  json.embed([](std::string& to) { to += number_goes_here; });
   json.key("directions");
   json.begin_array();
   for (const direction_report& direction : connection.directions)
-    write_direction(json, direction, schemas);
+    write_direction(json, direction);
   json.end_array();
   json.key("instance");
   json.number(connection.instance);
   json.key("opened");
   json.boolean(connection.opened);
   json.end_object();
-  return text;
+}
+
+void connection_json::write_direction(json_writer& json, const direction_report& direction) const {
+  json.begin_object();
+  json.key("bytes");
+  json.number(direction.bytes);
+  json.key("dst");
+  json.text(direction.dst);
+  json.key("helpers");
+  json.begin_object();
+  for (const helper_layout& helper : helpers_)
+    write_helper(json, helper, direction.helpers[helper.at]);
+  json.end_object();
+  json.key("retransmitted");
+  json.number(direction.retransmitted);
+  json.key("segments");
+  json.number(direction.segments);
+  json.key("src");
+  json.text(direction.src);
+  json.end_object();
+}
+
+void connection_json::write_helper(json_writer& json, const helper_layout& helper,
+                                   const std::optional<helper_data>& data) {
+  json.key(helper.name);
+  if (!data) {
+    json.null();
+    return;
+  }
+  if (helper.raw) {
+    json.begin_object();
+    json.key("raw");
+    json.text(data->raw);
+    json.end_object();
+    return;
+  }
+  constexpr std::size_t null_length = 4;
+  const std::string_view known = helper.nothing_known;
+  json.embed([&](std::string& text) {
+    std::size_t done = 0;
+    for (const value_place& place : helper.values) {
+      const auto value = data->values[place.field];
+      if (!value)
+        continue;
+      text += known.substr(done, place.at - done);
+      append_value(text, place.kind, *value);
+      done = place.at + null_length;
+    }
+    text += known.substr(done);
+  });
 }
 
 result<void> write_json_document(const replay_summary& summary, output& connections, output& out) {

@@ -1,5 +1,6 @@
 #include "app/khelp/json_writer.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/khelp/units.hpp"
@@ -7,22 +8,35 @@
 namespace khelp::app {
 namespace {
 
-std::string quoted(std::string_view value) {
+/// Most text needs no escape.
+bool is_plain(std::string_view value) {
+  return std::all_of(value.begin(), value.end(),
+                     [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+}
+
+void append_quoted(std::string& out, std::string_view value) {
   using nlohmann::json;
-  return json(value).dump(-1, ' ', false, json::error_handler_t::replace);
+  if (!is_plain(value)) {
+    out += json(value).dump(-1, ' ', false, json::error_handler_t::replace);
+    return;
+  }
+  out += '"';
+  out += value;
+  out += '"';
 }
 
 }  // namespace
 
 void json_writer::key(std::string_view name) {
   separate();
-  out_ += quoted(name);
+  append_quoted(out_, name);
   out_ += ": ";
   first_ = true;
 }
 
 void json_writer::text(std::string_view value) {
-  literal(quoted(value));
+  literal({});
+  append_quoted(out_, value);
 }
 
 void json_writer::decimal(std::int64_t value, int digits) {

@@ -30,6 +30,12 @@ class json_writer {
   void decimal(std::int64_t value, int digits);
   void boolean(bool value) { literal(value ? "true" : "false"); }
   void null() { literal("null"); }
+  /// A value that `append` appends to the text.
+  template <class Append>
+  void embed(Append append) {
+    literal({});
+    append(out_);
+  }
 
  private:
   void open(char bracket);

@@ -3,14 +3,15 @@
 #include <cstddef>
 #include <fmt/format.h>
 #include <string_view>
+#include <utility>
 
 #include <khelp/clock.h>
 #include <khelp/tcp.h>
 
 #include "app/khelp/csv_report.hpp"
+#include "app/khelp/numbered_text.hpp"
 #include "app/khelp/units.hpp"
 #include "subsystem/tcp/address.hpp"
-#include "subsystem/tcp/flow.hpp"
 
 namespace khelp::app {
 namespace {
@@ -30,17 +31,17 @@ std::string value_text(std::string_view field, std::int64_t value) {
 
 }  // namespace
 
-measurements::measurements(output* samples, bool plot)
-    : khelp_sample_sink{&receive},
-      samples_(samples),
-      plot_(plot),
-      before_(khelp_sample_set_sink(this)) {
-  if (samples_ != nullptr)
-    samples_->write("time,connection,src,dst,helper,field,value\n");
-}
+measurements::measurements(sample_listener on_sample, curves wanted)
+    : khelp_sample_sink{&receive}, on_sample_(std::move(on_sample)), wanted_(wanted) {}
 
 measurements::~measurements() {
-  khelp_sample_set_sink(before_);
+  khelp_sample_sink* const current = khelp_sample_set_sink(nullptr);
+  if (current != this)
+    khelp_sample_set_sink(current);
+}
+
+void measurements::listen() {
+  khelp_sample_set_sink(on_sample_ || wanted_ != curves::none ? this : nullptr);
 }
 
 std::optional<rtt_curves> measurements::take(const khelp_osd* end) {
@@ -67,24 +68,26 @@ void measurements::note(const char* helper, const char* field, khelp_osd* hosd,
     return;
   end_record& end = record_of(hosd);
   const std::int64_t now = khelp_clock_ns();
-  if (field == rtt_field) {
+  if (field == rtt_field && wanted_ != curves::none) {
     end.curves.small.add(now, value);
-    if (plot_)
+    if (wanted_ == curves::small_and_large)
       end.curves.large.add(now, value);
   }
-  if (samples_ != nullptr)
-    samples_->write(fmt::format("{},{},{},{},{},{}\n", fixed_decimal(now, 9), end.connection,
-                                end.names, csv_field(helper), csv_field(field),
-                                value_text(field, value)));
+  if (on_sample_)
+    on_sample_(
+        tcp::flow::of(end_of(hosd)),
+        fmt::format("{},{},{},{},{},{}\n", fixed_decimal(now, 9), number_goes_here, end.names,
+                    csv_field(helper), csv_field(field), value_text(field, value)));
 }
 
 measurements::end_record& measurements::record_of(khelp_osd* hosd) {
   if (auto known = ends_.find(hosd); known != ends_.end())
     return known->second;
-  const khelp_tcpcb& block = end_of(hosd);
-  const khelp_inpcb& who = *block.t_inpcb;
-  end_record made{
-      tcp::flow::of(block).number, tcp::local_text(who) + "," + tcp::foreign_text(who), {}};
+  end_record made;
+  if (on_sample_) {
+    const khelp_inpcb& who = *end_of(hosd).t_inpcb;
+    made.names = tcp::local_text(who) + "," + tcp::foreign_text(who);
+  }
   return ends_.emplace(hosd, std::move(made)).first->second;
 }
 

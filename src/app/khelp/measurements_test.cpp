@@ -1,13 +1,13 @@
 #include "app/khelp/measurements.hpp"
 
 #include <arpa/inet.h>
-#include <fstream>
 #include <gtest/gtest.h>
-#include <sstream>
+#include <string>
 
 #include <khelp/clock.h>
 #include <khelp/tcp.h>
 
+#include "app/khelp/numbered_text.hpp"
 #include "subsystem/tcp/flow.hpp"
 
 namespace khelp::app {
@@ -19,7 +19,7 @@ struct connection {
   khelp_tcpcb* const ends[2] = {&flow.ends[0].block, &flow.ends[1].block};
 
   connection(std::uint64_t number, std::uint8_t host) {
-    flow.number = number;
+    flow.began_at = number;
     for (int i = 0; i < 2; ++i) {
       khelp_inpcb& who = flow.ends[static_cast<std::size_t>(i)].who;
       who.inp_vflag = KHELP_INP_IPV4;
@@ -36,64 +36,56 @@ struct connection {
   }
 };
 
-class samples_file {
+/// Lines of samples; "#" and what the connection's first packet was for its number.
+class samples {
  public:
-  samples_file()
-      : name_(testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->name()),
-        out(std::move(*output::open(name_))) {
-    EXPECT_TRUE(out.begin());
-  }
-  ~samples_file() { khelp_clock_reset(); }
+  ~samples() { khelp_clock_reset(); }
 
-  std::string contents() {
-    EXPECT_TRUE(out.flush());
-    std::ifstream in(name_);
-    std::ostringstream all;
-    all << in.rdbuf();
-    return all.str();
+  measurements::sample_listener listener() {
+    return [this](const tcp::flow& of, const std::string& line) {
+      const std::size_t at = line.find(number_goes_here);
+      lines += line.substr(0, at) + "#" + std::to_string(of.began_at) + line.substr(at + 1);
+    };
   }
 
- private:
-  std::string name_;
-
- public:
-  output out;
+  std::string lines;
 };
 
 TEST(measurements, each_sample_is_a_line_with_capture_time_and_both_ends) {
-  samples_file file;
+  samples seen;
   connection one(1, 1);
-  measurements listening(&file.out, false);
+  measurements listening(seen.listener(), curves::small);
+  listening.listen();
   khelp_clock_set(1'500'000'001);
   khelp_sample("ertt", "rtt_us", one.ends[0]->osd, 20'123'456);
   khelp_sample("other", "window", one.ends[1]->osd, -5);
-  EXPECT_EQ(file.contents(),
-            "time,connection,src,dst,helper,field,value\n"
-            "1.500000001,1,10.0.0.1:80,10.0.0.2:81,ertt,rtt_us,20123.456\n"
-            "1.500000001,1,10.0.0.2:81,10.0.0.1:80,other,window,-5\n");
+  EXPECT_EQ(seen.lines,
+            "1.500000001,#1,10.0.0.1:80,10.0.0.2:81,ertt,rtt_us,20123.456\n"
+            "1.500000001,#1,10.0.0.2:81,10.0.0.1:80,other,window,-5\n");
 }
 
-TEST(measurements, a_connection_has_the_number_that_the_reports_give_it) {
-  samples_file file;
+TEST(measurements, a_sample_is_that_of_its_ends_connection) {
+  samples seen;
   connection one(7, 1);
   connection two(4, 3);
   connection with_itself(9, 5);
   with_itself.ends[0]->t_peer = with_itself.ends[0];
-  measurements listening(&file.out, false);
+  measurements listening(seen.listener(), curves::small);
+  listening.listen();
   khelp_sample("h", "f", one.ends[1]->osd, 0);
   khelp_sample("h", "f", two.ends[0]->osd, 0);
   khelp_sample("h", "f", one.ends[0]->osd, 0);
   khelp_sample("h", "f", two.ends[1]->osd, 0);
   khelp_sample("h", "f", with_itself.ends[0]->osd, 0);
-  const std::string text = file.contents();
-  for (const char* names :
-       {",7,10.0.0.2:81", ",7,10.0.0.1:80", ",4,10.0.0.3:80", ",4,10.0.0.4:81", ",9,10.0.0.5:80"})
-    EXPECT_NE(text.find(names), std::string::npos) << names;
+  for (const char* names : {",#7,10.0.0.2:81", ",#7,10.0.0.1:80", ",#4,10.0.0.3:80",
+                            ",#4,10.0.0.4:81", ",#9,10.0.0.5:80"})
+    EXPECT_NE(seen.lines.find(names), std::string::npos) << names;
 }
 
 TEST(measurements, only_round_trip_times_become_curves) {
   connection one(1, 1);
-  measurements listening(nullptr, true);
+  measurements listening(nullptr, curves::small_and_large);
+  listening.listen();
   khelp_sample("h", "window", one.ends[0]->osd, 7);
   khelp_sample("h", "rtt_us", one.ends[1]->osd, 9);
   EXPECT_FALSE(listening.take(one.ends[0]->osd));
@@ -105,21 +97,34 @@ TEST(measurements, only_round_trip_times_become_curves) {
 
 TEST(measurements, without_a_plot_its_curve_takes_no_memory) {
   connection one(1, 1);
-  measurements listening(nullptr, false);
+  measurements listening(nullptr, curves::small);
+  listening.listen();
   khelp_sample("h", "rtt_us", one.ends[0]->osd, 9);
   EXPECT_TRUE(listening.take(one.ends[0]->osd)->large.empty());
 }
 
+TEST(measurements, nothing_is_kept_where_nothing_is_wanted) {
+  connection one(1, 1);
+  measurements listening(nullptr, curves::none);
+  listening.listen();
+  khelp_sample("h", "rtt_us", one.ends[0]->osd, 9);
+  EXPECT_FALSE(listening.take(one.ends[0]->osd));
+}
+
 TEST(measurements, what_is_taken_is_forgotten) {
   connection one(1, 1);
-  measurements listening(nullptr, false);
+  measurements listening(nullptr, curves::small);
+  listening.listen();
   khelp_sample("h", "rtt_us", one.ends[0]->osd, 9);
   EXPECT_TRUE(listening.take(one.ends[0]->osd));
   EXPECT_FALSE(listening.take(one.ends[0]->osd));
 }
 
 TEST(measurements, nobody_listens_afterwards) {
-  { measurements listening(nullptr, false); }
+  {
+    measurements listening(nullptr, curves::small);
+    listening.listen();
+  }
   EXPECT_EQ(khelp_sample_set_sink(nullptr), nullptr);
 }
 

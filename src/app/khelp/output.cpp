@@ -58,7 +58,12 @@ result<output> output::temporary() {
     ::close(descriptor);
     return failure(ENOMEM, "no memory for a temporary file");
   }
-  return output(opened, "the temporary file in " + folder + advice, true);
+  output ready(opened, "the temporary file in " + folder + advice, true);
+  // All of it is read back: a system call for each of its pages would be felt.
+  constexpr std::size_t piece = std::size_t{64} * 1024;
+  ready.room_ = std::make_unique_for_overwrite<char[]>(piece);
+  (void)std::setvbuf(opened, ready.room_.get(), _IOFBF, piece);
+  return ready;
 }
 
 output::output(output&& other) noexcept {
@@ -124,6 +129,7 @@ failure output::why() const {
 }
 
 void output::swap(output& other) noexcept {
+  std::swap(room_, other.room_);
   std::swap(file_, other.file_);
   std::swap(name_, other.name_);
   std::swap(owned_, other.owned_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,7 @@ class output {
   failure why() const;
   void swap(output& other) noexcept;
 
+  std::unique_ptr<char[]> room_;  ///< the file's; nullptr: it has its own
   std::FILE* file_ = nullptr;
   std::string name_;  ///< for people
   bool owned_ = false;

@@ -1,5 +1,6 @@
 #include "app/khelp/replay.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fmt/format.h>
@@ -7,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <unistd.h>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -15,14 +15,18 @@
 #include "app/khelp/connection_report.hpp"
 #include "app/khelp/exit_status.hpp"
 #include "app/khelp/explain.hpp"
+#include "app/khelp/gathering.hpp"
 #include "app/khelp/helper_set.hpp"
 #include "app/khelp/measurements.hpp"
 #include "app/khelp/memory_report.hpp"
+#include "app/khelp/numbered_text.hpp"
 #include "app/khelp/output.hpp"
 #include "app/khelp/overwriting.hpp"
 #include "app/khelp/plot.hpp"
+#include "app/khelp/processors.hpp"
 #include "app/khelp/progress.hpp"
 #include "app/khelp/report_writer.hpp"
+#include "app/khelp/shard_reporter.hpp"
 #include "app/khelp/signals.hpp"
 #include "app/khelp/terminal.hpp"
 #include "subsystem/tcp/replay.hpp"
@@ -68,7 +72,9 @@ class replay {
     if (!writer)
       refuse(writer.error(), exit_failed);
     writer_ = std::move(*writer);
+    reporting_.writer = writer_.get();
   }
+  ~replay() { session_->stop(); }
 
   int run() {
     if (asked_.explain)
@@ -78,8 +84,10 @@ class replay {
         break;
       read_capture(file);
     }
-    if (asked_.mem)
+    if (asked_.mem) {
+      session_->settle();
       look_at_memory();
+    }
     session_->flush();
     unload();
     return finish();
@@ -91,11 +99,25 @@ class replay {
     wanted.instances = asked_.instance_by == "vlan"   ? tcp::instances_by::vlan
                        : asked_.instance_by == "file" ? tcp::instances_by::file
                                                       : tcp::instances_by::none;
-    wanted.on_close = [this](const tcp::flow& gone, tcp::ending) { report(gone); };
+    wanted.shards = asked_.jobs.value_or(useful_jobs());
+    wanted.watcher_of = [this](std::size_t) {
+      auto made = std::make_unique<shard_reporter>(reporting_);
+      reporters_.push_back(made.get());
+      return made;
+    };
+    wanted.on_round = [this](const std::vector<tcp::shard_outcome>& round) {
+      gathering_.add(round);
+    };
     auto made = tcp::replay_session::create(std::move(wanted));
     if (!made)
       refuse(made.error(), exit_failed);
     return std::move(*made);
+  }
+
+  curves wanted_curves() const {
+    if (!asked_.plot_file.empty())
+      return curves::small_and_large;
+    return asked_.form == report_form::table ? curves::small : curves::none;
   }
 
   std::vector<used_file> written_files() const {
@@ -119,7 +141,7 @@ class replay {
 
   /// Once there is something to write. Until then a mistake costs nobody last week's results.
   void begin_outputs() {
-    if (measurements_)
+    if (began_outputs_)
       return;
     for (std::optional<output>* one : {&samples_, &plot_}) {
       if (!*one)
@@ -127,8 +149,9 @@ class replay {
       if (auto begun = (*one)->begin(); !begun)
         refuse(begun.error(), exit_failed);
     }
-    measurements_ =
-        std::make_unique<measurements>(samples_ ? &*samples_ : nullptr, plot_.has_value());
+    if (samples_)
+      samples_->write(samples_header);
+    began_outputs_ = true;
   }
 
   /// Where standard output carries a document, words go to standard error.
@@ -189,40 +212,38 @@ class replay {
       unload();
   }
 
-  /// What was measured so far is kept for when its connection closes.
   void unload() {
     if (!helpers_.loaded())
       return;
-    session_->connections().for_each_live([this](const tcp::flow& flow) {
+    session_->settle();
+    session_->for_each_live([this](std::size_t shard, const tcp::flow& flow) {
       for (std::size_t i = 0; i < reported_ends(flow); ++i)
-        harvest_.emplace(&flow.ends[i], helpers_.read(flow.ends[i].block.osd));
+        reporters_[shard]->harvest(flow.ends[i]);
     });
     for (const std::string& remark : helpers_.unload())
       complain(remark);
   }
 
-  std::vector<std::optional<helper_data>> read(const tcp::end& end) {
-    if (auto kept = harvest_.extract(&end); !kept.empty())
-      return std::move(kept.mapped());
-    return helpers_.read(end.block.osd);
+  void report(const happening& next, std::string_view text, std::uint64_t number) {
+    if (next.what == happening::sample) {
+      write_numbered(*samples_, text, number);
+      return;
+    }
+    ++summary_.connections;
+    summary_.directions_with_data += next.directions_with_data;
+    writer_->add(text, number);
+    if (next.kept != nullptr)
+      report(*next.kept);
   }
 
-  void report(const tcp::flow& gone) {
-    const connection_report connection =
-        describe(gone, [this](const tcp::end& end) { return read(end); });
-    direction_curves curves;
-    for (std::size_t i = 0; i < connection.directions.size(); ++i)
-      curves.push_back(measurements_->take(gone.ends[i].block.osd));
-    ++summary_.connections;
-    for (const direction_report& direction : connection.directions)
-      summary_.directions_with_data += direction.bytes > 0 ? 1 : 0;
-    writer_->add(connection, curves);
+  void report(const closed_connection& closed) {
+    writer_->add(closed.report, closed.curves);
     if (!plot_)
       return;
-    for (std::size_t i = 0; i < curves.size(); ++i) {
-      const direction_report& direction = connection.directions[i];
-      if (curves[i])
-        drawn_.add({direction.src + " to " + direction.dst, std::move(curves[i]->large)});
+    for (std::size_t i = 0; i < closed.curves.size(); ++i) {
+      const direction_report& direction = closed.report.directions[i];
+      if (closed.curves[i])
+        drawn_.add({direction.src + " to " + direction.dst, closed.curves[i]->large});
     }
   }
 
@@ -260,7 +281,8 @@ class replay {
   }
 
   bool finish_measurements() {
-    bool whole = !measurements_->incomplete();
+    bool whole = std::none_of(reporters_.begin(), reporters_.end(),
+                              [](const shard_reporter* each) { return each->incomplete(); });
     if (!whole)
       complain("no memory for some measurements: samples and curves are incomplete");
     if (samples_)
@@ -277,7 +299,7 @@ class replay {
     bool whole = true;
     if (asked_.form != report_form::table || any_capture_opened())
       whole &= complete(writer_->finish(summary_));
-    if (measurements_)
+    if (began_outputs_)
       whole &= finish_measurements();
     if (interruption() != 0)
       return exit_signal + interruption();
@@ -289,13 +311,21 @@ class replay {
   output out_;
   std::optional<output> samples_;
   std::optional<output> plot_;
+  reporting reporting_{
+      .helpers = helpers_,
+      .wanted_curves = wanted_curves(),
+      .wants_samples = !asked_.samples_file.empty(),
+      .keep_reports = asked_.form == report_form::table || !asked_.plot_file.empty()};
+  gathering gathering_{[this](const happening& next, std::string_view text, std::uint64_t number) {
+    report(next, text, number);
+  }};
+  std::vector<shard_reporter*> reporters_;  ///< the session's, by shard
   // The session is made before helpers are loaded, so that its points are there to check them
   // against, and goes after they are unloaded.
   std::unique_ptr<tcp::replay_session> session_;
   helper_set helpers_;
   std::unique_ptr<report_writer> writer_;
-  std::unique_ptr<measurements> measurements_;  ///< once a capture is open
-  std::unordered_map<const tcp::end*, std::vector<std::optional<helper_data>>> harvest_;
+  bool began_outputs_ = false;
   plot_selection drawn_;
   progress progress_{wants_progress() ? stderr : nullptr, began_};
   replay_summary summary_;

@@ -42,8 +42,8 @@ struct direction_report {
   std::vector<std::optional<helper_data>> helpers;  ///< by the schemas; none: it kept no data here
 };
 
+/// Everything but its number, which is known last: see gathering.
 struct connection_report {
-  std::uint64_t number = 0;  ///< the same wherever the connection is reported
   std::uint64_t instance = 0;
   bool opened = false;                       ///< its SYN was seen
   std::vector<direction_report> directions;  ///< two; one if the socket talks to itself

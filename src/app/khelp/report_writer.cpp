@@ -5,6 +5,7 @@
 #include "app/khelp/csv_report.hpp"
 #include "app/khelp/json_report.hpp"
 #include "app/khelp/memory_report.hpp"
+#include "app/khelp/numbered_text.hpp"
 #include "app/khelp/ranking.hpp"
 #include "app/khelp/sparkline.hpp"
 #include "app/khelp/table.hpp"
@@ -22,6 +23,9 @@ class table_writer final : public report_writer {
         schemas_(schemas),
         look_(look),
         out_(out) {}
+
+  void append_text(std::string&, const connection_report&) const override {}
+  void add(std::string_view, std::uint64_t) override {}
 
   void add(const connection_report& connection, const direction_curves& curves) override {
     for (std::size_t i = 0; i < connection.directions.size(); ++i) {
@@ -57,13 +61,18 @@ class table_writer final : public report_writer {
 class json_report_writer final : public report_writer {
  public:
   json_report_writer(output connections, const std::vector<helper_schema>& schemas, output& out)
-      : connections_(std::move(connections)), schemas_(schemas), out_(out) {}
+      : connections_(std::move(connections)), json_(schemas), out_(out) {}
 
-  void add(const connection_report& connection, const direction_curves&) override {
+  void append_text(std::string& to, const connection_report& connection) const override {
+    json_.append(to, connection);
+  }
+
+  void add(std::string_view text, std::uint64_t number) override {
     if (!std::exchange(first_, false))
       connections_.write(",\n");
-    connections_.write(json_connection(connection, schemas_));
+    write_numbered(connections_, text, number);
   }
+  void add(const connection_report&, const direction_curves&) override {}
 
   bool failed() const override { return connections_.failed(); }
 
@@ -75,7 +84,7 @@ class json_report_writer final : public report_writer {
 
  private:
   output connections_;
-  const std::vector<helper_schema>& schemas_;
+  const connection_json json_;
   output& out_;
   bool first_ = true;
 };
@@ -88,9 +97,14 @@ class csv_writer final : public report_writer {
     out_.write(csv_header(schemas_));
   }
 
-  void add(const connection_report& connection, const direction_curves&) override {
-    out_.write(csv_rows(connection, schemas_));
+  void append_text(std::string& to, const connection_report& connection) const override {
+    to += csv_rows(connection, schemas_);
   }
+
+  void add(std::string_view text, std::uint64_t number) override {
+    write_numbered(out_, text, number);
+  }
+  void add(const connection_report&, const direction_curves&) override {}
 
   bool failed() const override { return out_.failed(); }
   result<void> finish(const replay_summary&) override { return out_.flush(); }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/khelp/arguments.hpp"
@@ -22,6 +24,13 @@ class report_writer {
  public:
   virtual ~report_writer() = default;
 
+  /// What this form says of a connection, number_goes_here in its number's place. Any number of
+  /// threads at once.
+  virtual void append_text(std::string& to, const connection_report& connection) const = 0;
+
+  /// A connection: that text, and its number.
+  virtual void add(std::string_view text, std::uint64_t number) = 0;
+  /// The connection itself, where its text does not say all.
   virtual void add(const connection_report& connection, const direction_curves& curves) = 0;
 
   /// Something could not be written: adding more is of no use, finish() tells why.

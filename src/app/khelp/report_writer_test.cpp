@@ -10,14 +10,20 @@ namespace {
 
 const std::vector<helper_schema> no_helpers;
 
-connection_report from(std::uint64_t number, const std::string& src, std::uint64_t bytes) {
+connection_report from(const std::string& src, std::uint64_t bytes) {
   connection_report made;
-  made.number = number;
   made.directions.resize(2);
   made.directions[0].src = src;
   made.directions[0].bytes = bytes;
   made.directions[1].dst = src;
   return made;
+}
+
+void add(report_writer& writer, std::uint64_t number, const connection_report& one) {
+  std::string text;
+  writer.append_text(text, one);
+  writer.add(text, number);
+  writer.add(one, direction_curves(2));
 }
 
 /// What a writer of this form prints for three connections.
@@ -26,8 +32,9 @@ std::string written(const replay_request& asked) {
   auto out = output::open(file);
   EXPECT_TRUE(out->begin());
   auto writer = make_report_writer(asked, no_helpers, {}, *out);
-  for (const connection_report& one : {from(2, "a", 5), from(1, "b", 50), from(3, "c", 0)})
-    (*writer)->add(one, direction_curves(2));
+  add(**writer, 2, from("a", 5));
+  add(**writer, 1, from("b", 50));
+  add(**writer, 3, from("c", 0));
   EXPECT_TRUE((*writer)->finish({}));
   std::ifstream in(file);
   std::ostringstream all;
@@ -40,6 +47,7 @@ TEST(reportwriter, json_lists_connections_in_closing_order) {
   asked.form = report_form::json;
   const auto document = nlohmann::json::parse(written(asked));
   ASSERT_EQ(document["connections"].size(), 3u);
+  EXPECT_EQ(document["connections"][0]["connection"], 2);
   EXPECT_EQ(document["connections"][0]["directions"][0]["src"], "a");
   EXPECT_EQ(document["connections"][2]["directions"][0]["src"], "c");
 }
@@ -67,7 +75,7 @@ TEST(reportwriter, an_output_that_is_full_is_noticed_while_writing) {
   asked.form = report_form::csv;
   auto writer = make_report_writer(asked, no_helpers, {}, *full);
   for (int i = 0; i < 10'000 && !(*writer)->failed(); ++i)
-    (*writer)->add(from(1, "a", 1), direction_curves(2));
+    add(**writer, 1, from("a", 1));
   EXPECT_TRUE((*writer)->failed());
   EXPECT_FALSE((*writer)->finish({}));
 }

@@ -22,11 +22,12 @@ std::string fixed_decimal(std::int64_t value, int digits) {
   const bool negative = value < 0;
   const auto magnitude =
       negative ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
-  std::uint64_t unit = 1;
-  for (int i = 0; i < digits; ++i)
-    unit *= 10;
-  return fmt::format("{}{}.{:0{}}", negative ? "-" : "", magnitude / unit, magnitude % unit,
-                     digits);
+  std::string text = std::to_string(magnitude);
+  const auto fraction = static_cast<std::size_t>(digits);
+  if (text.size() <= fraction)
+    text.insert(0, fraction + 1 - text.size(), '0');
+  text.insert(text.size() - fraction, 1, '.');
+  return negative ? "-" + text : text;
 }
 
 std::string readable_duration(std::int64_t ns) {

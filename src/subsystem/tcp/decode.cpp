@@ -55,7 +55,6 @@ void read_sacks(const view& blocks, segment_options& out) {
   out.present |= KHELP_TOF_SACK;
   out.sack_count =
       static_cast<uint8_t>(std::min<size_t>(blocks.captured.size() / 8, KHELP_TCP_MAX_SACKS));
-  out.raw_sacks = blocks.captured.data();
   for (size_t i = 0; i < out.sack_count; ++i)
     out.sacks[i] = {blocks.u32(i * 8), blocks.u32(i * 8 + 4)};
 }

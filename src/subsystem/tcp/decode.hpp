@@ -20,7 +20,6 @@ struct segment_options {
   uint16_t mss = 0;
   uint8_t window_scale = 0;
   uint8_t sack_count = 0;
-  const uint8_t* raw_sacks = nullptr;  ///< in the frame; sack_count blocks
   std::array<khelp_tcp_range, KHELP_TCP_MAX_SACKS> sacks{};
   bool damaged = false;  ///< an option's length is impossible; those behind it were not read
 };

@@ -5,7 +5,10 @@
 #include <optional>
 #include <utility>
 
+#include <khelp/clock.h>
+
 #include "subsystem/tcp/acknowledging.hpp"
+#include "subsystem/tcp/crowd.hpp"
 #include "subsystem/tcp/sending.hpp"
 #include "subsystem/tcp/states.hpp"
 
@@ -35,6 +38,36 @@ void tie(end& e, end& peer) {
   e.block.t_inpcb = &e.who;
   e.block.osd = &e.block.t_osd;
   e.block.t_peer = &peer.block;
+}
+
+// ---- closing ----
+
+constexpr phase phase_of_silence(stage how_far) {
+  switch (how_far) {
+    case stage::opening:
+      return phase::silent_opening;
+    case stage::open:
+      return phase::silent_open;
+    case stage::ending:
+      break;
+  }
+  return phase::silent_ending;
+}
+
+constexpr phase phase_of_flush(stage how_far) {
+  switch (how_far) {
+    case stage::ending:
+      return phase::flushed_ending;
+    case stage::opening:
+      return phase::flushed_opening;
+    case stage::open:
+      break;
+  }
+  return phase::flushed_open;
+}
+
+order flush_order(uint64_t packet, const flow& f) {
+  return {packet, phase_of_flush(f.how_far), f.queued_at, f.began_at};
 }
 
 // ---- the points ----
@@ -88,23 +121,35 @@ khelp_tcphdr in_network_order(khelp_tcphdr header) {
   return header;
 }
 
-khelp_tcpopt options_of(const segment_options& options) {
+/// SACK blocks as on the wire.
+using raw_sacks = std::array<khelp_tcp_range, KHELP_TCP_MAX_SACKS>;
+static_assert(sizeof(raw_sacks) == size_t{8} * KHELP_TCP_MAX_SACKS);
+
+raw_sacks raw_sacks_of(const segment_options& options) {
+  raw_sacks raw{};
+  for (size_t i = 0; i < options.sack_count; ++i)
+    raw[i] = {htonl(options.sacks[i].start), htonl(options.sacks[i].end)};
+  return raw;
+}
+
+khelp_tcpopt options_of(const segment_options& options, const raw_sacks& raw) {
   khelp_tcpopt opt{};
   opt.to_flags = options.present;
   opt.to_mss = options.mss;
   opt.to_wscale = options.window_scale;
   opt.to_nsacks = options.sack_count;
-  opt.to_sacks = options.raw_sacks;
+  if ((options.present & KHELP_TOF_SACK) != 0)
+    opt.to_sacks = reinterpret_cast<const uint8_t*>(raw.data());
   return opt;
 }
 
 /// The fields that mean the same at both points.
-khelp_tcp_hhook_data context_of(const segment& seg, const capture_position& at,
+khelp_tcp_hhook_data context_of(const segment& seg, const capture_position& at, int64_t when_ns,
                                 const facts& found) {
   khelp_tcp_hhook_data context{};
   context.curack = seg.ack;
   context.size = sizeof context;
-  context.when_ns = at.when_ns;
+  context.when_ns = when_ns;
   context.seq = seg.seq + (seg.has(KHELP_TH_SYN) ? 1 : 0);
   context.ack = seg.has(KHELP_TH_ACK) ? seg.ack : 0;
   context.payload = seg.payload;
@@ -128,9 +173,11 @@ bool passes_est_in(const end& to, const segment& seg, const acknowledgement& jud
 }
 
 /// EST_OUT at the sender, EST_IN at the receiver. snd_una has not moved.
-void run_points(const points& where, const flow& f, end& from, end& to, const segment& seg,
-                const capture_position& at, const facts& found) {
-  const observed_timestamps stamps = observe_timestamps(from, to, seg, where.ticks());
+void run_points(const flow& f, end& from, end& to, const routed_segment& what, int64_t when_ns,
+                const facts& found) {
+  const segment& seg = what.seg;
+  const place& where = *f.where;
+  const observed_timestamps stamps = observe_timestamps(from, to, seg, khelp_clock_ticks());
   from.block.snd_cwnd = std::max(from.block.snd_max - from.block.snd_una, from.block.t_maxseg);
   const bool super_segment = seg.payload > from.block.t_maxseg;
   if (super_segment && !from.sends_super_segments) {
@@ -141,10 +188,11 @@ void run_points(const points& where, const flow& f, end& from, end& to, const se
     return;
 
   const khelp_tcphdr host = header_of(seg);
-  khelp_tcp_hhook_data context = context_of(seg, at, found);
+  khelp_tcp_hhook_data context = context_of(seg, what.at, when_ns, found);
+  const raw_sacks blocks = raw_sacks_of(seg.options);
 
   khelp_tcphdr header = in_network_order(host);
-  khelp_tcpopt options = options_of(seg.options);
+  khelp_tcpopt options = options_of(seg.options, blocks);
   if (stamps.present) {
     options.to_tsval = htonl(stamps.sent);
     options.to_tsecr = htonl(stamps.echoed.value_or(f.began_tick));
@@ -159,7 +207,7 @@ void run_points(const points& where, const flow& f, end& from, end& to, const se
   if (!passes_est_in(to, seg, found.judged))
     return;
   header = host;
-  options = options_of(seg.options);
+  options = options_of(seg.options, blocks);
   options.to_tsval = stamps.sent;
   options.to_tsecr = stamps.echoed.value_or(0);
   context.tp = &to.block;
@@ -170,86 +218,118 @@ void run_points(const points& where, const flow& f, end& from, end& to, const se
 
 }  // namespace
 
-engine::engine(const points& where, const flow_limits& limits, close_listener on_close)
-    : points_(where), on_close_(std::move(on_close)), table_(limits) {}
-
 engine::~engine() {
-  flush();
+  table_.for_each([](const flow& f) {
+    auto& gone = const_cast<flow&>(f);
+    for (end& e : gone.ends)
+      f.where->destroy(e.block);
+  });
 }
 
-void engine::tick(int64_t when_ns) {
-  points_.set_clock(when_ns);
-  table_.tick(when_ns);
+void engine::tick(uint64_t packet, const moment& when) {
+  packet_ = packet;
+  when_ns_ = when.when_ns;
+  khelp_clock_set(when.when_ns);
+  table_.advance(packet, when.now_ns);
   while (flow* silent = table_.next_silent()) {
     const bool ended = silent->how_far == stage::ending;
-    close(*silent, !ended ? ending::silent : silent->reset ? ending::reset : ending::closed);
+    close(*silent,
+          !ended          ? ending::silent
+          : silent->reset ? ending::reset
+                          : ending::closed,
+          {packet, phase_of_silence(silent->how_far), silent->queued_at, silent->began_at});
   }
+  watcher_.now = {packet, phase::passing};
 }
 
-flow& engine::open(const segment& seg, const segment_key& found, uint64_t hash) {
-  while (flow* crowding = table_.in_the_way())
-    close(*crowding, ending::crowded);
-  flow& f = table_.insert(found.key, hash);
-  f.number = ++opened_;
-  f.low_end = found.from_high ? 1 : 0;
-  f.with_itself = found.with_itself;
-  f.began_tick = points_.ticks();
+flow& engine::open(const routed_segment& what) {
+  flow& f = table_.insert(what.to.key, what.hash);
+  ++opened_;
+  f.where = what.where;
+  f.low_end = what.to.from_high ? 1 : 0;
+  f.with_itself = what.to.with_itself;
+  f.began_tick = khelp_clock_ticks();
   end& first = f.ends[0];
   end& second = f.ends[1];
-  name_end(first, seg, true, found.key.instance);
-  name_end(second, seg, false, found.key.instance);
+  name_end(first, what.seg, true, what.to.key.instance);
+  name_end(second, what.seg, false, what.to.key.instance);
   tie(first, f.with_itself ? first : second);
   tie(second, first);
-  ends_without_data_ += points_.init(first.block) != 0;
+  watcher_.began(f);
+  ends_without_data_ += f.where->init(first.block) != 0;
   if (!f.with_itself)
-    ends_without_data_ += points_.init(second.block) != 0;
+    ends_without_data_ += f.where->init(second.block) != 0;
   return f;
 }
 
-void engine::close(flow& gone, ending why) {
-  if (on_close_)
-    on_close_(gone, why);
+void engine::close(flow& gone, ending why, const order& when) {
+  watcher_.now = when;
+  gone.where->enter();
+  watcher_.closes(gone, why);
   for (end& e : gone.ends)
-    points_.destroy(e.block);
+    gone.where->destroy(e.block);
   table_.erase(gone);
 }
 
-void engine::flush() {
-  while (flow* left = table_.any())
-    close(*left, ending::flushed);
+void engine::give_up(flow& gone, const order& when) {
+  watcher_.enter();
+  close(gone, ending::crowded, when);
 }
 
-void engine::apply(const segment& seg, const capture_position& at) {
-  const segment_key found = key_of(seg, at.instance);
-  const uint64_t hash = table_.hash_of(found.key);
-  flow* f = table_.find(found.key, hash);
+void engine::list_flush(uint64_t packet, std::vector<order>& all) const {
+  all.reserve(all.size() + table_.size());
+  table_.for_each([&](const flow& f) { all.push_back(flush_order(packet, f)); });
+}
+
+void engine::flush(int64_t when_ns, const order& until) {
+  khelp_clock_set(when_ns);
+  for (const stage how_far : stages_by_weight) {
+    while (flow* first = table_.first_at(how_far)) {
+      const order when = flush_order(until.packet, *first);
+      if (when > until)
+        return;
+      close(*first, ending::flushed, when);
+    }
+  }
+}
+
+void engine::apply(const routed_segment& what, crowd* others) {
+  const segment& seg = what.seg;
+  what.where->enter();
+  flow* f = table_.find(what.to.key, what.hash);
   const auto sender_of = [&](flow& known) -> end& {
-    return known.ends[known.with_itself || found.from_high != (known.low_end == 0) ? 0 : 1];
+    return known.ends[known.with_itself || what.to.from_high != (known.low_end == 0) ? 0 : 1];
   };
   if (f != nullptr && begins_anew(*f, sender_of(*f), seg)) {
-    close(*f, ending::reused);
+    close(*f, ending::reused, {packet_, phase::reused, f->queued_at, f->began_at});
     f = nullptr;
   }
   if (f == nullptr) {
     if (seg.has(KHELP_TH_RST))
       return;  // resets nothing that we know
-    f = &open(seg, found, hash);
+    if (others != nullptr)
+      others->make_room(packet_);
+    watcher_.enter();
+    watcher_.now = {packet_, phase::passing};
+    what.where->enter();
+    f = &open(what);
   }
   end& from = sender_of(*f);
   end& to = f->with_itself || &from == &f->ends[1] ? f->ends[0] : f->ends[1];
   table_.touch(*f);
-  apply_to(*f, from, to, seg, at);
+  apply_to(*f, from, to, what);
 }
 
-void engine::apply_to(flow& f, end& from, end& to, const segment& seg, const capture_position& at) {
+void engine::apply_to(flow& f, end& from, end& to, const routed_segment& what) {
+  const segment& seg = what.seg;
   const bool syn = seg.has(KHELP_TH_SYN);
   const bool fin = seg.has(KHELP_TH_FIN);
   const bool rst = seg.has(KHELP_TH_RST);
 
   direction_stats& stats = from.stats;
   if (stats.segments++ == 0)
-    stats.first_ns = at.when_ns;
-  stats.last_ns = at.when_ns;
+    stats.first_ns = when_ns_;
+  stats.last_ns = when_ns_;
   stats.data_segments += seg.payload != 0;
   stats.bytes += seg.shown;
   from.who.inp_vlan = seg.vlan;
@@ -280,7 +360,7 @@ void engine::apply_to(flow& f, end& from, end& to, const segment& seg, const cap
   if (syn && !from.syn_seen) {
     from.syn_seen = true;
     if (f.syn_ns == 0)
-      f.syn_ns = at.when_ns;
+      f.syn_ns = when_ns_;
   }
   if (fin) {
     from.fin_seen = true;
@@ -288,18 +368,18 @@ void engine::apply_to(flow& f, end& from, end& to, const segment& seg, const cap
   }
   learn_options(from, to, seg);
 
-  const before_send before{from.block.snd_max, at.when_ns - from.advanced_ns};
-  const seen_before seen = send(from, seg.seq, stop, at.when_ns);
-  if (control_again || is_resent(f, from, to, seg, seen, before, at.when_ns))
+  const before_send before{from.block.snd_max, when_ns_ - from.advanced_ns};
+  const seen_before seen = send(from, seg.seq, stop, when_ns_);
+  if (control_again || is_resent(f, from, to, seg, seen, before, when_ns_))
     ++stats.retransmitted;
 
   // What it says to its receiver, then the points, then the receiver moves on.
   leave(from, seg);
   const acknowledgement judged = judge_ack(to, seg);
   arrive_in_handshake(to, seg, judged.acceptable);
-  note_sent_ack(from, seg, at.when_ns);
+  note_sent_ack(from, seg, when_ns_);
   // Also after a reset: these segments were on their way when it was sent.
-  run_points(points_, f, from, to, seg, at, {std::min(seen.again, seg.payload), judged});
+  run_points(f, from, to, what, when_ns_, {std::min(seen.again, seg.payload), judged});
   if (judged.acceptable)
     accept_ack(to, seg.ack);
   arrive(to, seg, judged.acceptable);
@@ -313,7 +393,7 @@ void engine::apply_to(flow& f, end& from, end& to, const segment& seg, const cap
   }
 
   if (f.handshake_ns == 0 && f.syn_ns != 0 && !syn && from.syn_seen && to.syn_seen)
-    f.handshake_ns = std::max<int64_t>(at.when_ns - f.syn_ns, 1);
+    f.handshake_ns = std::max<int64_t>(when_ns_ - f.syn_ns, 1);
   if (f.how_far == stage::opening && !syn)
     table_.set_stage(f, stage::open);
   if (all_said(from) && all_said(to))

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
-#include "subsystem/tcp/decode.hpp"
 #include "subsystem/tcp/flow_table.hpp"
-#include "subsystem/tcp/points.hpp"
+#include "subsystem/tcp/order.hpp"
+#include "subsystem/tcp/round.hpp"
 
 namespace khelp::tcp {
+
+class crowd;
 
 /// Why a connection is reported.
 enum class ending : uint8_t {
@@ -17,51 +20,69 @@ enum class ending : uint8_t {
   reset,    ///< RST, and silence since
   reused,   ///< a new SYN for the same addresses and ports
   silent,   ///< nothing for too long
-  crowded,  ///< the table was full
+  crowded,  ///< there were too many
   flushed,  ///< the replay ended
 };
 
-/// When and where a segment was captured.
-struct capture_position {
-  int64_t when_ns = 0;
-  uint32_t capture = 0;   ///< which capture of the replay, from 0
-  uint64_t packet = 0;    ///< which packet of it, from 1
-  uint32_t instance = 0;  ///< where the connection is looked for; its points were entered
+/// Is told of an engine's connections, on the thread that runs it.
+class flow_watcher {
+ public:
+  virtual ~flow_watcher() = default;
+  /// The engine goes on on this thread; another watcher's may have run on it meanwhile.
+  virtual void enter() {}
+  virtual void began(const flow&) {}
+  /// Called once for every connection, while helpers' data on its ends is still there.
+  virtual void closes(const flow&, ending) {}
+
+  order now;  ///< where the engine is: kept by it
 };
 
+/// Connections, followed one packet after the other.
 class engine {
  public:
-  /// Called once for every connection, while helpers' data on its ends is still there.
-  using close_listener = std::function<void(const flow&, ending)>;
-
-  engine(const points& where, const flow_limits& limits, close_listener on_close);
+  engine(const flow_limits& limits, flow_watcher& watcher) : watcher_(watcher), table_(limits) {}
+  /// Connections that still live end without a word.
   ~engine();
 
-  /// Time goes on, whatever the packet holds: silent connections are closed.
-  void tick(int64_t when_ns);
-  /// A segment; tick() was called with its time.
-  void apply(const segment& seg, const capture_position& at);
-  /// Close all connections.
-  void flush();
+  /// Time goes on to a packet, whatever it holds: silent connections are closed.
+  void tick(uint64_t packet, const moment& when);
+  /// The first time of the silence clock behind which tick() may have something to close.
+  int64_t due_ns() const { return table_.due_ns(); }
+  /// That packet is a segment. `others`: whom to ask for room when a connection begins; nullptr: it
+  /// is known that there is.
+  void apply(const routed_segment& what, crowd* others);
+
+  /// How live connections will be closed after the last packet, in no particular order.
+  void list_flush(uint64_t packet, std::vector<order>& all) const;
+  /// Close them, up to here.
+  void flush(int64_t when_ns, const order& until);
+  /// Close one before its time.
+  void give_up(flow& gone, const order& when);
+
+  void prefetch(uint64_t hash) const { table_.prefetch(hash); }
+  void prefetch_flow(uint64_t hash) const { table_.prefetch_flow(hash); }
 
   /// Every connection that lives, in no particular order.
   void for_each_live(const std::function<void(const flow&)>& visit) const {
     table_.for_each(visit);
   }
-  /// Connections alive now, and ever.
   size_t live() const { return table_.size(); }
+  const flow_table& table() const { return table_; }
+  flow_table& table() { return table_; }
+  /// Connections that ever lived.
   uint64_t opened() const { return opened_; }
   /// Ends for whose helpers there was no memory.
   uint64_t ends_without_data() const { return ends_without_data_; }
 
  private:
-  flow& open(const segment& seg, const segment_key& found, uint64_t hash);
-  void close(flow& gone, ending why);
-  void apply_to(flow& f, end& from, end& to, const segment& seg, const capture_position& at);
+  flow& open(const routed_segment& what);
+  void close(flow& gone, ending why, const order& when);
+  void apply_to(flow& f, end& from, end& to, const routed_segment& what);
 
-  const points& points_;
-  const close_listener on_close_;
+  flow_watcher& watcher_;
   flow_table table_;
+  uint64_t packet_ = 0;
+  int64_t when_ns_ = 0;
   uint64_t opened_ = 0;
   uint64_t ends_without_data_ = 0;
 };

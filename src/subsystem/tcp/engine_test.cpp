@@ -9,6 +9,9 @@
 #include <khelp/clock.h>
 #include <khelp/hhook.h>
 
+#include "subsystem/tcp/crowd.hpp"
+#include "subsystem/tcp/silence_clock.hpp"
+
 namespace khelp::tcp {
 namespace {
 
@@ -64,27 +67,27 @@ segment_options sacks(std::initializer_list<khelp_tcp_range> blocks) {
 
 /// A client (10.0.0.1) and a server (10.0.0.2), an engine that watches them, and a hook at both
 /// points.
-class conversation {
+class conversation : flow_watcher {
  public:
   explicit conversation(const flow_limits& limits = {})
       : points_(std::move(points::attach()).value()),
-        engine_(points_, limits, [this](const flow& f, ending why) {
-          closed.push_back(
-              {why, {f.ends[0].stats, f.ends[1].stats}, {f.ends[0].syn_seen, f.ends[1].syn_seen}});
-        }) {
+        engine_(limits, *this),
+        crowd_({&engine_}, limits) {
     hook(khelp_hhook_add_hook_lookup);
     at(0);
   }
-  ~conversation() {
-    engine_.flush();
+  ~conversation() override {
+    flush();
     hook([](khelp_hookinfo* info, uint32_t) { return khelp_hhook_remove_hook_lookup(info); });
   }
 
+  /// The time of the packets from now on.
   conversation& at(int64_t when_ns) {
     now_ns_ = start_ns + when_ns;
-    engine_.tick(now_ns_);
+    engine_.tick(++packet_, {now_ns_, clock_.advance(now_ns_)});
     return *this;
   }
+  void flush() { engine_.flush(now_ns_, {packet_ + 1, phase::flushed_open, ~uint64_t{0}, 0}); }
   conversation& client(const sent& what) {
     return apply(what, {10, 0, 0, 1}, {10, 0, 0, 2}, false);
   }
@@ -93,7 +96,7 @@ class conversation {
     segment seg = made_of(what);
     seg.source = seg.destination = {127, 0, 0, 1};
     seg.source_port = seg.destination_port = 7;
-    engine_.apply(seg, {now_ns_, 0, 1});
+    pass(seg);
     return *this;
   }
   /// Client's ISN 1000, server's 5000.
@@ -129,7 +132,7 @@ class conversation {
   }
   const end& client_end() const { return connection().ends[client_first_ ? 0 : 1]; }
   const end& server_end() const { return connection().ends[client_first_ ? 1 : 0]; }
-  engine& watcher() { return engine_; }
+  const engine& watcher() const { return engine_; }
 
   std::vector<observation> observed;
   std::vector<closing> closed;
@@ -180,15 +183,35 @@ class conversation {
     seg.destination_port = from_server ? 4000 : 80;
     if (engine_.live() == 0)
       client_first_ = !from_server;
-    engine_.apply(seg, {now_ns_, 0, ++packet_});
+    pass(seg);
     return *this;
+  }
+
+  void pass(const segment& seg) {
+    engine_.tick(++packet_, {now_ns_, clock_.advance(now_ns_)});
+    routed_segment what;
+    what.seg = seg;
+    what.to = key_of(seg, 0);
+    what.hash = hash_(what.to.key);
+    what.where = *points_.place_of(0);
+    what.at = {0, ++segments_};
+    engine_.apply(what, &crowd_);
+  }
+
+  void closes(const flow& f, ending why) override {
+    closed.push_back(
+        {why, {f.ends[0].stats, f.ends[1].stats}, {f.ends[0].syn_seen, f.ends[1].syn_seen}});
   }
 
   int64_t now_ns_ = start_ns;
   uint64_t packet_ = 0;
+  uint64_t segments_ = 0;
   bool client_first_ = true;
   points points_;
+  flow_hash hash_;
+  silence_clock clock_;
   engine engine_;
+  crowd crowd_;
 };
 
 // ---- the points ----
@@ -782,7 +805,7 @@ TEST(engine, a_full_table_gives_up_the_oldest) {
 TEST(engine, flush_reports_what_still_lives) {
   conversation talk;
   talk.handshake();
-  talk.watcher().flush();
+  talk.flush();
   ASSERT_EQ(talk.closed.size(), 1u);
   EXPECT_EQ(talk.closed[0].why, ending::flushed);
   EXPECT_EQ(talk.watcher().live(), 0u);

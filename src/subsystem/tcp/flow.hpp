@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -14,6 +15,8 @@
 #include "subsystem/tcp/timestamps.hpp"
 
 namespace khelp::tcp {
+
+struct place;
 
 /// What one end sent.
 struct direction_stats {
@@ -59,6 +62,9 @@ enum class stage : uint8_t {
 };
 constexpr size_t stages = 3;
 
+/// Those that matter least first.
+constexpr std::array<stage, stages> stages_by_weight = {stage::ending, stage::opening, stage::open};
+
 /// Who talks to whom: the two (address, port) pairs in ascending order, so that both directions
 /// agree.
 struct flow_key {
@@ -68,16 +74,20 @@ struct flow_key {
   uint16_t high_port = 0;
   uint32_t instance = 0;
 
-  bool operator==(const flow_key&) const = default;
+  bool operator==(const flow_key& other) const { return words() == other.words(); }
+  /// All of it: there is no padding.
+  std::array<uint64_t, 5> words() const { return std::bit_cast<std::array<uint64_t, 5>>(*this); }
 };
+static_assert(std::has_unique_object_representations_v<flow_key>);
 
 struct flow {
   std::array<end, 2> ends;  ///< ends[0] was seen sending first
   flow_key key;
-  uint64_t number = 0;  ///< counted from 1, in the order of first segments
+  uint64_t began_at = 0;  ///< packet of the replay that was its first segment: no other's
   uint64_t hash = 0;
-  uint8_t low_end = 0;       ///< which end has key.low_address and key.low_port
-  bool with_itself = false;  ///< one socket connected to itself: ends[0] is both ends
+  const place* where = nullptr;  ///< the points that its segments pass
+  uint8_t low_end = 0;           ///< which end has key.low_address and key.low_port
+  bool with_itself = false;      ///< one socket connected to itself: ends[0] is both ends
   bool reset = false;
   stage how_far = stage::opening;
   uint32_t began_tick = 0;   ///< the clock's tick of its first segment
@@ -85,6 +95,7 @@ struct flow {
   int64_t handshake_ns = 0;  ///< from SYN to the ACK of its answer; 0: not seen
   int64_t active_ns = 0;     ///< the table's clock at its latest segment
   int64_t queued_ns = 0;     ///< the table's clock when it was put at its queue's tail
+  uint64_t queued_at = 0;    ///< when that was: queues ascend by this, then by began_at
   flow* next = nullptr;      ///< queue of its stage, or free list
   flow* previous = nullptr;
 

@@ -1,7 +1,8 @@
 #include "subsystem/tcp/flow_table.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
+#include <limits>
 #include <new>
 #include <random>
 #include <type_traits>
@@ -19,6 +20,11 @@ uint64_t fold(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+/// An address, for comparing.
+std::array<uint64_t, 2> number_of(const std::array<uint8_t, 16>& address) {
+  return std::bit_cast<std::array<uint64_t, 2>>(address);
+}
+
 uint64_t random_seed() {
   std::random_device source;
   return static_cast<uint64_t>(source()) << 32 | source();
@@ -27,9 +33,11 @@ uint64_t random_seed() {
 }  // namespace
 
 segment_key key_of(const segment& seg, uint32_t instance) {
-  const int order = std::memcmp(seg.source.data(), seg.destination.data(), seg.source.size());
-  const bool same_host = order == 0;
-  const bool from_high = order > 0 || (same_host && seg.source_port > seg.destination_port);
+  const auto source = number_of(seg.source);
+  const auto destination = number_of(seg.destination);
+  const bool same_host = source == destination;
+  const bool from_high =
+      source > destination || (same_host && seg.source_port > seg.destination_port);
   segment_key found;
   found.from_high = from_high;
   found.with_itself = same_host && seg.source_port == seg.destination_port;
@@ -41,30 +49,50 @@ segment_key key_of(const segment& seg, uint32_t instance) {
   return found;
 }
 
-flow_table::flow_table(const flow_limits& limits)
-    : limits_(limits), seed_(random_seed() | 1), slots_(first_slots) {
+flow_hash::flow_hash() : seed_(random_seed() | 1) {}
+
+uint64_t flow_hash::operator()(const flow_key& key) const {
+  const auto words = key.words();
+  uint64_t hash = fold(words[0] ^ seed_, words[1] ^ 0x9e3779b97f4a7c15);
+  hash ^= fold(words[2] ^ seed_, words[3] ^ 0xd6e8feb86659fd93);
+  return fold(hash ^ words[4], 0xa0761d6478bd642f ^ seed_);
+}
+
+flow_table::flow_table(const flow_limits& limits) : limits_(limits), slots_(first_slots) {
   grow_pool();
 }
 
 flow_table::~flow_table() {
-  while (flow* left = any())
-    erase(*left);
+  for (const queue& q : queues_) {
+    while (q.head != nullptr)
+      erase(*q.head);
+  }
 }
 
-void flow_table::tick(int64_t when_ns) {
-  constexpr int64_t longest_step_ns = 60'000'000'000;
-  if (latest_ns_ && when_ns > *latest_ns_)
-    now_ns_ += std::min(when_ns - *latest_ns_, longest_step_ns);
-  latest_ns_ = when_ns;
+void flow_table::advance(uint64_t packet, int64_t now_ns) {
+  packet_ = packet;
+  now_ns_ = now_ns;
+  if (now_ns <= due_ns_)
+    return;
+  for (queue& q : queues_)
+    requeue_active(q);
 }
 
-uint64_t flow_table::hash_of(const flow_key& key) const {
-  static_assert(std::has_unique_object_representations_v<flow_key> && sizeof(flow_key) == 40);
-  std::array<uint64_t, 5> words;
-  std::memcpy(words.data(), &key, sizeof key);
-  uint64_t hash = fold(words[0] ^ seed_, words[1] ^ 0x9e3779b97f4a7c15);
-  hash ^= fold(words[2] ^ seed_, words[3] ^ 0xd6e8feb86659fd93);
-  return fold(hash ^ words[4], 0xa0761d6478bd642f ^ seed_);
+/// A queue's head was queued first, but may have been active since: then it goes to the tail.
+/// Those that go there at one packet stay in the order in which they began, so that their order is
+/// the same wherever they are kept.
+void flow_table::requeue_active(queue& q) {
+  active_.clear();
+  for (flow* f = q.head; f != nullptr && is_due(*f); f = f->next) {
+    if (!is_silent(*f))
+      active_.push_back(f);
+  }
+  std::sort(active_.begin(), active_.end(),
+            [](const flow* a, const flow* b) { return a->began_at < b->began_at; });
+  for (flow* f : active_) {
+    dequeue(*f);
+    enqueue(*f, 2 * packet_);
+  }
 }
 
 flow* flow_table::find(const flow_key& key, uint64_t hash) {
@@ -74,6 +102,15 @@ flow* flow_table::find(const flow_key& key, uint64_t hash) {
       return slots_[i].owner;
   }
   return nullptr;
+}
+
+void flow_table::prefetch_flow(uint64_t hash) const {
+  const auto* owner = reinterpret_cast<const std::byte*>(slots_[home_of(hash)].owner);
+  if (owner == nullptr)
+    return;
+  constexpr size_t cache_line = 64;
+  for (size_t at = 0; at < sizeof(flow); at += cache_line)
+    __builtin_prefetch(owner + at);
 }
 
 void flow_table::place(flow& f) {
@@ -112,9 +149,10 @@ flow& flow_table::insert(const flow_key& key, uint64_t hash) {
   fresh.next = nullptr;
   fresh.key = key;
   fresh.hash = hash;
+  fresh.began_at = packet_;
   fresh.active_ns = now_ns_;
   place(fresh);
-  enqueue(fresh);
+  enqueue(fresh, 2 * packet_ + 1);
   ++count_;
   return fresh;
 }
@@ -144,10 +182,13 @@ void flow_table::erase(flow& gone) {
   free_ = empty;
 }
 
-void flow_table::enqueue(flow& f) {
+/// What is queued while a packet is looked at comes behind what was queued when time went on to it.
+void flow_table::enqueue(flow& f, uint64_t queued_at) {
   queue& q = queue_of(f.how_far);
   ++q.length;
   f.queued_ns = now_ns_;
+  due_ns_ = std::min(due_ns_, now_ns_ + limits_.of(f.how_far));
+  f.queued_at = queued_at;
   f.next = nullptr;
   f.previous = q.tail;
   (q.tail != nullptr ? q.tail->next : q.head) = &f;
@@ -167,30 +208,22 @@ void flow_table::set_stage(flow& f, stage how_far) {
     return;
   dequeue(f);
   f.how_far = how_far;
-  enqueue(f);
+  enqueue(f, 2 * packet_ + 1);
 }
 
-/// A queue's head was queued first, but may have been active since: then it goes to the tail.
+/// A head that is due is silent: requeue_active() has moved the others.
 flow* flow_table::next_silent() {
-  for (queue& q : queues_) {
-    while (q.head != nullptr) {
-      flow& oldest = *q.head;
-      const int64_t limit = limits_.of(oldest.how_far);
-      if (now_ns_ - oldest.queued_ns <= limit)
-        break;
-      if (now_ns_ - oldest.active_ns > limit)
-        return &oldest;
-      dequeue(oldest);
-      enqueue(oldest);
-    }
+  if (now_ns_ <= due_ns_)
+    return nullptr;
+  due_ns_ = std::numeric_limits<int64_t>::max();
+  for (const queue& q : queues_) {
+    if (q.head == nullptr)
+      continue;
+    due_ns_ = std::min(due_ns_, q.head->queued_ns + limits_.of(q.head->how_far));
+    if (now_ns_ > due_ns_)
+      return q.head;
   }
   return nullptr;
-}
-
-flow* flow_table::in_the_way() {
-  if (queue_of(stage::opening).length >= limits_.opening_flows)
-    return queue_of(stage::opening).head;
-  return count_ >= limits_.flows ? any() : nullptr;
 }
 
 void flow_table::for_each(const std::function<void(const flow&)>& visit) const {
@@ -198,15 +231,6 @@ void flow_table::for_each(const std::function<void(const flow&)>& visit) const {
     for (const flow* each = q.head; each != nullptr; each = each->next)
       visit(*each);
   }
-}
-
-/// Those that matter least first.
-flow* flow_table::any() {
-  for (const stage how_far : {stage::ending, stage::opening, stage::open}) {
-    if (flow* head = queue_of(how_far).head)
-      return head;
-  }
-  return nullptr;
 }
 
 }  // namespace khelp::tcp

@@ -1,12 +1,12 @@
-/// All live connections, by address: found fast, forgotten after silence, bounded in number.
+/// Live connections, by address: found fast, forgotten after silence.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "subsystem/tcp/decode.hpp"
@@ -14,7 +14,7 @@
 
 namespace khelp::tcp {
 
-/// How long connections live without segments, in capture time, and how many there may be.
+/// How long connections live without segments, in capture time, and how many there may be (crowd).
 struct flow_limits {
   int64_t opening_ns = 75'000'000'000;  ///< FreeBSD's keepinit
   int64_t open_ns = 180'000'000'000;
@@ -43,8 +43,18 @@ struct segment_key {
 };
 segment_key key_of(const segment& seg, uint32_t instance);
 
+/// Of keys, with a seed of its own, so that nobody can prepare addresses that collide.
+class flow_hash {
+ public:
+  flow_hash();
+  uint64_t operator()(const flow_key& key) const;
+
+ private:
+  const uint64_t seed_;
+};
+
 /// Flows at fixed addresses in chunks; an open-addressed index from key to flow; one queue per
-/// stage.
+/// stage, ascending by flow::queued_at and flow::began_at.
 ///
 /// Allocates when it grows, never for a packet of a known connection. Memory of ended flows is
 /// reused.
@@ -55,15 +65,18 @@ class flow_table {
   flow_table& operator=(const flow_table&) = delete;
   ~flow_table();
 
-  /// The table's clock: it goes on with capture time, by at most a minute from packet to packet and
-  /// never back. A longer gap is one of the capture, or a stray time stamp, and says nothing about
-  /// silence.
-  void tick(int64_t when_ns);
+  /// A packet of the replay: its number and the time of the silence clock. Neither goes back.
+  void advance(uint64_t packet, int64_t now_ns);
+  /// Nothing is silent before the silence clock has passed this.
+  int64_t due_ns() const { return due_ns_; }
 
-  uint64_t hash_of(const flow_key& key) const;
   /// nullptr: unknown.
   flow* find(const flow_key& key, uint64_t hash);
-  /// A new flow; the key must be unknown, and nothing in_the_way().
+  /// find() will be called: fetch into the cache what it reads first.
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[home_of(hash)]); }
+  /// The same a little later: fetch the flow.
+  void prefetch_flow(uint64_t hash) const;
+  /// A new flow, which begins with the packet at hand; the key must be unknown.
   flow& insert(const flow_key& key, uint64_t hash);
   /// Forget a flow. Its memory is reused.
   void erase(flow& gone);
@@ -74,10 +87,9 @@ class flow_table {
 
   /// A flow that has been silent for too long; nullptr: none. Call again until it says so.
   flow* next_silent();
-  /// Whom to give up before another one can begin; nullptr: there is room.
-  flow* in_the_way();
-  /// Any flow; nullptr: the table is empty.
-  flow* any();
+  /// Of those at a stage, the one that was queued first; nullptr: there is none.
+  flow* first_at(stage how_far) { return queue_of(how_far).head; }
+  size_t number_at(stage how_far) const { return queue_of(how_far).length; }
   void for_each(const std::function<void(const flow&)>& visit) const;
   size_t size() const { return count_; }
 
@@ -98,21 +110,28 @@ class flow_table {
 
   size_t home_of(uint64_t hash) const { return hash & (slots_.size() - 1); }
   queue& queue_of(stage how_far) { return queues_[static_cast<size_t>(how_far)]; }
+  const queue& queue_of(stage how_far) const { return queues_[static_cast<size_t>(how_far)]; }
+  bool is_due(const flow& head) const {
+    return now_ns_ - head.queued_ns > limits_.of(head.how_far);
+  }
+  bool is_silent(const flow& f) const { return now_ns_ - f.active_ns > limits_.of(f.how_far); }
+  void requeue_active(queue& q);
   void place(flow& f);
   void grow_index();
   void grow_pool();
-  void enqueue(flow& f);
+  void enqueue(flow& f, uint64_t queued_at);
   void dequeue(flow& f);
 
   const flow_limits limits_;
-  const uint64_t seed_;
+  uint64_t packet_ = 0;
   int64_t now_ns_ = 0;
-  std::optional<int64_t> latest_ns_;  // capture time of the latest packet
+  int64_t due_ns_ = std::numeric_limits<int64_t>::max();
 
   std::vector<slot> slots_;  // a power of two, at most half of them owned
   std::vector<std::unique_ptr<chunk>> chunks_;
   flow* free_ = nullptr;
   size_t count_ = 0;
+  std::vector<flow*> active_;  // of requeue_active(): its memory is kept
   std::array<queue, stages> queues_;
 };
 

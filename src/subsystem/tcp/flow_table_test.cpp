@@ -17,14 +17,21 @@ flow_key key_number(uint32_t n) {
   return key;
 }
 
+const flow_hash hash_of;
+
 flow& insert(flow_table& table, uint32_t n) {
   const flow_key key = key_number(n);
-  return table.insert(key, table.hash_of(key));
+  return table.insert(key, hash_of(key));
 }
 
 flow* find(flow_table& table, uint32_t n) {
   const flow_key key = key_number(n);
-  return table.find(key, table.hash_of(key));
+  return table.find(key, hash_of(key));
+}
+
+/// The packet that comes then. Packets are numbered by their seconds.
+void go_to(flow_table& table, int64_t now_ns) {
+  table.advance(static_cast<uint64_t>(now_ns / second), now_ns);
 }
 
 TEST(flow_table, both_directions_have_one_key) {
@@ -86,7 +93,7 @@ TEST(flow_table, flows_do_not_move_and_their_memory_is_used_again) {
 TEST(flow_table, silence_is_measured_per_stage) {
   const flow_limits limits{.opening_ns = 5 * second, .open_ns = 50 * second, .ending_ns = second};
   flow_table table{limits};
-  table.tick(0);
+  go_to(table, 0);
   flow& opening = insert(table, 1);
   flow& open = insert(table, 2);
   flow& ending = insert(table, 3);
@@ -94,24 +101,24 @@ TEST(flow_table, silence_is_measured_per_stage) {
   table.set_stage(ending, stage::ending);
   EXPECT_EQ(table.next_silent(), nullptr);
 
-  table.tick(2 * second);
+  go_to(table, 2 * second);
   EXPECT_EQ(table.next_silent(), &ending);
   table.erase(ending);
   EXPECT_EQ(table.next_silent(), nullptr);
-  table.tick(6 * second);
+  go_to(table, 6 * second);
   EXPECT_EQ(table.next_silent(), &opening);
   table.erase(opening);
-  table.tick(51 * second);
+  go_to(table, 51 * second);
   EXPECT_EQ(table.next_silent(), &open);
 }
 
 TEST(flow_table, activity_postpones_silence) {
   flow_table table{flow_limits{.opening_ns = 5 * second}};
-  table.tick(0);
+  go_to(table, 0);
   flow& busy = insert(table, 1);
   flow& idle = insert(table, 2);
   for (int64_t t = 1; t <= 6; ++t) {
-    table.tick(t * second);
+    go_to(table, t * second);
     table.touch(busy);
   }
   EXPECT_EQ(table.next_silent(), &idle);
@@ -119,43 +126,47 @@ TEST(flow_table, activity_postpones_silence) {
   EXPECT_EQ(table.next_silent(), nullptr);
 }
 
-TEST(flow_table, a_stray_time_stamp_silences_nobody) {
-  flow_table table{flow_limits{.opening_ns = 100 * second}};
-  table.tick(1000 * second);
-  insert(table, 1);
-  table.tick(1'000'000'000 * second);
-  table.tick(1001 * second);
-  EXPECT_EQ(table.next_silent(), nullptr);
-}
-
-TEST(flow_table, time_that_runs_backwards_makes_nobody_immortal) {
+TEST(flow_table, nothing_is_silent_before_it_is_due) {
   flow_table table{flow_limits{.opening_ns = 5 * second}};
-  table.tick(1'000'000 * second);
-  flow& old = insert(table, 1);
-  for (int64_t t = 0; t < 7; ++t)
-    table.tick(t * second);
-  EXPECT_EQ(table.next_silent(), &old);
+  go_to(table, second);
+  flow& only = insert(table, 1);
+  EXPECT_EQ(table.due_ns(), 6 * second);
+  go_to(table, 6 * second);
+  EXPECT_EQ(table.next_silent(), nullptr);
+  go_to(table, 6 * second + 1);
+  EXPECT_EQ(table.next_silent(), &only);
 }
 
-TEST(flow_table, a_flood_of_syns_drives_out_only_itself) {
-  flow_table table{flow_limits{.flows = 100, .opening_flows = 10}};
-  flow& established = insert(table, 0);
-  table.set_stage(established, stage::open);
-  std::set<flow*> opening;
-  for (uint32_t n = 1; n <= 10; ++n)
-    opening.insert(&insert(table, n));
-  flow* given_up = table.in_the_way();
-  EXPECT_EQ(given_up, find(table, 1)) << "the oldest of the flood";
-  table.erase(*given_up);
-  EXPECT_EQ(table.in_the_way(), nullptr);
+TEST(flow_table, what_was_active_together_falls_silent_in_the_order_of_beginnings) {
+  flow_table table{flow_limits{.opening_ns = 5 * second, .open_ns = 5 * second}};
+  go_to(table, second);
+  flow& first = insert(table, 1);
+  go_to(table, 2 * second);
+  flow& second_one = insert(table, 2);
+  table.set_stage(second_one, stage::open);
+  go_to(table, 3 * second);
+  table.set_stage(first, stage::open);  // it is queued behind the one that began later
+  go_to(table, 4 * second);
+  table.touch(first);
+  table.touch(second_one);
+  go_to(table, 9 * second - 1);  // both are looked at, and have been active
+  EXPECT_EQ(table.next_silent(), nullptr);
+  go_to(table, 20 * second);
+  ASSERT_EQ(table.next_silent(), &first);
+  table.erase(first);
+  EXPECT_EQ(table.next_silent(), &second_one);
 }
 
-TEST(flow_table, is_bounded) {
-  flow_table table{flow_limits{.flows = 3}};
-  for (uint32_t n = 1; n <= 3; ++n)
-    table.set_stage(insert(table, n), stage::open);
-  table.set_stage(*find(table, 2), stage::ending);
-  EXPECT_EQ(table.in_the_way(), find(table, 2)) << "one that has ended goes first";
+TEST(flow_table, knows_how_many_are_at_a_stage_and_which_came_first) {
+  flow_table table{flow_limits{}};
+  insert(table, 1);
+  flow& open = insert(table, 2);
+  insert(table, 3);
+  table.set_stage(open, stage::open);
+  EXPECT_EQ(table.number_at(stage::opening), 2u);
+  EXPECT_EQ(table.first_at(stage::opening), find(table, 1));
+  EXPECT_EQ(table.first_at(stage::open), &open);
+  EXPECT_EQ(table.first_at(stage::ending), nullptr);
 }
 
 }  // namespace

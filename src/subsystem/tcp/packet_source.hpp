@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,10 @@ class packet_source {
   /// The next packet; false: there are no more.
   /// Errors   EIO the source is damaged from here on: where and how, in words.
   virtual result<bool> next(frame& packet) = 0;
+
+  /// Call this from next() when it would have to wait for its packet. Sources that never wait need
+  /// not. It must not throw.
+  virtual void on_wait(std::function<void()>) {}
 
   virtual link_layer link() const = 0;
   /// For people: "EN10MB", "LINUX_SLL2" …

@@ -3,10 +3,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <fcntl.h>
 #include <limits>
 #include <optional>
 #include <pcap/pcap.h>
+#include <poll.h>
+#include <stdio_ext.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
 
 namespace khelp::tcp {
 
@@ -14,6 +19,10 @@ namespace {
 
 constexpr int64_t second_ns = 1'000'000'000;
 constexpr size_t most_remarks = 8;
+
+/// Large reads: a system call for every page of a file costs more than what is done with the page.
+constexpr size_t read_size = size_t{128} * 1024;
+char room_of_stdin[read_size];  // not allocated: stdin outlives its reader
 
 std::optional<link_layer> link_layer_of(int datalink) {
   switch (datalink) {
@@ -52,12 +61,50 @@ pcap_source::~pcap_source() {
   pcap_close(handle_);
 }
 
+/// What libpcap reads where bytes may have to be waited for: stdio asks for more when it has used
+/// up what it had.
+struct pcap_source::stream {
+  static ssize_t read(void* self, char* to, size_t size) {
+    const auto& me = *static_cast<const stream*>(self);
+    pollfd more{me.descriptor, POLLIN, 0};
+    if (me.on_wait && poll(&more, 1, 0) == 0)
+      me.on_wait();
+    return ::read(me.descriptor, to, size);
+  }
+  static int close(void* self) {
+    const int descriptor = static_cast<const stream*>(self)->descriptor;
+    return descriptor == STDIN_FILENO ? 0 : ::close(descriptor);
+  }
+  FILE* open() {
+    cookie_io_functions_t calls{};
+    calls.read = &read;
+    calls.close = &close;
+    return fopencookie(this, "rb", calls);
+  }
+
+  const int descriptor;
+  std::function<void()> on_wait = {};
+};
+
 result<std::unique_ptr<pcap_source>> pcap_source::open(const std::string& name) {
-  FILE* file = name == "-" ? stdin : std::fopen(name.c_str(), "rbe");
-  if (file == nullptr) {
+  const bool from_stdin = name == "-";
+  const int descriptor = from_stdin ? STDIN_FILENO : ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
     const int code = errno;
     return failure(code, name + ": " + khelp_strerror(code));
   }
+  struct stat about {};
+  const bool regular = fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode);
+  std::unique_ptr<stream> waits(regular ? nullptr : new stream{descriptor});
+  FILE* file = waits ? waits->open() : from_stdin ? stdin : fdopen(descriptor, "rb");
+  if (file == nullptr) {
+    if (!from_stdin)
+      (void)::close(descriptor);
+    return failure(ENOMEM, name + ": " + khelp_strerror(ENOMEM));
+  }
+  std::unique_ptr<char[]> room(file == stdin ? nullptr : new char[read_size]);
+  (void)std::setvbuf(file, file == stdin ? room_of_stdin : room.get(), _IOFBF, read_size);
+  (void)__fsetlocking(file, FSETLOCKING_BYCALLER);  // this reader is the only one
   char words[PCAP_ERRBUF_SIZE] = "";
   pcap* handle = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, words);
   if (handle == nullptr) {
@@ -67,16 +114,22 @@ result<std::unique_ptr<pcap_source>> pcap_source::open(const std::string& name) 
   }
 
   std::unique_ptr<pcap_source> source(new pcap_source(name, handle));  // takes the file along
+  source->room_ = std::move(room);
+  source->stream_ = std::move(waits);
   const int datalink = pcap_datalink(handle);
   source->link_name_ = name_of(datalink);
   const auto link = link_layer_of(datalink);
   if (!link)
     return failure(ENOTSUP, name + ": frames of " + source->link_name_ + " cannot be decoded");
   source->link_ = *link;
-  struct stat about {};
-  if (fstat(fileno(file), &about) == 0 && S_ISREG(about.st_mode))
+  if (regular)
     source->file_bytes_ = about.st_size;
   return source;
+}
+
+void pcap_source::on_wait(std::function<void()> told) {
+  if (stream_ != nullptr)
+    stream_->on_wait = std::move(told);
 }
 
 std::optional<double> pcap_source::share_read() const {

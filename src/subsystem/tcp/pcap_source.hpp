@@ -21,6 +21,7 @@ class pcap_source final : public packet_source {
   static result<std::unique_ptr<pcap_source>> open(const std::string& name);
 
   result<bool> next(frame& packet) override;
+  void on_wait(std::function<void()> told) override;
   link_layer link() const override { return link_; }
   const std::string& link_name() const override { return link_name_; }
   const std::string& name() const override { return name_; }
@@ -30,6 +31,8 @@ class pcap_source final : public packet_source {
   ~pcap_source() override;
 
  private:
+  struct stream;
+
   pcap_source(const std::string& name, pcap* handle);
 
   std::string position() const;
@@ -39,6 +42,8 @@ class pcap_source final : public packet_source {
   // Constant after open().
   const std::string name_;
   pcap* const handle_;
+  std::unique_ptr<char[]> room_;    // the open file's
+  std::unique_ptr<stream> stream_;  // nullptr: a regular file
   link_layer link_ = link_layer::ethernet;
   std::string link_name_;
   int64_t file_bytes_ = 0;  // 0: no regular file

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include <khelp/clock.h>
 #include <khelp/instance.hpp>
 #include <khelp/khelp.h>
 
@@ -36,6 +35,7 @@ struct points::world {
   instance vnet;
   hook_point<khelp_tcp_hhook_data> in{in_name, KHELP_HHOOK_TYPE_TCP, KHELP_HHOOK_TCP_EST_IN};
   hook_point<khelp_tcp_hhook_data> out{out_name, KHELP_HHOOK_TYPE_TCP, KHELP_HHOOK_TCP_EST_OUT};
+  const place here{&in, &out, vnet.get()};
 };
 
 points::points(instances_by by) : by_(by) {}
@@ -43,14 +43,12 @@ points::points(instances_by by) : by_(by) {}
 points::points(points&& other) noexcept
     : attached_(std::exchange(other.attached_, false)),
       by_(other.by_),
-      in_(other.in_),
-      out_(other.out_),
-      entered_(other.entered_),
       worlds_(std::move(other.worlds_)) {}
 
-result<void> points::enter(uint32_t number) {
-  if (by_ == instances_by::none || entered_ == number)
-    return {};
+result<const place*> points::place_of(uint32_t number) {
+  static constexpr place of_the_process;
+  if (by_ == instances_by::none)
+    return &of_the_process;
   auto at = worlds_.find(number);
   if (at == worlds_.end()) {
     auto made = world::create();
@@ -58,11 +56,7 @@ result<void> points::enter(uint32_t number) {
       return std::move(made).error();
     at = worlds_.emplace(number, std::move(*made)).first;
   }
-  in_ = &at->second->in;
-  out_ = &at->second->out;
-  entered_ = number;
-  khelp_vnet_set_current(at->second->vnet.get());
-  return {};
+  return &at->second->here;
 }
 
 result<points> points::attach(instances_by by) {
@@ -72,8 +66,10 @@ result<points> points::attach(instances_by by) {
   if (by != instances_by::none) {
     // The first one is there before its first packet, so that helpers can be asked about it.
     points made(by);
-    if (auto entered = made.enter(by == instances_by::file ? 1 : 0); !entered)
-      return std::move(entered).error();
+    auto first = made.place_of(by == instances_by::file ? 1 : 0);
+    if (!first)
+      return std::move(first).error();
+    (*first)->enter();
     return made;
   }
   if (auto opened = est_out.open(); !opened)
@@ -88,29 +84,20 @@ result<points> points::attach(instances_by by) {
 points::~points() {
   if (!attached_)
     return;
-  if (entered_)
+  if (by_ != instances_by::none)
     khelp_vnet_set_current(nullptr);
   worlds_.clear();
   (void)est_in.close();
   (void)est_out.close();
-  khelp_clock_reset();
 }
 
-int points::init(khelp_tcpcb& end) const {
+int place::init(khelp_tcpcb& end) const {
   return khelp_init_osd(KHELP_HELPER_CLASS_TCP, end.osd);
 }
 
-void points::destroy(khelp_tcpcb& end) const {
+void place::destroy(khelp_tcpcb& end) const {
   if (end.osd != nullptr)
     khelp_destroy_osd(end.osd);
-}
-
-void points::set_clock(int64_t when_ns) const {
-  khelp_clock_set(when_ns);
-}
-
-uint32_t points::ticks() const {
-  return khelp_clock_ticks();
 }
 
 }  // namespace khelp::tcp

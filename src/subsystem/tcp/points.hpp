@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <unordered_map>
 
 #include <khelp/khelp.hpp>
 #include <khelp/result.hpp>
 #include <khelp/tcp.hpp>
+#include <khelp/vnet.h>
 
 namespace khelp::tcp {
 
@@ -24,8 +24,29 @@ enum class instances_by : uint8_t {
   file,  ///< the capture, counted from 1
 };
 
-/// Keeps the points registered: both of the process, or both of each instance that was entered. One
-/// at a time per process, used by one thread.
+/// Two points, in use by any number of threads at once.
+struct place {
+  hook_point<khelp_tcp_hhook_data>* in = &est_in;
+  hook_point<khelp_tcp_hhook_data>* out = &est_out;
+  khelp_vnet* vnet = nullptr;  ///< the instance they belong to, if there are instances
+
+  /// Before anything below: the instance is current on this thread.
+  void enter() const {
+    if (vnet != nullptr)
+      khelp_vnet_set_current(vnet);
+  }
+  bool anybody_listens() const { return in->enabled() || out->enabled(); }
+  void run_out(khelp_tcp_hhook_data& context) const { (*out)(context, context.tp->osd); }
+  void run_in(khelp_tcp_hhook_data& context) const { (*in)(context, context.tp->osd); }
+
+  /// Helpers' data for a new end. Errors: ENOMEM; the end then goes without.
+  int init(khelp_tcpcb& end) const;
+  /// The end is gone, and helpers' data with it.
+  void destroy(khelp_tcpcb& end) const;
+};
+
+/// Keeps the points registered: both of the process, or both of each instance that was asked for.
+/// One at a time per process.
 class points {
  public:
   /// Errors   EEXIST somebody else registered them · ENOMEM.
@@ -34,21 +55,9 @@ class points {
   points& operator=(points&&) = delete;
   ~points();
 
-  /// The points are those of this instance from now on, and it is current on this thread. Nothing
-  /// without instances. Errors as khelp_vnet_alloc() and khelp_hhook_head_register().
-  result<void> enter(uint32_t number);
-
-  bool anybody_listens() const { return in_->enabled() || out_->enabled(); }
-  void run_out(khelp_tcp_hhook_data& context) const { (*out_)(context, context.tp->osd); }
-  void run_in(khelp_tcp_hhook_data& context) const { (*in_)(context, context.tp->osd); }
-
-  /// Helpers' data for a new end. Errors: ENOMEM; the end then goes without.
-  int init(khelp_tcpcb& end) const;
-  /// The end is gone, and helpers' data with it.
-  void destroy(khelp_tcpcb& end) const;
-  /// Hooks see this time, which is this many ticks.
-  void set_clock(int64_t when_ns) const;
-  uint32_t ticks() const;
+  /// The points of this instance, made if it is new; without instances the process's. It stays
+  /// where it is. Errors as khelp_vnet_alloc() and khelp_hhook_head_register().
+  result<const place*> place_of(uint32_t number);
 
  private:
   struct world;
@@ -57,9 +66,6 @@ class points {
 
   bool attached_ = true;
   instances_by by_;
-  hook_point<khelp_tcp_hhook_data>* in_ = &est_in;
-  hook_point<khelp_tcp_hhook_data>* out_ = &est_out;
-  std::optional<uint32_t> entered_;
   std::unordered_map<uint32_t, std::unique_ptr<world>> worlds_;
 };
 

@@ -1,14 +1,62 @@
 #include "subsystem/tcp/replay.hpp"
 
+#include <algorithm>
+#include <csignal>
+#include <system_error>
 #include <utility>
+
+#include <khelp/clock.h>
 
 #include "subsystem/tcp/pcap_source.hpp"
 
 namespace khelp::tcp {
 
 namespace {
+
 constexpr size_t most_remarks = 8;
+constexpr size_t round_packets = 512;
+constexpr size_t most_rounds = 4;  ///< under way at once
+constexpr size_t flush_part_connections = 256;
+
+/// Which share of 2^64 a hash falls into.
+size_t shard_of(uint64_t hash, size_t shards) {
+  __extension__ using wide = unsigned __int128;
+  return static_cast<size_t>(static_cast<wide>(hash) * shards >> 64);
 }
+
+/// Signals go to the session's thread, whose reads they are to interrupt.
+class signals_blocked {
+ public:
+  signals_blocked() {
+    sigset_t all;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  signals_blocked(const signals_blocked&) = delete;
+  signals_blocked& operator=(const signals_blocked&) = delete;
+  ~signals_blocked() { (void)pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+std::vector<std::unique_ptr<shard>> make_shards(const replay_session::settings& wanted) {
+  std::vector<std::unique_ptr<shard>> made;
+  for (size_t i = 0; i < wanted.shards; ++i) {
+    auto watcher = wanted.watcher_of ? wanted.watcher_of(i) : std::make_unique<shard_watcher>();
+    made.push_back(std::make_unique<shard>(i, wanted.limits, std::move(watcher)));
+  }
+  return made;
+}
+
+std::vector<engine*> engines_of(const std::vector<std::unique_ptr<shard>>& shards) {
+  std::vector<engine*> engines;
+  for (const auto& each : shards)
+    engines.push_back(&each->connections());
+  return engines;
+}
+
+}  // namespace
 
 result<std::unique_ptr<replay_session>> replay_session::create(settings wanted) {
   auto where = points::attach(wanted.instances);
@@ -19,12 +67,38 @@ result<std::unique_ptr<replay_session>> replay_session::create(settings wanted) 
 }
 
 replay_session::replay_session(points where, settings wanted)
-    : instances_(wanted.instances),
+    : wanted_(std::move(wanted)),
       points_(std::move(where)),
-      engine_(points_, wanted.limits, std::move(wanted.on_close)) {}
+      shards_(make_shards(wanted_)),
+      crowd_(engines_of(shards_), wanted_.limits),
+      rounds_(wanted_.shards > 1 ? most_rounds : 1, wanted_.shards) {
+  for (round& each : rounds_.items()) {
+    each.moments.reserve(round_packets);
+    each.segments.reserve(round_packets);
+    each.of_shard.resize(wanted_.shards);
+    for (auto& mine : each.of_shard)
+      mine.reserve(round_packets);
+    each.outcomes.resize(wanted_.shards);
+    for (size_t i = 0; i < wanted_.shards; ++i)
+      each.outcomes[i].found = shards_[i]->new_findings();
+  }
+}
+
+replay_session::~replay_session() {
+  stop();
+  shards_.clear();
+  khelp_clock_reset();
+}
+
+void replay_session::stop() {
+  rounds_.close();
+  for (std::thread& each : threads_)
+    each.join();
+  threads_.clear();
+}
 
 uint32_t replay_session::instance_of(const segment& seg) const {
-  switch (instances_) {
+  switch (wanted_.instances) {
     case instances_by::vlan:
       return seg.vlan;
     case instances_by::file:
@@ -53,6 +127,14 @@ void replay_session::open(std::unique_ptr<packet_source> source) {
   if (source_ != nullptr)
     finish("");
   source_ = std::move(source);
+  // Where packets come one by one, nobody wants to wait until a round is full.
+  source_->on_wait([this] {
+    try {
+      settle();
+    } catch (...) {
+      failure_while_waiting_ = std::current_exception();
+    }
+  });
   captures_.push_back({});
   captures_.back().file = source_->name();
   captures_.back().link_type = source_->link_name();
@@ -66,47 +148,234 @@ void replay_session::finish(const std::string& error) {
   source_.reset();
 }
 
+// ---- reading
+
 bool replay_session::step() {
   if (source_ == nullptr)
     return false;
   frame packet;
   const result<bool> more = source_->next(packet);
+  if (failure_while_waiting_)
+    std::rethrow_exception(std::exchange(failure_while_waiting_, nullptr));
   if (!more || !*more) {
     finish(more ? std::string() : more.error().detail);
     return false;
   }
+  round& filled = round_to_fill();
+  const bool taken = add(packet, filled);
+  if (filled.moments.size() == round_packets)
+    dispatch();
+  return taken;
+}
 
+round& replay_session::round_to_fill() {
+  round& next = rounds_.vacant();
+  if (!std::exchange(filling_, true))
+    next.first_packet = packets_ + 1;
+  return next;
+}
+
+bool replay_session::add(const frame& packet, round& into) {
   capture_summary& capture = captures_.back();
   ++packets_;
   ++capture.packets;
   if (!capture.first_ns)
     capture.first_ns = packet.when_ns;
-  capture.last_ns = packet.when_ns;
-  engine_.tick(packet.when_ns);
+  capture.last_ns = latest_ns_ = packet.when_ns;
+  into.moments.push_back({packet.when_ns, clock_.advance(packet.when_ns)});
 
-  segment seg;
-  const decoded found = decode(source_->link(), packet.captured, packet.length, seg);
-  switch (found.what) {
-    case verdict::tcp:
-      ++capture.tcp_segments;
-      if (auto entered = points_.enter(instance_of(seg)); !entered) {
-        finish(entered.error().detail);
-        return false;
-      }
-      engine_.apply(seg, {.when_ns = packet.when_ns,
-                          .capture = static_cast<uint32_t>(captures_.size() - 1),
-                          .packet = capture.packets,
-                          .instance = instance_of(seg)});
-      break;
-    case verdict::malformed:
-      if (++capture.malformed <= most_remarks)
-        capture.remarks.push_back(capture.file + ": packet " + std::to_string(capture.packets) +
-                                  ": " + found.why);
-      break;
-    case verdict::not_tcp:
-      break;
-  }
+  routed_segment& what = into.segments.emplace_back();
+  const decoded found = decode(source_->link(), packet.captured, packet.length, what.seg);
+  if (found.what == verdict::tcp)
+    return route(into);
+  into.segments.pop_back();
+  if (found.what == verdict::malformed && ++capture.malformed <= most_remarks)
+    capture.remarks.push_back(capture.file + ": packet " + std::to_string(capture.packets) + ": " +
+                              found.why);
   return true;
+}
+
+/// To the shard of its connection.
+bool replay_session::route(round& into) {
+  routed_segment& what = into.segments.back();
+  capture_summary& capture = captures_.back();
+  ++capture.tcp_segments;
+  const auto where = points_.place_of(instance_of(what.seg));
+  if (!where) {
+    finish(where.error().detail);
+    into.segments.pop_back();
+    return false;
+  }
+  what.to = key_of(what.seg, instance_of(what.seg));
+  what.hash = hash_(what.to.key);
+  what.where = *where;
+  what.at = {static_cast<uint32_t>(captures_.size() - 1), capture.packets};
+  what.moment = static_cast<uint32_t>(into.moments.size() - 1);
+  into.of_shard[shard_of(what.hash, shards_.size())].push_back(
+      static_cast<uint32_t>(into.segments.size() - 1));
+  return true;
+}
+
+// ---- replaying
+
+void replay_session::dispatch() {
+  filling_ = false;
+  round& next = rounds_.vacant();
+  if (!may_run_apart(next)) {
+    collect_all();
+    run_alone(next);
+    deliver(next);
+    return;
+  }
+  segments_under_way_ += next.segments.size();
+  rounds_.submit();
+  while (rounds_.full() || (!rounds_.idle() && rounds_.oldest_is_done()))
+    collect_oldest();
+}
+
+/// By the shards' own threads. The first round decides whether that is worth it: small captures are
+/// done before threads have started.
+bool replay_session::may_run_apart(const round& next) {
+  if (shards_.size() == 1)
+    return false;
+  if (threads_.empty() && (next.flush || !std::exchange(beyond_one_round_, true)))
+    return false;
+  if (!start_threads())
+    return false;
+  if (!has_room_for(next))
+    collect_all();  // then it is known exactly how many connections live
+  return has_room_for(next);
+}
+
+/// Each of its segments may begin a connection, and none will be in another's way.
+bool replay_session::has_room_for(const round& next) const {
+  const size_t more = segments_under_way_ + next.segments.size();
+  return live_ + more <= wanted_.limits.flows && opening_ + more <= wanted_.limits.opening_flows;
+}
+
+/// Refused them, the session does everything itself.
+bool replay_session::start_threads() {
+  if (!threads_.empty() || threads_refused_)
+    return !threads_refused_;
+  const signals_blocked here;
+  try {
+    for (size_t i = 0; i < shards_.size(); ++i)
+      threads_.emplace_back(&replay_session::work, this, i);
+  } catch (const std::system_error&) {
+    stop();
+    threads_refused_ = true;
+  }
+  return !threads_refused_;
+}
+
+void replay_session::work(size_t number) {
+  bool failed = false;
+  while (round* next = rounds_.next(number)) {
+    try {
+      if (!failed)
+        shards_[number]->run(*next, nullptr);
+    } catch (...) {
+      next->outcomes[number].failure = std::current_exception();
+      failed = true;
+    }
+    rounds_.done(number);
+  }
+}
+
+void replay_session::run_alone(round& all) {
+  if (shards_.size() == 1) {
+    shards_.front()->run(all, &crowd_);
+  } else if (has_room_for(all)) {
+    for (const auto& each : shards_)
+      each->run(all, nullptr);
+  } else {
+    run_in_step(all);
+  }
+}
+
+/// Packet by packet, as they came.
+void replay_session::run_in_step(round& all) {
+  for (const auto& each : shards_)
+    each->begin(all);
+  for (const routed_segment& what : all.segments) {
+    for (const auto& each : shards_)
+      each->advance(all, what.moment);
+    shards_[shard_of(what.hash, shards_.size())]->apply(what, &crowd_);
+  }
+  for (const auto& each : shards_)
+    each->finish(all);
+}
+
+void replay_session::deliver(round& done) {
+  live_ = opening_ = 0;
+  for (const shard_outcome& each : done.outcomes) {
+    if (each.failure)
+      std::rethrow_exception(each.failure);
+    live_ += each.live;
+    opening_ += each.opening;
+  }
+  if (wanted_.on_round)
+    wanted_.on_round(done.outcomes);
+  done.moments.clear();
+  done.segments.clear();
+  for (auto& mine : done.of_shard)
+    mine.clear();
+  done.flush.reset();
+}
+
+void replay_session::collect_oldest() {
+  round& oldest = rounds_.wait_for_oldest();
+  segments_under_way_ -= oldest.segments.size();
+  deliver(oldest);
+  rounds_.collect();
+}
+
+void replay_session::collect_all() {
+  while (!rounds_.idle())
+    collect_oldest();
+}
+
+void replay_session::settle() {
+  if (filling_ && !rounds_.vacant().moments.empty())
+    dispatch();
+  collect_all();
+}
+
+/// In parts, so that what is found out of the connections need not be in memory at once.
+void replay_session::flush() {
+  settle();
+  std::vector<order> closings;
+  for (const auto& each : shards_)
+    each->connections().list_flush(packets_ + 1, closings);
+  std::sort(closings.begin(), closings.end());
+  for (size_t next = 0; next < closings.size(); next += flush_part_connections) {
+    const size_t last = std::min(next + flush_part_connections, closings.size()) - 1;
+    round_to_fill().flush = {latest_ns_, closings[last]};
+    dispatch();
+  }
+  collect_all();
+}
+
+// ---- what there is
+
+void replay_session::for_each_live(
+    const std::function<void(size_t shard, const flow&)>& visit) const {
+  for (size_t i = 0; i < shards_.size(); ++i)
+    shards_[i]->connections().for_each_live([&](const flow& f) { visit(i, f); });
+}
+
+size_t replay_session::live() const {
+  size_t count = 0;
+  for (const auto& each : shards_)
+    count += each->connections().live();
+  return count;
+}
+
+uint64_t replay_session::opened() const {
+  uint64_t count = 0;
+  for (const auto& each : shards_)
+    count += each->connections().opened();
+  return count;
 }
 
 }  // namespace khelp::tcp

@@ -2,14 +2,20 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "subsystem/tcp/engine.hpp"
+#include "subsystem/tcp/crowd.hpp"
 #include "subsystem/tcp/packet_source.hpp"
+#include "subsystem/tcp/points.hpp"
+#include "subsystem/tcp/round_queue.hpp"
+#include "subsystem/tcp/shard.hpp"
+#include "subsystem/tcp/silence_clock.hpp"
 
 namespace khelp::tcp {
 
@@ -28,54 +34,109 @@ struct capture_summary {
 
 /// Captures in the order they are opened, packet by packet, as one stream on one clock.
 ///
+/// Packets are read in rounds. The connections are divided into shards by a hash of their
+/// addresses; each shard goes through a round by itself, on a thread of its own if there are
+/// several. What happens to a connection depends on its own packets and on the clock, which is the
+/// same for all; so every division gives the same results, and `order` tells how those of several
+/// shards follow one another. (What would depend on other shards' connections, their number, is
+/// decided by one thread alone: see crowd.)
+///
 /// One at a time per process (it owns the TCP points), used by one thread.
 class replay_session {
  public:
   struct settings {
     flow_limits limits = {};
     instances_by instances = instances_by::none;
-    engine::close_listener on_close = {};  ///< see engine
+    size_t shards = 1;
+    /// Makes who is told of a shard's connections, on the thread that runs them.
+    std::function<std::unique_ptr<shard_watcher>(size_t shard)> watcher_of = {};
+    /// Called on the session's thread for each round, in their order: what the watchers found out.
+    std::function<void(const std::vector<shard_outcome>&)> on_round = {};
   };
 
   /// Errors   EEXIST the points are taken · ENOMEM.
   static result<std::unique_ptr<replay_session>> create(settings wanted);
+  replay_session(const replay_session&) = delete;
+  replay_session& operator=(const replay_session&) = delete;
+  ~replay_session();
+
+  /// No shard runs any more when this returns, whether it has finished or not. Nothing else may
+  /// follow.
+  void stop();
 
   /// Open the next capture; "-" is standard input. What goes wrong is in its summary too.
   result<void> open(const std::string& file);
   /// The same for a source made elsewhere.
   void open(std::unique_ptr<packet_source> source);
 
-  /// Replay one packet of the open capture. false: it has no more; its summary says whether it was
-  /// damaged.
+  /// Read one packet of the open capture; it is replayed with its round, at the latest when the
+  /// source would wait for another. false: the capture has no
+  /// more; its summary says whether it was damaged.
   bool step();
+
+  /// Everything that was read is replayed when this returns, and no shard runs.
+  void settle();
 
   /// Close all connections. Call it when the last capture has been read, before helpers are
   /// unloaded.
-  void flush() { engine_.flush(); }
+  void flush();
 
-  /// How much of the open capture was replayed, from 0 to 1; nothing: it has no known end.
+  /// How much of the open capture was read, from 0 to 1; nothing: it has no known end.
   std::optional<double> share_read() const {
     return source_ != nullptr ? source_->share_read() : std::nullopt;
   }
 
   const std::vector<capture_summary>& captures() const { return captures_; }
-  /// Packets replayed so far, over all captures.
+  /// Packets read so far, over all captures.
   uint64_t packets() const { return packets_; }
-  const engine& connections() const { return engine_; }
+
+  // ---- when settled
+
+  /// Every connection that lives, and its shard.
+  void for_each_live(const std::function<void(size_t shard, const flow&)>& visit) const;
+  size_t live() const;
+  /// Connections that ever lived.
+  uint64_t opened() const;
 
  private:
   replay_session(points where, settings wanted);
 
   void finish(const std::string& error);
-
   uint32_t instance_of(const segment& seg) const;
+  bool add(const frame& packet, round& into);
+  bool route(round& into);
+  round& round_to_fill();
+  void dispatch();
+  bool may_run_apart(const round& next);
+  bool has_room_for(const round& next) const;
+  bool start_threads();
+  void work(size_t number);
+  void run_alone(round& all);
+  void run_in_step(round& all);
+  void deliver(round& done);
+  void collect_oldest();
+  void collect_all();
 
-  const instances_by instances_;
+  const settings wanted_;
   points points_;
-  engine engine_;
+  const flow_hash hash_;
+  std::vector<std::unique_ptr<shard>> shards_;
+  crowd crowd_;
+  silence_clock clock_;
+  int64_t latest_ns_ = 0;  ///< when the latest packet was captured
   std::unique_ptr<packet_source> source_;
   std::vector<capture_summary> captures_;
   uint64_t packets_ = 0;
+  std::exception_ptr failure_while_waiting_;
+
+  round_queue<round> rounds_;
+  bool filling_ = false;           ///< rounds_.vacant() is being filled
+  bool beyond_one_round_ = false;  ///< the captures are
+  size_t segments_under_way_ = 0;  ///< in rounds that were submitted and not collected
+  size_t live_ = 0;                ///< after the latest round that was delivered
+  size_t opening_ = 0;
+  bool threads_refused_ = false;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace khelp::tcp

@@ -1,5 +1,6 @@
 #include "subsystem/tcp/replay.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cstdlib>
 #include <filesystem>
@@ -7,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <new>
 #include <set>
 #include <sstream>
 
@@ -48,11 +50,30 @@ struct capture_counts {
   uint64_t retransmitted = 0;
 };
 
+/// Counts, or whatever else is to be done with, a connection that closes.
+class close_watcher : public shard_watcher {
+ public:
+  explicit close_watcher(std::function<void(const flow&)> on_close)
+      : on_close_(std::move(on_close)) {}
+  void closes(const flow& gone, ending) override { on_close_(gone); }
+
+ private:
+  const std::function<void(const flow&)> on_close_;
+};
+
+bool by_order(const std::pair<order, std::string>& a, const std::pair<order, std::string>& b) {
+  return a.first < b.first;
+}
+
+replay_session::settings telling(const std::function<void(const flow&)>& on_close) {
+  return {.watcher_of = [=](size_t) { return std::make_unique<close_watcher>(on_close); }};
+}
+
 /// Replay one capture, with hooks at both points that check what no capture may break.
 class replayed {
  public:
   explicit replayed(const fs::path& file) {
-    auto session = replay_session::create({.on_close = [this](const flow& f, ending) { add(f); }});
+    auto session = replay_session::create(telling([this](const flow& f) { add(f); }));
     EXPECT_TRUE(session) << session.error().detail;
     listen(khelp_hhook_add_hook_lookup);
     if ((*session)->open(file.string())) {
@@ -62,8 +83,8 @@ class replayed {
     (*session)->flush();
     listen([](khelp_hookinfo* hook, uint32_t) { return khelp_hhook_remove_hook_lookup(hook); });
     summary = (*session)->captures().back();
-    EXPECT_EQ((*session)->connections().live(), 0u);
-    EXPECT_EQ((*session)->connections().opened(), counts.connections);
+    EXPECT_EQ((*session)->live(), 0u);
+    EXPECT_EQ((*session)->opened(), counts.connections);
   }
 
   capture_summary summary;
@@ -295,7 +316,7 @@ TEST(replay, keeps_what_it_read_before_a_cut) {
 TEST(replay, several_captures_are_one_stream) {
   const fs::path data = fs::path(KHELP_SOURCE_DIR) / "tests" / "data";
   uint64_t closed = 0;
-  auto session = replay_session::create({.on_close = [&](const flow&, ending) { ++closed; }});
+  auto session = replay_session::create(telling([&](const flow&) { ++closed; }));
   ASSERT_TRUE(session);
   for (const char* name : {"gt-30ms-delack-ns.snd.pcap", "made-seq-ts-wrap.pcap"}) {
     ASSERT_TRUE((*session)->open((data / name).string()));
@@ -311,6 +332,127 @@ TEST(replay, several_captures_are_one_stream) {
   EXPECT_EQ((*session)->captures()[0].tcp_segments, 198u);
   EXPECT_EQ((*session)->captures()[1].link_type, "EN10MB");
   EXPECT_THAT((*session)->captures()[2].error, HasSubstr("/nonexistent/x.pcap"));
+}
+
+/// Notes the order in which connections begin and close, and whose they are.
+struct noted final : findings {
+  std::vector<std::pair<order, std::string>> all;
+};
+
+class noting_watcher : public shard_watcher {
+ public:
+  std::unique_ptr<findings> new_findings() override { return std::make_unique<noted>(); }
+  void note_into(findings& round) override {
+    round_ = &static_cast<noted&>(round);
+    round_->all.clear();
+  }
+  void began(const flow& f) override { note("began", f); }
+  void closes(const flow& f, ending why) override {
+    note("closed " + std::to_string(static_cast<int>(why)), f);
+  }
+
+ private:
+  void note(const std::string& what, const flow& f) {
+    round_->all.emplace_back(now, what + " " + local_text(f.ends[0].who) + " " +
+                                      std::to_string(f.ends[0].stats.segments) + " " +
+                                      std::to_string(f.ends[1].block.snd_max));
+  }
+  noted* round_ = nullptr;
+};
+
+/// The story of some captures, as this many shards tell it.
+std::vector<std::pair<order, std::string>> told_by(size_t shards, const flow_limits& limits,
+                                                   const std::vector<fs::path>& captures) {
+  std::vector<std::pair<order, std::string>> story;
+  const auto add = [&](const std::vector<shard_outcome>& round) {
+    const size_t before = story.size();
+    for (const shard_outcome& each : round) {
+      const auto& all = static_cast<const noted&>(*each.found).all;
+      EXPECT_TRUE(std::is_sorted(all.begin(), all.end(), by_order));
+      story.insert(story.end(), all.begin(), all.end());
+    }
+    std::stable_sort(story.begin() + static_cast<ptrdiff_t>(before), story.end(), by_order);
+  };
+  auto session = replay_session::create(
+      {.limits = limits,
+       .shards = shards,
+       .watcher_of = [](size_t) { return std::make_unique<noting_watcher>(); },
+       .on_round = add});
+  for (const fs::path& capture : captures) {
+    EXPECT_TRUE((*session)->open(capture.string()));
+    while ((*session)->step()) {
+    }
+  }
+  (*session)->flush();
+  EXPECT_EQ((*session)->live(), 0u);
+  return story;
+}
+
+std::vector<fs::path> captures_of_all_kinds() {
+  const fs::path data = fs::path(KHELP_SOURCE_DIR) / "tests" / "data";
+  return {data / "gt-20ms-bulk.rcv.pcap", data / "malformed" / "made-flood-20000.pcap",
+          data / "gt-80ms-jitter-loss.snd.pcap", data / "gt-20ms-bulk.rcv.pcap"};
+}
+
+TEST(replay, any_number_of_shards_tells_the_same_in_the_same_order) {
+  const auto captures = captures_of_all_kinds();
+  const auto alone = told_by(1, {}, captures);
+  EXPECT_GT(alone.size(), 20'000u);
+  for (const size_t shards : {2, 3, 8})
+    EXPECT_TRUE(told_by(shards, {}, captures) == alone) << shards;
+}
+
+TEST(replay, shards_give_up_the_same_connections_when_there_are_too_many) {
+  const auto captures = captures_of_all_kinds();
+  for (const flow_limits& limits : {flow_limits{.flows = 2000}, flow_limits{.opening_flows = 1500},
+                                    flow_limits{.flows = 40, .opening_flows = 30}}) {
+    const auto alone = told_by(1, limits, captures);
+    for (const size_t shards : {2, 5})
+      EXPECT_TRUE(told_by(shards, limits, captures) == alone) << shards << " " << limits.flows;
+  }
+}
+
+TEST(replay, silence_is_the_same_in_any_number_of_shards) {
+  const flow_limits limits{.opening_ns = 20'000'000, .open_ns = 5'000'000, .ending_ns = 1'000'000};
+  const auto captures = captures_of_all_kinds();
+  const auto alone = told_by(1, limits, captures);
+  for (const size_t shards : {2, 3, 8})
+    EXPECT_TRUE(told_by(shards, limits, captures) == alone) << shards;
+}
+
+class failing_watcher : public shard_watcher {
+ public:
+  void began(const flow& f) override {
+    if (f.began_at > 5000)
+      throw std::bad_alloc();
+  }
+};
+
+TEST(replay, memory_that_a_shard_has_not_got_is_the_sessions_failure) {
+  for (const size_t shards : {1, 3}) {
+    auto session = replay_session::create({.shards = shards, .watcher_of = [](size_t) {
+                                             return std::make_unique<failing_watcher>();
+                                           }});
+    ASSERT_TRUE((*session)->open(captures_of_all_kinds()[1].string()));
+    EXPECT_THROW(
+        {
+          while ((*session)->step()) {
+          }
+          (*session)->flush();
+        },
+        std::bad_alloc)
+        << shards;
+  }
+}
+
+TEST(replay, can_stop_while_shards_are_at_work) {
+  auto session = replay_session::create({.shards = 3});
+  ASSERT_TRUE((*session)->open(captures_of_all_kinds()[1].string()));
+  for (int i = 0; i < 15'000; ++i)
+    ASSERT_TRUE((*session)->step());
+  (*session)->stop();
+  session->reset();
+  EXPECT_TRUE(replay_session::create({})) << "the points are free";
 }
 
 TEST(replay, only_one_session_owns_the_points) {
@@ -351,7 +493,7 @@ TEST(replay, helpers_data_can_be_read_when_a_connection_closes) {
   uint64_t counted = 0;
   uint64_t segments = 0;
   {
-    auto session = replay_session::create({.on_close = [&](const flow& f, ending) {
+    auto session = replay_session::create(telling([&](const flow& f) {
       for (const end& e : f.ends) {
         khelp_osd_enter(e.block.osd);
         const auto* data = static_cast<segment_count*>(khelp_get_osd(e.block.osd, id));
@@ -360,7 +502,7 @@ TEST(replay, helpers_data_can_be_read_when_a_connection_closes) {
         segments += e.stats.segments;
         khelp_osd_leave(e.block.osd);
       }
-    }});
+    }));
     ASSERT_TRUE(session);
     const auto file = fs::path(KHELP_SOURCE_DIR) / "tests" / "data" / "made-seq-ts-wrap.pcap";
     ASSERT_TRUE((*session)->open(file.string()));

@@ -1,0 +1,41 @@
+#include "app/khelp/gathering.hpp"
+
+#include <cstddef>
+
+namespace khelp::app {
+
+void gathering::add(const std::vector<tcp::shard_outcome>& round) {
+  struct reading {
+    const happenings* shard;
+    std::size_t next = 0;
+    bool any() const { return next < shard->all.size(); }
+    const happening& front() const { return shard->all[next]; }
+  };
+  std::vector<reading> shards;
+  for (const tcp::shard_outcome& each : round)
+    shards.push_back({static_cast<const happenings*>(each.found.get())});
+  for (;;) {
+    reading* first = nullptr;
+    for (reading& each : shards) {
+      if (each.any() && (first == nullptr || each.front().when < first->front().when))
+        first = &each;
+    }
+    if (first == nullptr)
+      return;
+    report(*first->shard, first->front());
+    ++first->next;
+  }
+}
+
+void gathering::report(const happenings& shard, const happening& next) {
+  if (next.what == happening::began) {
+    numbers_.emplace(next.connection, ++connections_);
+    return;
+  }
+  const auto number = numbers_.find(next.connection);
+  listener_(next, shard.text_of(next), number->second);
+  if (next.what == happening::closed)
+    numbers_.erase(number);
+}
+
+}  // namespace khelp::app

@@ -1,0 +1,77 @@
+#include "app/khelp/shard_reporter.hpp"
+
+#include <utility>
+
+#include "app/khelp/connection_report.hpp"
+
+namespace khelp::app {
+
+void shard_reporter::enter() {
+  if (!measurements_) {
+    measurements::sample_listener listener;
+    if (common_.wants_samples)
+      listener = [this](const tcp::flow& of, const std::string& line) {
+        happening& fresh = note(of, happening::sample);
+        round_->text += line;
+        fresh.text_end = round_->text.size();
+      };
+    measurements_.emplace(std::move(listener), common_.wanted_curves);
+  }
+  measurements_->listen();
+}
+
+std::unique_ptr<tcp::findings> shard_reporter::new_findings() {
+  // What a round usually holds, at once: growing piece by piece would leave holes behind.
+  constexpr std::size_t usual_happenings = 256;
+  constexpr std::size_t usual_text = std::size_t{64} * 1024;
+  auto room = std::make_unique<happenings>();
+  room->all.reserve(usual_happenings);
+  room->text.reserve(usual_text);
+  return room;
+}
+
+void shard_reporter::note_into(tcp::findings& round) {
+  round_ = &static_cast<happenings&>(round);
+  round_->all.clear();
+  round_->text.clear();
+}
+
+happening& shard_reporter::note(const tcp::flow& flow, happening::what_it_is what) {
+  happening& fresh = round_->all.emplace_back();
+  fresh.when = now;
+  fresh.connection = flow.began_at;
+  fresh.what = what;
+  fresh.text_begin = fresh.text_end = round_->text.size();
+  return fresh;
+}
+
+void shard_reporter::began(const tcp::flow& fresh) {
+  note(fresh, happening::began);
+}
+
+void shard_reporter::closes(const tcp::flow& gone, tcp::ending) {
+  connection_report report = describe(gone, [this](const tcp::end& end) { return read(end); });
+  happening& closed = note(gone, happening::closed);
+  for (const direction_report& direction : report.directions)
+    closed.directions_with_data += direction.bytes > 0 ? 1 : 0;
+  common_.writer->append_text(round_->text, report);
+  closed.text_end = round_->text.size();
+  direction_curves curves;
+  for (std::size_t i = 0; i < reported_ends(gone); ++i)
+    curves.push_back(measurements_->take(gone.ends[i].block.osd));
+  if (common_.keep_reports)
+    closed.kept = std::make_unique<closed_connection>(
+        closed_connection{std::move(report), std::move(curves)});
+}
+
+void shard_reporter::harvest(const tcp::end& end) {
+  harvest_.emplace(&end, common_.helpers.read(end.block.osd));
+}
+
+std::vector<std::optional<helper_data>> shard_reporter::read(const tcp::end& end) {
+  if (auto kept = harvest_.extract(&end); !kept.empty())
+    return std::move(kept.mapped());
+  return common_.helpers.read(end.block.osd);
+}
+
+}  // namespace khelp::app

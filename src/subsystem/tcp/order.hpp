@@ -1,0 +1,32 @@
+/// Where something stands among all that happens in a replay.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+namespace khelp::tcp {
+
+/// What happens at one packet, in this order.
+enum class phase : uint8_t {
+  silent_opening,  ///< connections fall silent, stage by stage
+  silent_open,
+  silent_ending,
+  reused,   ///< the packet begins a connection anew: the old one closes,
+  crowded,  ///< and one is given up for it
+  passing,  ///< the packet passes the hook points
+  flushed_ending,
+  flushed_opening,
+  flushed_open,
+};
+
+/// Ascends through a replay. Says the same however many threads follow the connections.
+struct order {
+  uint64_t packet = 0;  ///< of the replay, from 1
+  enum phase phase = phase::passing;
+  uint64_t queued = 0;  ///< closing connections: flow::queued_at, or how many were given up before,
+  uint64_t began = 0;   ///< and flow::began_at
+
+  auto operator<=>(const order&) const = default;
+};
+
+}  // namespace khelp::tcp

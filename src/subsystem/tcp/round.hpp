@@ -1,0 +1,71 @@
+/// Packets on their way from the reader to the connections they belong to.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "subsystem/tcp/decode.hpp"
+#include "subsystem/tcp/flow_table.hpp"
+#include "subsystem/tcp/order.hpp"
+#include "subsystem/tcp/points.hpp"
+
+namespace khelp::tcp {
+
+/// When a packet came.
+struct moment {
+  int64_t when_ns = 0;  ///< capture time
+  int64_t now_ns = 0;   ///< the silence clock
+};
+
+/// Where a segment was captured.
+struct capture_position {
+  uint32_t capture = 0;  ///< which capture of the replay, from 0
+  uint64_t packet = 0;   ///< which packet of it, from 1
+};
+
+/// A segment, and what it takes to find its connection.
+struct routed_segment {
+  segment seg;
+  segment_key to;
+  uint64_t hash = 0;
+  const place* where = nullptr;
+  capture_position at;
+  uint32_t moment = 0;  ///< of the round
+};
+
+/// What those who watch a shard's connections found out in a round.
+class findings {
+ public:
+  virtual ~findings() = default;
+};
+
+/// What a round did to one shard.
+struct shard_outcome {
+  std::unique_ptr<findings> found;  ///< shard_watcher::new_findings()
+  size_t live = 0;                  ///< connections after it
+  size_t opening = 0;               ///< of these, with SYNs only
+  std::exception_ptr failure;
+};
+
+/// A part of the connections that live when the last packet has been read.
+struct flush_part {
+  int64_t when_ns = 0;  ///< when that packet was captured
+  order until;          ///< close what closes up to here
+};
+
+/// Packets that follow one another in the replay, or a part of the flush. Filled by the reader,
+/// looked at by each shard, which leaves its outcome.
+struct round {
+  uint64_t first_packet = 0;    ///< the number of moments.front(), counted from 1 over all captures
+  std::vector<moment> moments;  ///< of all packets, whatever they hold: time goes on with them
+  std::vector<routed_segment> segments;
+  std::vector<std::vector<uint32_t>> of_shard;  ///< whose segments are whose
+  std::optional<flush_part> flush;
+  std::vector<shard_outcome> outcomes;  ///< by shard
+};
+
+}  // namespace khelp::tcp
