@@ -3,6 +3,7 @@
 
 import csv
 import io
+import re
 import struct
 import unittest
 
@@ -60,6 +61,13 @@ class Instances(SystemTest):
         self.assertEqual(sorted(line.split()[0] for line in lines[1:3]), ["7", "9"])
         lines = run("replay", "--instance-by", "vlan", "--top", 1, self.vlans).stdout.splitlines()
         self.assertRegex(lines[2], r"^ +others \(1\)")
+
+    def test_the_plot_says_which(self):
+        svg = self.folder / "rtt.svg"
+        run("replay", "--load", "ertt", "--plot", svg, "--instance-by", "vlan", self.vlans)
+        legends = re.findall(r">(VLAN \d), ([\d.:]+) to ([\d.:]+): \d+ meas", svg.read_text())
+        ends = ("10.1.0.1:1000", "10.2.0.1:80")
+        self.assertLessEqual({("VLAN 7", *ends), ("VLAN 9", *ends)}, set(legends))
 
     def test_a_file_is_an_instance_counted_from_1(self):
         done = run("replay", "--csv", "--instance-by", "file", WRAP, self.vlans, WRAP)

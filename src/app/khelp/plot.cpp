@@ -142,6 +142,15 @@ std::string legend_entry(const plot_line& line, const char* colour, double y) {
 
 }  // namespace
 
+std::string plot_label(const direction_report& direction, std::string_view instances,
+                       std::uint64_t instance) {
+  const std::string_view ground = instances == "vlan"   ? "VLAN "
+                                  : instances == "file" ? "file "
+                                                        : "";
+  const std::string ends = direction.src + " to " + direction.dst;
+  return ground.empty() ? ends : fmt::format("{}{}, {}", ground, instance, ends);
+}
+
 void plot_selection::add(plot_line line) {
   if (line.values.empty())
     return;

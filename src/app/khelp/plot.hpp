@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "app/khelp/report.hpp"
 #include "app/khelp/series.hpp"
 
 namespace khelp::app {
@@ -15,6 +17,10 @@ struct plot_line {
   std::string label;
   series values;
 };
+
+/// Who sent what a line shows: equal ends of two instances ("vlan", "file") are two lines.
+std::string plot_label(const direction_report& direction, std::string_view instances,
+                       std::uint64_t instance);
 
 /// The lines with the most measurements, as many as can be told apart by colour.
 class plot_selection {

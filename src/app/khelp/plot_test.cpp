@@ -30,6 +30,15 @@ TEST(plot, a_direction_without_measurements_takes_no_colour) {
   EXPECT_NE(plot_svg(selection).find("Nothing was measured."), std::string::npos);
 }
 
+TEST(plot, equal_ends_in_two_instances_are_told_apart) {
+  direction_report direction;
+  direction.src = "10.0.0.1:1";
+  direction.dst = "10.0.0.2:80";
+  EXPECT_EQ(plot_label(direction, "none", 0), "10.0.0.1:1 to 10.0.0.2:80");
+  EXPECT_EQ(plot_label(direction, "vlan", 7), "VLAN 7, 10.0.0.1:1 to 10.0.0.2:80");
+  EXPECT_EQ(plot_label(direction, "file", 2), "file 2, 10.0.0.1:1 to 10.0.0.2:80");
+}
+
 TEST(plot, labels_cannot_break_the_document) {
   plot_selection selection;
   selection.add(steady("<a&b>", 3));

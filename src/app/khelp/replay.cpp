@@ -243,7 +243,8 @@ class replay {
     for (std::size_t i = 0; i < closed.curves.size(); ++i) {
       const direction_report& direction = closed.report.directions[i];
       if (closed.curves[i])
-        drawn_.add({direction.src + " to " + direction.dst, closed.curves[i]->large});
+        drawn_.add({plot_label(direction, asked_.instance_by, closed.report.instance),
+                    closed.curves[i]->large});
     }
   }
 
