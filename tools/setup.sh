@@ -16,7 +16,8 @@ packages_of() {
     check) echo clang clang-tidy clang-format libclang-rt-14-dev mandoc valgrind ;;
     bench)
       echo valgrind libboost-dev libsigc++-2.0-dev libglib2.0-dev liblttng-ust-dev liburcu-dev \
-        systemtap-sdt-dev libssl-dev libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0
+        systemtap-sdt-dev libssl-dev libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 \
+        tcpdump tcptrace tcpreplay wireshark-common
       ;;
     soak) echo clang libclang-rt-14-dev ;;
     *)
