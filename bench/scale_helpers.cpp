@@ -125,6 +125,7 @@ void going_together() {
       runs_waited_for([](std::deque<one_helper>& helpers) { helpers.clear(); });
   const double together = runs_waited_for([](std::deque<one_helper>& helpers) {
     std::vector<std::int32_t> ids;
+    ids.reserve(helpers.size());
     for (const one_helper& h : helpers)
       ids.push_back(h.id());
     must(khelp_helpers_unregister(ids.data(), ids.size(), KHELP_UNLOAD_REFUSE, 0), "unload");

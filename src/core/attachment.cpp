@@ -239,9 +239,9 @@ attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, Given gi
     return {.error = ENOMEM, .whose = helpers.front()};
   }
   for (std::optional<gift>& g : gifts) {
-    if (!g || osd_slots::get(osd, g->from.slot) != nullptr)
+    void* data = g ? g->item.get() : nullptr;
+    if (data == nullptr || osd_slots::get(osd, g->from.slot) != nullptr)
       continue;  // what nobody needs ends when the stripe has been given back
-    void* data = g->item.get();
     g->from.zone->owner_of(data).store({holds, &osd});
     osd_slots::exchange(osd, g->from.slot, data);
     g->item.hand_over();
