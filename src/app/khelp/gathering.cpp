@@ -21,10 +21,12 @@ void gathering::add(const std::vector<tcp::shard_outcome>& round) {
         first = &each;
     }
     if (first == nullptr)
-      return;
+      break;
     report(*first->shard, first->front());
     ++first->next;
   }
+  for (const tcp::shard_outcome& each : round)
+    static_cast<happenings&>(*each.found).clear();
 }
 
 void gathering::report(const happenings& shard, const happening& next) {

@@ -23,7 +23,7 @@ class gathering {
 
   explicit gathering(listener listens) : listener_(std::move(listens)) {}
 
-  /// Rounds in their order; of each, what every shard found.
+  /// Rounds in their order; of each, what every shard found. It is cleared.
   void add(const std::vector<tcp::shard_outcome>& round);
 
  private:

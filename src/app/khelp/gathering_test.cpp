@@ -30,11 +30,7 @@ class two_shards {
   void began(std::size_t shard, std::uint64_t packet) {
     add(shard, happening::began, packet, {packet});
   }
-  void over() {
-    gathered_.add(round_);
-    for (std::size_t i = 0; i < 2; ++i)
-      of(i).all.clear(), of(i).text.clear();
-  }
+  void over() { gathered_.add(round_); }
 
   std::vector<std::string> seen;
 

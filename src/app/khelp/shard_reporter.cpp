@@ -6,6 +6,21 @@
 
 namespace khelp::app {
 
+/// Keeps room for what a round usually holds: growing piece by piece would leave holes behind.
+/// After one in which many connections closed at once the rest goes back.
+void happenings::clear() {
+  constexpr std::size_t usual_happenings = 256;
+  constexpr std::size_t usual_text = std::size_t{64} * 1024;
+  all.clear();
+  text.clear();
+  if (all.capacity() > 8 * usual_happenings)
+    std::vector<happening>().swap(all);
+  if (text.capacity() > 8 * usual_text)
+    std::string().swap(text);
+  all.reserve(usual_happenings);
+  text.reserve(usual_text);
+}
+
 void shard_reporter::enter() {
   if (!measurements_) {
     measurements::sample_listener listener;
@@ -21,19 +36,13 @@ void shard_reporter::enter() {
 }
 
 std::unique_ptr<tcp::findings> shard_reporter::new_findings() {
-  // What a round usually holds, at once: growing piece by piece would leave holes behind.
-  constexpr std::size_t usual_happenings = 256;
-  constexpr std::size_t usual_text = std::size_t{64} * 1024;
   auto room = std::make_unique<happenings>();
-  room->all.reserve(usual_happenings);
-  room->text.reserve(usual_text);
+  room->clear();
   return room;
 }
 
 void shard_reporter::note_into(tcp::findings& round) {
   round_ = &static_cast<happenings&>(round);
-  round_->all.clear();
-  round_->text.clear();
 }
 
 happening& shard_reporter::note(const tcp::flow& flow, happening::what_it_is what) {

@@ -43,6 +43,8 @@ struct happenings final : tcp::findings {
   std::vector<happening> all;
   std::string text;  ///< number_goes_here stands for connections' numbers
 
+  void clear();
+
   std::string_view text_of(const happening& one) const {
     return std::string_view(text).substr(one.text_begin, one.text_end - one.text_begin);
   }

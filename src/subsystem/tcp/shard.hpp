@@ -16,7 +16,7 @@ class shard_watcher : public flow_watcher {
  public:
   /// Room for what is found out in a round; nullptr: nothing is noted. Used again for later rounds.
   virtual std::unique_ptr<findings> new_findings() { return nullptr; }
-  /// A round begins: findings go there from now on. What it held has been looked at.
+  /// A round begins: findings go there from now on. It was left as on_round() left it.
   virtual void note_into(findings&) {}
 };
 

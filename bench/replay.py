@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Measure `khelp replay` beside tcpdump and tcptrace; prints lines "name TAB value TAB limit TAB unit".
+
+  bench/replay.py              five runs
+  bench/replay.py --runs N
+
+Two captures are made once, in build/bench/captures, from one of real traffic and one of our own:
+
+  A   many short connections: 350 copies of a capture with other addresses, half a second apart
+  B   few long ones: 100 copies, a second and a half apart
+
+KHELP_TRACES_DIR names a folder with the captures to copy (mixed-126conn.pcap, dsack-satellite.pcap);
+without it both are made of tests/data. tcprewrite, editcap and mergecap make them; without these
+programs, or a peer, its lines are left out. The limit of a time is tcpdump's, which reads and does
+nothing else. All programs take turns, and a figure is the median of its runs.
+"""
+import argparse
+import os
+import pathlib
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+KHELP = pathlib.Path(os.environ.get("KHELP", ROOT / "build" / "bin" / "khelp"))
+CAPTURES = ROOT / "build" / "bench" / "captures"
+MAKERS = ("tcprewrite", "editcap", "mergecap")
+# name: (copies, seconds between two, the capture to copy, the one of ours that stands in for it)
+RECIPES = {"A": (350, 0.5, "mixed-126conn.pcap", "gt-80ms-jitter-loss.snd.pcap"),
+           "B": (100, 1.5, "dsack-satellite.pcap", "gt-20ms-bulk.snd.pcap")}
+TEN_PACKETS = CAPTURES / "ten.pcap"
+
+
+def say(words):
+    print(words, file=sys.stderr, flush=True)
+
+
+def original(wanted, stand_in):
+    folder = os.environ.get("KHELP_TRACES_DIR")
+    if folder and (pathlib.Path(folder) / wanted).exists():
+        return pathlib.Path(folder) / wanted
+    say(f"replay: {stand_in} stands in for {wanted} (KHELP_TRACES_DIR)")
+    return ROOT / "tests" / "data" / stand_in
+
+
+def make_capture(name):
+    """The capture's path; made if it is not there yet."""
+    copies, apart, wanted, stand_in = RECIPES[name]
+    base = original(wanted, stand_in)
+    made = CAPTURES / f"{name}-{base.stem}.pcap"
+    if made.exists():
+        return made
+    say(f"replay: making {made}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    with tempfile.TemporaryDirectory(dir=CAPTURES) as folder:
+        pieces = []
+        for i in range(1, copies + 1):
+            moved, piece = f"{folder}/moved.pcap", f"{folder}/{i}.pcap"
+            subprocess.run(["tcprewrite", f"--seed={i}00{i}", "--fixcsum", "-i", base, "-o", moved],
+                           check=True)
+            subprocess.run(["editcap", "-F", "pcap", "-t", str(i * apart), moved, piece], check=True)
+            pieces.append(piece)
+        subprocess.run(["mergecap", "-F", "pcap", "-w", f"{folder}/all", *pieces], check=True)
+        os.replace(f"{folder}/all", made)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return made
+
+
+# Reports its child alone: the resources of a process begin with those of the one it was forked from.
+MEASURE = r"""
+import os, sys, time
+null = os.open(os.devnull, os.O_RDWR)
+began = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ,
+                        file_actions=[(os.POSIX_SPAWN_DUP2, null, 1), (os.POSIX_SPAWN_DUP2, null, 2)])
+_, status, used = os.wait4(child, 0)
+print(time.perf_counter() - began, used.ru_utime + used.ru_stime, status)
+"""
+
+
+def timed(*command):
+    """(seconds on the wall, seconds of processors)"""
+    done = subprocess.run([sys.executable, "-S", "-c", MEASURE, *map(str, command)],
+                          capture_output=True, text=True, check=True)
+    wall, cpu, status = done.stdout.split()
+    if status != "0":
+        sys.exit(f"{command[0]} failed")
+    return float(wall), float(cpu)
+
+
+def resident_mb(*command):
+    """Peak memory, as the kernel counts it for the program alone."""
+    done = subprocess.run(["/usr/bin/time", "-f", "%M", *map(str, command)],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
+    return int(done.stderr.split()[-1]) / 1024
+
+
+def replaying(jobs, *captures):
+    return [KHELP, "replay", "--load", "ertt", "--json", "--jobs", str(jobs), *captures]
+
+
+def contenders(capture):
+    found = {"khelp --jobs 1": replaying(1, capture), "khelp --jobs 2": replaying(2, capture)}
+    if shutil.which("tcpdump"):
+        found["tcpdump --count"] = ["tcpdump", "--count", "-r", capture]
+    if shutil.which("tcptrace"):
+        found["tcptrace -n -l -r"] = ["tcptrace", "-n", "-l", "-r", capture]
+    return found
+
+
+def line(name, value, limit, unit):
+    limit = "" if limit is None else f"{limit:.4g}"
+    print(f"{name}\t{value:.4g}\t{limit}\t{unit}", flush=True)
+
+
+def measure_capture(name, runs):
+    capture = make_capture(name)
+    commands = contenders(capture)
+    times = {who: [] for who in commands}
+    for _ in range(runs):
+        for who, command in commands.items():
+            times[who].append(timed(*command))
+    median = {who: [statistics.median(column) for column in zip(*measured)]
+              for who, measured in times.items()}
+    limit = median.get("tcpdump --count", (None, None))
+    for who, (wall, cpu) in median.items():
+        line(f"{name}: {who}, wall", wall, limit[0], "s")
+        line(f"{name}: {who}, processors", cpu, limit[1], "s")
+    one, two = median["khelp --jobs 1"], median["khelp --jobs 2"]
+    line(f"{name}: two processors, of one", one[0] / two[0], None, "times")
+    if limit[0]:
+        line(f"{name}: of the bare read", limit[0] / two[0], None, "times")
+    if "tcptrace -n -l -r" in median:
+        line(f"{name}: of tcptrace", median["tcptrace -n -l -r"][0] / two[0], None, "times")
+    if os.access("/usr/bin/time", os.X_OK):
+        for jobs in (1, 2):
+            line(f"{name}: khelp --jobs {jobs}, resident", resident_mb(*replaying(jobs, capture)),
+                 None, "MB")
+        once = resident_mb(*replaying(2, capture))
+        line(f"{name}: ten in a row, of one", resident_mb(*replaying(2, *[capture] * 10)) / once,
+             None, "times")
+
+
+def measure_start():
+    if not TEN_PACKETS.exists():
+        data = (ROOT / "tests" / "data" / "made-seq-ts-wrap.pcap").read_bytes()
+        end = 24
+        for _ in range(10):
+            end += 16 + int.from_bytes(data[end + 8:end + 12], "little")
+        TEN_PACKETS.write_bytes(data[:end])
+    command = [KHELP, "replay", "--load", "ertt", TEN_PACKETS]
+    line("start-up, ten packets", statistics.median(timed(*command)[0] for _ in range(50)) * 1e3, 10,
+         "ms")
+    if os.access("/usr/bin/time", os.X_OK):
+        line("start-up, resident", resident_mb(*command), 12, "MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5)
+    runs = parser.parse_args().runs
+    CAPTURES.mkdir(parents=True, exist_ok=True)
+    measure_start()
+    missing = [name for name in MAKERS if not shutil.which(name)]
+    if missing:
+        say(f"replay: without {', '.join(missing)} there are no captures to replay")
+        return
+    for name in RECIPES:
+        measure_capture(name, runs)
+
+
+if __name__ == "__main__":
+    main()
