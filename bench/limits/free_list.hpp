@@ -1,7 +1,11 @@
-/// The limit of handing out memory: a list per thread, no accounting, out of line.
+/// The limits of handing out memory, out of line and with no accounting: a list per thread, which
+/// runs through the items, and a stack per thread, which holds their addresses.
 #pragma once
 
 #include <khelp/export.h>
 
 KHELP_API void* free_list_take();
 KHELP_API void free_list_give(void* item);
+
+KHELP_API void* item_stack_take();
+KHELP_API void item_stack_give(void* item);

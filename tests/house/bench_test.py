@@ -59,6 +59,14 @@ class a_table(unittest.TestCase):
         self.table.put_run([section], runs)
         self.assertEqual(self.verdict(section, "of best peer"), (0.75, True))
 
+    def test_says_what_the_limit_itself_reaches(self):
+        section = "64 B, any of 1000"
+        self.table.rows[section, "a list"] = bench_run.contender(section, "a list", "limit", "", "ns")
+        self.table.put_run([section], [{(section, "libkhelp"): (9.5, 1.1), (section, "a list"): (9.0, 1.0),
+                                        (section, "glibc"): (10.0, 1.2)}])
+        promise, = [each for each in promises.of_section(section) if each.figure == "of best peer"]
+        self.assertEqual(self.table.bound(promise), " (a list, the limit, reaches 0.90)")
+
     def test_a_limit_of_nothing_has_no_ratios(self):
         times = {("1 hook", name): (0.0, measure.as_ratio("-nan")) for name in
                  ("bare array", "libkhelp", "Boost.Signals2")}
