@@ -194,8 +194,8 @@ struct gift {
 };
 
 struct attach_outcome {
-  int error = 0;             // 0, or why the object got nothing
-  helper* whose = nullptr;   // the one that made it fail
+  int error = 0;               // 0, or why the object got nothing
+  helper* whose = nullptr;     // the one that made it fail
   helper* checking = nullptr;  // ask this one again when its state has changed
   std::uint32_t ticket = 0;    // of that change
 };

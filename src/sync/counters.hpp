@@ -35,7 +35,7 @@ std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept;
 namespace detail {
 void bump_without_record(counter_block block, unsigned cell, std::uint64_t by) noexcept;
 void bump_at_end_without_record(counter_block block, unsigned cell) noexcept;
-}
+}  // namespace detail
 
 inline void bump(thread_record& record, counter_block block, unsigned cell,
                  std::uint64_t by = 1) noexcept {
