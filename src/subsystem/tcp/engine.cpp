@@ -66,6 +66,10 @@ constexpr phase phase_of_flush(stage how_far) {
   return phase::flushed_open;
 }
 
+order silence_order(uint64_t packet, const flow& f) {
+  return {packet, phase_of_silence(f.how_far), f.queued_at, f.began_at};
+}
+
 order flush_order(uint64_t packet, const flow& f) {
   return {packet, phase_of_flush(f.how_far), f.queued_at, f.began_at};
 }
@@ -226,18 +230,21 @@ engine::~engine() {
   });
 }
 
-void engine::tick(uint64_t packet, const moment& when) {
+void engine::tick(uint64_t packet, const moment& when, const order& until) {
   packet_ = packet;
   when_ns_ = when.when_ns;
   khelp_clock_set(when.when_ns);
   table_.advance(packet, when.now_ns);
   while (flow* silent = table_.next_silent()) {
+    const order closing = silence_order(packet, *silent);
+    if (closing > until)
+      break;
     const bool ended = silent->how_far == stage::ending;
     close(*silent,
           !ended          ? ending::silent
           : silent->reset ? ending::reset
                           : ending::closed,
-          {packet, phase_of_silence(silent->how_far), silent->queued_at, silent->began_at});
+          closing);
   }
   watcher_.now = {packet, phase::passing};
 }
@@ -274,6 +281,11 @@ void engine::close(flow& gone, ending why, const order& when) {
 void engine::give_up(flow& gone, const order& when) {
   watcher_.enter();
   close(gone, ending::crowded, when);
+}
+
+void engine::list_silent(uint64_t packet, const moment& when, std::vector<order>& all) const {
+  table_.for_each_silent(when.now_ns,
+                         [&](const flow& f) { all.push_back(silence_order(packet, f)); });
 }
 
 void engine::list_flush(uint64_t packet, std::vector<order>& all) const {

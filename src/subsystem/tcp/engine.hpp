@@ -44,14 +44,16 @@ class engine {
   /// Connections that still live end without a word.
   ~engine();
 
-  /// Time goes on to a packet, whatever it holds: silent connections are closed.
-  void tick(uint64_t packet, const moment& when);
+  /// Time goes on to a packet, whatever it holds: silent connections are closed, up to here.
+  void tick(uint64_t packet, const moment& when, const order& until = last_order);
   /// The first time of the silence clock behind which tick() may have something to close.
   int64_t due_ns() const { return table_.due_ns(); }
   /// That packet is a segment. `others`: whom to ask for room when a connection begins; nullptr: it
   /// is known that there is.
   void apply(const routed_segment& what, crowd* others);
 
+  /// How those will be closed that tick() finds silent then, in no particular order.
+  void list_silent(uint64_t packet, const moment& when, std::vector<order>& all) const;
   /// How live connections will be closed after the last packet, in no particular order.
   void list_flush(uint64_t packet, std::vector<order>& all) const;
   /// Close them, up to here.

@@ -83,8 +83,8 @@ void flow_table::advance(uint64_t packet, int64_t now_ns) {
 /// the same wherever they are kept.
 void flow_table::requeue_active(queue& q) {
   active_.clear();
-  for (flow* f = q.head; f != nullptr && is_due(*f); f = f->next) {
-    if (!is_silent(*f))
+  for (flow* f = q.head; f != nullptr && is_due(*f, now_ns_); f = f->next) {
+    if (!is_silent(*f, now_ns_))
       active_.push_back(f);
   }
   std::sort(active_.begin(), active_.end(),
@@ -224,6 +224,16 @@ flow* flow_table::next_silent() {
       return q.head;
   }
   return nullptr;
+}
+
+void flow_table::for_each_silent(int64_t now_ns,
+                                 const std::function<void(const flow&)>& visit) const {
+  for (const queue& q : queues_) {
+    for (const flow* f = q.head; f != nullptr && is_due(*f, now_ns); f = f->next) {
+      if (is_silent(*f, now_ns))
+        visit(*f);
+    }
+  }
 }
 
 void flow_table::for_each(const std::function<void(const flow&)>& visit) const {

@@ -90,6 +90,8 @@ class flow_table {
   /// Of those at a stage, the one that was queued first; nullptr: there is none.
   flow* first_at(stage how_far) { return queue_of(how_far).head; }
   size_t number_at(stage how_far) const { return queue_of(how_far).length; }
+  /// Those that next_silent() would find at a later time.
+  void for_each_silent(int64_t now_ns, const std::function<void(const flow&)>& visit) const;
   void for_each(const std::function<void(const flow&)>& visit) const;
   size_t size() const { return count_; }
 
@@ -111,10 +113,12 @@ class flow_table {
   size_t home_of(uint64_t hash) const { return hash & (slots_.size() - 1); }
   queue& queue_of(stage how_far) { return queues_[static_cast<size_t>(how_far)]; }
   const queue& queue_of(stage how_far) const { return queues_[static_cast<size_t>(how_far)]; }
-  bool is_due(const flow& head) const {
-    return now_ns_ - head.queued_ns > limits_.of(head.how_far);
+  bool is_due(const flow& head, int64_t now_ns) const {
+    return now_ns - head.queued_ns > limits_.of(head.how_far);
   }
-  bool is_silent(const flow& f) const { return now_ns_ - f.active_ns > limits_.of(f.how_far); }
+  bool is_silent(const flow& f, int64_t now_ns) const {
+    return now_ns - f.active_ns > limits_.of(f.how_far);
+  }
   void requeue_active(queue& q);
   void place(flow& f);
   void grow_index();

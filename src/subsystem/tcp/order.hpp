@@ -29,4 +29,6 @@ struct order {
   auto operator<=>(const order&) const = default;
 };
 
+constexpr order last_order{~uint64_t{0}, phase::flushed_open, ~uint64_t{0}, ~uint64_t{0}};
+
 }  // namespace khelp::tcp

@@ -16,7 +16,8 @@ namespace {
 constexpr size_t most_remarks = 8;
 constexpr size_t round_packets = 512;
 constexpr size_t most_rounds = 4;  ///< under way at once
-constexpr size_t flush_part_connections = 256;
+constexpr size_t closing_part_connections = 256;
+constexpr int64_t long_silence_ns = 10'000'000'000;  ///< many may close at the packet behind it
 
 /// Which share of 2^64 a hash falls into.
 size_t shard_of(uint64_t hash, size_t shards) {
@@ -161,6 +162,10 @@ bool replay_session::step() {
     finish(more ? std::string() : more.error().detail);
     return false;
   }
+  const moment when{packet.when_ns, clock_.advance(packet.when_ns)};
+  if (when.now_ns - latest_.now_ns >= long_silence_ns)
+    close_silent(when);
+  latest_ = when;
   round& filled = round_to_fill();
   const bool taken = add(packet, filled);
   if (filled.moments.size() == round_packets)
@@ -181,8 +186,8 @@ bool replay_session::add(const frame& packet, round& into) {
   ++capture.packets;
   if (!capture.first_ns)
     capture.first_ns = packet.when_ns;
-  capture.last_ns = latest_ns_ = packet.when_ns;
-  into.moments.push_back({packet.when_ns, clock_.advance(packet.when_ns)});
+  capture.last_ns = packet.when_ns;
+  into.moments.push_back(latest_);
 
   routed_segment& what = into.segments.emplace_back();
   const decoded found = decode(source_->link(), packet.captured, packet.length, what.seg);
@@ -238,7 +243,7 @@ void replay_session::dispatch() {
 bool replay_session::may_run_apart(const round& next) {
   if (shards_.size() == 1)
     return false;
-  if (threads_.empty() && (next.flush || !std::exchange(beyond_one_round_, true)))
+  if (threads_.empty() && (next.closing || !std::exchange(beyond_one_round_, true)))
     return false;
   if (!start_threads())
     return false;
@@ -320,7 +325,7 @@ void replay_session::deliver(round& done) {
   done.segments.clear();
   for (auto& mine : done.of_shard)
     mine.clear();
-  done.flush.reset();
+  done.closing.reset();
 }
 
 void replay_session::collect_oldest() {
@@ -341,16 +346,29 @@ void replay_session::settle() {
   collect_all();
 }
 
-/// In parts, so that what is found out of the connections need not be in memory at once.
 void replay_session::flush() {
   settle();
   std::vector<order> closings;
   for (const auto& each : shards_)
     each->connections().list_flush(packets_ + 1, closings);
+  close_in_parts(std::move(closings), latest_, true);
+}
+
+/// The packet that comes then is the next.
+void replay_session::close_silent(const moment& when) {
+  settle();
+  std::vector<order> closings;
+  for (const auto& each : shards_)
+    each->connections().list_silent(packets_ + 1, when, closings);
+  close_in_parts(std::move(closings), when, false);
+}
+
+/// So that what is found out of the connections need not be in memory at once.
+void replay_session::close_in_parts(std::vector<order> closings, const moment& when, bool flush) {
   std::sort(closings.begin(), closings.end());
-  for (size_t next = 0; next < closings.size(); next += flush_part_connections) {
-    const size_t last = std::min(next + flush_part_connections, closings.size()) - 1;
-    round_to_fill().flush = {latest_ns_, closings[last]};
+  for (size_t next = 0; next < closings.size(); next += closing_part_connections) {
+    const size_t last = std::min(next + closing_part_connections, closings.size()) - 1;
+    round_to_fill().closing = {when, closings[last], flush};
     dispatch();
   }
   collect_all();

@@ -108,6 +108,8 @@ class replay_session {
   round& round_to_fill();
   void dispatch();
   bool may_run_apart(const round& next);
+  void close_silent(const moment& when);
+  void close_in_parts(std::vector<order> closings, const moment& when, bool flush);
   bool has_room_for(const round& next) const;
   bool start_threads();
   void work(size_t number);
@@ -123,7 +125,7 @@ class replay_session {
   std::vector<std::unique_ptr<shard>> shards_;
   crowd crowd_;
   silence_clock clock_;
-  int64_t latest_ns_ = 0;  ///< when the latest packet was captured
+  moment latest_;  ///< the latest packet
   std::unique_ptr<packet_source> source_;
   std::vector<capture_summary> captures_;
   uint64_t packets_ = 0;

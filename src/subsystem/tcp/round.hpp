@@ -51,20 +51,22 @@ struct shard_outcome {
   std::exception_ptr failure;
 };
 
-/// A part of the connections that live when the last packet has been read.
-struct flush_part {
-  int64_t when_ns = 0;  ///< when that packet was captured
-  order until;          ///< close what closes up to here
+/// A part of the connections that close together: at a packet after a long silence, or behind the
+/// last one.
+struct closing_part {
+  moment when;  ///< of that packet
+  order until;  ///< close what closes up to here
+  bool flush = false;
 };
 
-/// Packets that follow one another in the replay, or a part of the flush. Filled by the reader,
+/// Packets that follow one another in the replay, or a part of many closings. Filled by the reader,
 /// looked at by each shard, which leaves its outcome.
 struct round {
   uint64_t first_packet = 0;    ///< the number of moments.front(), counted from 1 over all captures
   std::vector<moment> moments;  ///< of all packets, whatever they hold: time goes on with them
   std::vector<routed_segment> segments;
   std::vector<std::vector<uint32_t>> of_shard;  ///< whose segments are whose
-  std::optional<flush_part> flush;
+  std::optional<closing_part> closing;
   std::vector<shard_outcome> outcomes;  ///< by shard
 };
 

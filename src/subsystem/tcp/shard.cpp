@@ -54,8 +54,10 @@ void shard::go_to(const round& work, size_t moment) {
 void shard::finish(round& work) {
   watcher_->enter();
   close_silent_before(work, work.moments.size());
-  if (work.flush)
-    engine_.flush(work.flush->when_ns, work.flush->until);
+  if (work.closing && work.closing->flush)
+    engine_.flush(work.closing->when.when_ns, work.closing->until);
+  else if (work.closing)
+    engine_.tick(work.closing->until.packet, work.closing->when, work.closing->until);
   work.outcomes[number_].live = engine_.live();
   work.outcomes[number_].opening = engine_.table().number_at(stage::opening);
 }
