@@ -5,13 +5,13 @@
 
 namespace khelp {
 
-void loader::before_fork() {
+void loader::before_fork() KHELP_NO_TSA {
   linker_calls::lock();
   mutex_.lock();
   turn_.before_fork();
 }
 
-void loader::after_fork_in_parent() {
+void loader::after_fork_in_parent() KHELP_NO_TSA {
   turn_.after_fork_in_parent();
   mutex_.unlock();
   linker_calls::unlock();
@@ -19,7 +19,7 @@ void loader::after_fork_in_parent() {
 
 /// Only the forking thread lives on. A turn that another one had is free; what it had in work is
 /// the child's, which looks at it with the next cold call (adopt()).
-void loader::after_fork_in_child() {
+void loader::after_fork_in_child() KHELP_NO_TSA {
   new (&settled_) condition;
   (void)turn_.after_fork_in_child();
   for (const file& f : files_) {
