@@ -12,6 +12,7 @@ void gathering::add(const std::vector<tcp::shard_outcome>& round) {
     const happening& front() const { return shard->all[next]; }
   };
   std::vector<reading> shards;
+  shards.reserve(round.size());
   for (const tcp::shard_outcome& each : round)
     shards.push_back({static_cast<const happenings*>(each.found.get())});
   for (;;) {

@@ -31,7 +31,7 @@ class packet_source {
 
   /// Call this from next() when it would have to wait for its packet. Sources that never wait need
   /// not. It must not throw.
-  virtual void on_wait(std::function<void()>) {}
+  virtual void on_wait(const std::function<void()>&) {}
 
   virtual link_layer link() const = 0;
   /// For people: "EN10MB", "LINUX_SLL2" …

@@ -127,9 +127,9 @@ result<std::unique_ptr<pcap_source>> pcap_source::open(const std::string& name) 
   return source;
 }
 
-void pcap_source::on_wait(std::function<void()> told) {
+void pcap_source::on_wait(const std::function<void()>& told) {
   if (stream_ != nullptr)
-    stream_->on_wait = std::move(told);
+    stream_->on_wait = told;
 }
 
 std::optional<double> pcap_source::share_read() const {

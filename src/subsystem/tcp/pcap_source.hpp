@@ -21,7 +21,7 @@ class pcap_source final : public packet_source {
   static result<std::unique_ptr<pcap_source>> open(const std::string& name);
 
   result<bool> next(frame& packet) override;
-  void on_wait(std::function<void()> told) override;
+  void on_wait(const std::function<void()>& told) override;
   link_layer link() const override { return link_; }
   const std::string& link_name() const override { return link_name_; }
   const std::string& name() const override { return name_; }

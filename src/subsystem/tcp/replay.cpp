@@ -52,6 +52,7 @@ std::vector<std::unique_ptr<shard>> make_shards(const replay_session::settings& 
 
 std::vector<engine*> engines_of(const std::vector<std::unique_ptr<shard>>& shards) {
   std::vector<engine*> engines;
+  engines.reserve(shards.size());
   for (const auto& each : shards)
     engines.push_back(&each->connections());
   return engines;
