@@ -2,6 +2,8 @@
 /// with its sense (">=0.90"), or nothing where a figure is only shown.
 #pragma once
 
+#include <fstream>
+
 #include "runner.hpp"
 
 inline void figure(const char* name, double value, const char* limit, const char* unit) {
@@ -26,4 +28,13 @@ double cpu_ns(Work work) {
   const double began = cpu_time(pthread_self());
   work();
   return (cpu_time(pthread_self()) - began) * 1000;
+}
+
+/// What of the process's memory has pages.
+inline double resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  double total = 0;
+  double resident = 0;
+  statm >> total >> resident;
+  return resident * 4096;
 }

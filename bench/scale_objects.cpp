@@ -5,7 +5,6 @@
 /// 32 bytes for the framework included (the pages are touched for the first time then), less what
 /// the helpers asked for.
 #include <cstdint>
-#include <fstream>
 #include <numeric>
 #include <random>
 #include <string>
@@ -74,14 +73,6 @@ class object_array {
   std::size_t count_;
   khelp_osd* first_;
 };
-
-double resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  double total = 0;
-  double resident = 0;
-  statm >> total >> resident;
-  return resident * 4096;
-}
 
 double attach_ns(const object_array& objects) {
   return cpu_ns([&] {

@@ -1,7 +1,6 @@
 /// What a million items of a zone weigh, and what is left of that after a peak. (The times of zones
 /// are rows of khelp_bench.)
 #include <cstring>
-#include <fstream>
 
 #include <khelp/uma.h>
 
@@ -10,14 +9,6 @@
 namespace {
 
 constexpr std::size_t item_bytes = 64;
-
-double resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  double total = 0;
-  double resident = 0;
-  statm >> total >> resident;
-  return resident * 4096;
-}
 
 void memory() {
   constexpr std::size_t items = 1'000'000;
