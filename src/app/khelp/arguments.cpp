@@ -87,8 +87,8 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
       ->capture_default_str();
   command
       ->add_option("--jobs", replay.jobs,
-                   "Follow the connections with N threads; the results are the same. Not given: as "
-                   "many as there are processors, at most 4")
+                   "Work with N threads; the results are the same. Not given: as many as there are "
+                   "processors, at most 4")
       ->check(&number_of_jobs)
       ->type_name("N");
   command

@@ -30,7 +30,7 @@ struct replay_request {
   std::optional<std::uint64_t> unload_after;  ///< packets
   std::string instance_by = "none";           ///< or vlan, file
   std::uint64_t top = 20;                     ///< lines of the table
-  std::optional<std::uint64_t> jobs;          ///< threads that follow connections
+  std::optional<std::uint64_t> jobs;          ///< threads
   bool explain = false;
   bool mem = false;
   bool raw = false;

@@ -265,8 +265,8 @@ bool replay_session::start_threads() {
     return !threads_refused_;
   const signals_blocked here;
   try {
-    for (size_t i = 0; i < shards_.size(); ++i)
-      threads_.emplace_back(&replay_session::work, this, i);
+    while (threads_.size() + 1 < shards_.size())
+      threads_.emplace_back(&replay_session::work, this);
   } catch (const std::system_error&) {
     stop();
     threads_refused_ = true;
@@ -274,18 +274,22 @@ bool replay_session::start_threads() {
   return !threads_refused_;
 }
 
-void replay_session::work(size_t number) {
-  bool failed = false;
-  while (round* next = rounds_.next(number)) {
-    try {
-      if (!failed)
-        shards_[number]->run(*next, nullptr);
-    } catch (...) {
-      next->outcomes[number].failure = std::current_exception();
-      failed = true;
-    }
-    rounds_.done(number);
+void replay_session::work() {
+  for (auto next = rounds_.take(); next.item != nullptr; next = rounds_.take())
+    run_part(next);
+}
+
+/// A shard's part of a round. After a failure there are no more.
+void replay_session::run_part(const round_queue<round>::part& mine) {
+  shard& runs = *shards_[mine.lane];
+  try {
+    if (!runs.failed())
+      runs.run(*mine.item, nullptr);
+  } catch (...) {
+    mine.item->outcomes[mine.lane].failure = std::current_exception();
+    runs.fail();
   }
+  rounds_.done(mine);
 }
 
 void replay_session::run_alone(round& all) {
@@ -329,11 +333,14 @@ void replay_session::deliver(round& done) {
   done.closing.reset();
 }
 
+/// This thread has nothing better to do than to help.
 void replay_session::collect_oldest() {
-  round& oldest = rounds_.wait_for_oldest();
+  for (auto next = rounds_.take_until_oldest_is_done(); next.item != nullptr;
+       next = rounds_.take_until_oldest_is_done())
+    run_part(next);
+  round& oldest = rounds_.collect();
   segments_under_way_ -= oldest.segments.size();
   deliver(oldest);
-  rounds_.collect();
 }
 
 void replay_session::collect_all() {

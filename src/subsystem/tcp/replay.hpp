@@ -35,11 +35,11 @@ struct capture_summary {
 /// Captures in the order they are opened, packet by packet, as one stream on one clock.
 ///
 /// Packets are read in rounds. The connections are divided into shards by a hash of their
-/// addresses; each shard goes through a round by itself, on a thread of its own if there are
-/// several. What happens to a connection depends on its own packets and on the clock, which is the
-/// same for all; so every division gives the same results, and `order` tells how those of several
-/// shards follow one another. (What would depend on other shards' connections, their number, is
-/// decided by one thread alone: see crowd.)
+/// addresses; each shard goes through a round by itself, on any thread that has time: the session's
+/// own helps when it has read far enough ahead. What happens to a connection depends on its own
+/// packets and on the clock, which is the same for all; so every division gives the same results,
+/// and `order` tells how those of several shards follow one another. (What would depend on other
+/// shards' connections, their number, is decided by one thread alone: see crowd.)
 ///
 /// One at a time per process (it owns the TCP points), used by one thread.
 class replay_session {
@@ -47,7 +47,7 @@ class replay_session {
   struct settings {
     flow_limits limits = {};
     instances_by instances = instances_by::none;
-    size_t shards = 1;
+    size_t shards = 1;  ///< as many threads, the session's included
     /// Makes who is told of a shard's connections, on the thread that runs them.
     std::function<std::unique_ptr<shard_watcher>(size_t shard)> watcher_of = {};
     /// Called on the session's thread for each round, in their order: what the watchers found out.
@@ -112,7 +112,8 @@ class replay_session {
   void close_in_parts(std::vector<order> closings, const moment& when, bool flush);
   bool has_room_for(const round& next) const;
   bool start_threads();
-  void work(size_t number);
+  void work();
+  void run_part(const round_queue<round>::part& mine);
   void run_alone(round& all);
   void run_in_step(round& all);
   void deliver(round& done);

@@ -1,4 +1,4 @@
-/// Work that one thread prepares and several look through, each all of it, in order.
+/// Work that one thread prepares and several do, in lanes.
 #pragma once
 
 #include <algorithm>
@@ -10,84 +10,127 @@
 
 namespace khelp::tcp {
 
-/// A ring of items. The one who fills them waits when all are in use; the ones who look through
-/// them wait for the next. An item is collected when everybody is done with it, the oldest first.
+/// A ring of items, each with a part in every lane. Whoever has time takes a part; those of one
+/// lane are done one at a time, in the order of their items. An item is collected when all of its
+/// parts are done, the oldest first.
 ///
-/// Context  one thread fills and collects; reader i is one thread.
+/// Context  one thread fills and collects; that one and any others do the parts.
 template <class Item>
 class round_queue {
  public:
-  round_queue(size_t items, size_t readers) : ring_(items), done_(readers, 0) {}
+  struct part {
+    Item* item = nullptr;  ///< nullptr: there is none
+    size_t lane = 0;
+  };
+
+  round_queue(size_t items, size_t lanes) : ring_(items), lanes_(lanes) {}
 
   // ---- the one who fills
 
-  /// All items, while nobody reads.
+  /// All items, while nobody works.
   std::vector<Item>& items() { return ring_; }
   bool full() const { return submitted_ - collected_ == ring_.size(); }
   bool idle() const { return submitted_ == collected_; }
   /// The next item to fill; not when full().
   Item& vacant() { return ring_[submitted_ % ring_.size()]; }
-  /// It is filled: the readers may see it.
+  /// It is filled: its parts may be taken.
   void submit() {
     {
       const std::lock_guard held(mutex_);
       ++submitted_;
     }
-    filled_.notify_all();
+    work_.notify_all();
   }
-  /// The oldest submitted item, once everybody is done with it; not when idle().
-  Item& wait_for_oldest() {
+  /// A part to do until the oldest submitted item is done; none: it is. Not when idle().
+  part take_until_oldest_is_done() {
     std::unique_lock held(mutex_);
-    finished_.wait(held, [this] { return slowest() > collected_; });
-    return ring_[collected_ % ring_.size()];
+    lane* found = nullptr;
+    finished_.wait(held, [&] {
+      found = slowest() > collected_ ? nullptr : vacant_lane();
+      return found != nullptr || slowest() > collected_;
+    });
+    return found != nullptr ? enter(*found) : part{};
   }
   bool oldest_is_done() {
     const std::lock_guard held(mutex_);
     return slowest() > collected_;
   }
-  /// It may be filled again.
-  void collect() { ++collected_; }
-  /// The readers are to stop, whatever is left.
+  /// Take the oldest item, which is done, out of the ring. It may be filled again when the ring is
+  /// full without it.
+  Item& collect() { return ring_[collected_++ % ring_.size()]; }
+  /// Nobody is to take any more parts, whatever is left.
   void close() {
     {
       const std::lock_guard held(mutex_);
       closed_ = true;
     }
-    filled_.notify_all();
+    work_.notify_all();
   }
 
-  // ---- reader i
+  // ---- the others
 
-  /// The next item; nullptr: close() was called.
-  Item* next(size_t i) {
+  /// The next part; none: close() was called.
+  part take() {
     std::unique_lock held(mutex_);
-    filled_.wait(held, [&] { return submitted_ > done_[i] || closed_; });
-    return closed_ ? nullptr : &ring_[done_[i] % ring_.size()];
+    lane* found = nullptr;
+    work_.wait(held, [&] { return closed_ || (found = vacant_lane()) != nullptr; });
+    return closed_ ? part{} : enter(*found);
   }
-  void done(size_t i) {
-    bool last = false;
+
+  // ---- all
+
+  void done(const part& finished) {
+    bool item_done = false;
+    bool more = false;
     {
       const std::lock_guard held(mutex_);
       const uint64_t before = slowest();
-      ++done_[i];
-      last = slowest() > before;
+      lane& left = lanes_[finished.lane];
+      left.taken = false;
+      ++left.done;
+      item_done = slowest() > before;
+      more = left.done < submitted_;
     }
-    if (last)
+    if (more)
+      work_.notify_one();
+    if (more || item_done)
       finished_.notify_one();
   }
 
  private:
-  uint64_t slowest() const { return *std::min_element(done_.begin(), done_.end()); }
+  struct lane {
+    uint64_t done = 0;   ///< items
+    bool taken = false;  ///< somebody does the next one's part
+  };
+
+  uint64_t slowest() const {
+    return std::min_element(lanes_.begin(), lanes_.end(),
+                            [](const lane& a, const lane& b) { return a.done < b.done; })
+        ->done;
+  }
+  /// Of those with work that nobody does, the one furthest behind.
+  lane* vacant_lane() {
+    lane* found = nullptr;
+    for (lane& each : lanes_) {
+      if (!each.taken && each.done < submitted_ && (found == nullptr || each.done < found->done))
+        found = &each;
+    }
+    return found;
+  }
+  part enter(lane& entered) {
+    entered.taken = true;
+    return {&ring_[entered.done % ring_.size()], static_cast<size_t>(&entered - lanes_.data())};
+  }
 
   std::vector<Item> ring_;
   std::mutex mutex_;
-  std::condition_variable filled_;
-  std::condition_variable finished_;
-  // collected_ <= done_[i] <= submitted_ <= collected_ + ring_.size(). Written under mutex_, but
+  std::condition_variable work_;      ///< for the others
+  std::condition_variable finished_;  ///< for the one who fills
+  // collected_ <= lane::done <= submitted_ <= collected_ + ring_.size(). Written under mutex_, but
   // collected_, which belongs to the one who fills; that one reads submitted_ without it.
   uint64_t submitted_ = 0;
   uint64_t collected_ = 0;
-  std::vector<uint64_t> done_;
+  std::vector<lane> lanes_;
   bool closed_ = false;
 };
 

@@ -2,28 +2,25 @@
 
 #include <gtest/gtest.h>
 #include <latch>
+#include <numeric>
 #include <thread>
 
 namespace khelp::tcp {
 namespace {
 
-TEST(round_queue, every_reader_gets_every_item_in_order) {
-  constexpr size_t readers = 3;
-  constexpr int items = 1000;
-  round_queue<int> queue(4, readers);
-  std::vector<std::vector<int>> seen(readers);
-  std::vector<std::thread> threads;
-  for (size_t i = 0; i < readers; ++i)
-    threads.emplace_back([&, i] {
-      while (const int* next = queue.next(i)) {
-        seen[i].push_back(*next);
-        queue.done(i);
-      }
-    });
+/// What was done of a lane, written by whoever has its part and by nobody else meanwhile.
+using lane_log = std::vector<int>;
+
+/// Fill the queue with 0 … items - 1, and do whatever is left when there is nothing to fill.
+std::vector<int> fill(round_queue<int>& queue, std::vector<lane_log>& lanes, int items) {
   std::vector<int> collected;
   const auto collect = [&] {
-    collected.push_back(queue.wait_for_oldest());
-    queue.collect();
+    for (auto part = queue.take_until_oldest_is_done(); part.item != nullptr;
+         part = queue.take_until_oldest_is_done()) {
+      lanes[part.lane].push_back(*part.item);
+      queue.done(part);
+    }
+    collected.push_back(queue.collect());
   };
   for (int n = 0; n < items; ++n) {
     if (queue.full())
@@ -33,29 +30,90 @@ TEST(round_queue, every_reader_gets_every_item_in_order) {
   }
   while (!queue.idle())
     collect();
+  return collected;
+}
+
+std::vector<int> numbers_below(int end) {
+  std::vector<int> all(static_cast<size_t>(end));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+TEST(round_queue, every_lane_sees_every_item_in_order_whoever_does_its_parts) {
+  constexpr int items = 3000;
+  std::vector<lane_log> lanes(3);
+  round_queue<int> queue(4, lanes.size());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i)
+    threads.emplace_back([&] {
+      for (auto part = queue.take(); part.item != nullptr; part = queue.take()) {
+        lanes[part.lane].push_back(*part.item);
+        queue.done(part);
+      }
+    });
+  const std::vector<int> collected = fill(queue, lanes, items);
   queue.close();
   for (std::thread& each : threads)
     each.join();
 
-  std::vector<int> all(items);
-  for (int n = 0; n < items; ++n)
-    all[static_cast<size_t>(n)] = n;
-  EXPECT_EQ(collected, all);
-  for (const auto& one : seen)
-    EXPECT_EQ(one, all);
+  EXPECT_EQ(collected, numbers_below(items));
+  for (const lane_log& one : lanes)
+    EXPECT_EQ(one, numbers_below(items));
 }
 
-TEST(round_queue, an_item_is_done_when_the_last_reader_is) {
+TEST(round_queue, the_one_who_fills_does_everything_if_nobody_else_does) {
+  std::vector<lane_log> lanes(2);
+  round_queue<int> queue(4, lanes.size());
+  EXPECT_EQ(fill(queue, lanes, 100), numbers_below(100));
+  for (const lane_log& one : lanes)
+    EXPECT_EQ(one, numbers_below(100));
+}
+
+TEST(round_queue, a_lane_is_one_threads_until_its_part_is_done) {
+  round_queue<int> queue(2, 2);
+  for (int n = 0; n < 2; ++n) {
+    queue.vacant() = n;
+    queue.submit();
+  }
+  const auto first = queue.take();
+  const auto second = queue.take();
+  EXPECT_EQ(*first.item, 0);
+  EXPECT_EQ(*second.item, 0);
+  EXPECT_NE(first.lane, second.lane);
+  queue.done(second);
+  const auto third = queue.take();
+  EXPECT_EQ(third.lane, second.lane) << "the other one is taken";
+  EXPECT_EQ(*third.item, 1);
+}
+
+TEST(round_queue, the_lane_furthest_behind_goes_first) {
+  round_queue<int> queue(2, 2);
+  queue.vacant() = 0;
+  queue.submit();
+  const auto done_early = queue.take();
+  const auto late = queue.take();
+  queue.done(done_early);
+  queue.vacant() = 1;
+  queue.submit();
+  queue.done(late);
+  const auto next = queue.take();
+  EXPECT_EQ(next.lane, 0u) << "of those as far as each other the first";
+  queue.done(next);
+  EXPECT_EQ(queue.take().lane, 1u);
+}
+
+TEST(round_queue, an_item_is_done_when_its_last_part_is) {
   round_queue<int> queue(2, 2);
   queue.vacant() = 7;
   queue.submit();
-  EXPECT_EQ(*queue.next(0), 7);
-  queue.done(0);
+  const auto first = queue.take();
+  const auto second = queue.take();
+  queue.done(first);
   EXPECT_FALSE(queue.oldest_is_done());
-  EXPECT_EQ(*queue.next(1), 7);
-  queue.done(1);
+  queue.done(second);
   EXPECT_TRUE(queue.oldest_is_done());
-  EXPECT_EQ(queue.wait_for_oldest(), 7);
+  EXPECT_EQ(queue.take_until_oldest_is_done().item, nullptr);
+  EXPECT_EQ(queue.collect(), 7);
 }
 
 TEST(round_queue, is_full_until_the_oldest_item_is_collected) {
@@ -66,25 +124,24 @@ TEST(round_queue, is_full_until_the_oldest_item_is_collected) {
     queue.submit();
   }
   EXPECT_TRUE(queue.full());
-  (void)queue.next(0);
-  queue.done(0);
+  queue.done(queue.take());
   EXPECT_TRUE(queue.full()) << "done, but not collected";
-  queue.collect();
+  (void)queue.collect();
   EXPECT_FALSE(queue.full());
 }
 
-TEST(round_queue, closing_stops_readers_that_wait_and_those_with_work_left) {
+TEST(round_queue, closing_stops_those_who_wait_and_leaves_work_undone) {
   round_queue<int> queue(2, 2);
   std::latch waits(1);
   std::thread waiting([&] {
     waits.count_down();
-    EXPECT_EQ(queue.next(0), nullptr);
+    EXPECT_EQ(queue.take().item, nullptr);
   });
   waits.wait();
   queue.close();
   waiting.join();
   queue.submit();
-  EXPECT_EQ(queue.next(1), nullptr);
+  EXPECT_EQ(queue.take().item, nullptr);
 }
 
 }  // namespace

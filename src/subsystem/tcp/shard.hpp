@@ -39,6 +39,10 @@ class shard {
   /// and what is left behind the last segment.
   void finish(round& work);
 
+  /// An exception left it in the middle of something: it is not run any more.
+  void fail() { failed_ = true; }
+  bool failed() const { return failed_; }
+
   engine& connections() { return engine_; }
   const engine& connections() const { return engine_; }
 
@@ -50,6 +54,7 @@ class shard {
   const std::unique_ptr<shard_watcher> watcher_;
   engine engine_;
   size_t seen_ = 0;  ///< moments of the round
+  bool failed_ = false;
 };
 
 }  // namespace khelp::tcp
