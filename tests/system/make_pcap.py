@@ -34,8 +34,9 @@ def frame(src, sport, dst, dport, seq, ack, flags, payload=b""):
     return ETHERNET + ip + tcp + payload
 
 
-def conversation(client, server, when_us, exchanges, rtt_us, size=100):
-    """Yields (time, frame): handshake, `exchanges` acknowledged data segments, both FINs."""
+def conversation(client, server, when_us, exchanges, rtt_us, size=100, closes=True):
+    """Yields (time, frame): handshake, `exchanges` acknowledged data segments, both FINs if it
+    closes."""
     (c, cport), (s, sport) = client, server
     cseq, sseq = 1000, 5000
 
@@ -56,6 +57,8 @@ def conversation(client, server, when_us, exchanges, rtt_us, size=100):
         cseq += size
         when_us += rtt_us
         yield down(when_us, sseq, cseq, ACK)
+    if not closes:
+        return
     yield up(when_us + 100, cseq, sseq, FIN | ACK)
     yield down(when_us + 200, sseq, cseq + 1, FIN | ACK)
     yield up(when_us + 300, cseq + 1, sseq + 1, ACK)
@@ -76,6 +79,16 @@ def capture(connections=1, exchanges=20, rtt_us=10_000, repeat=1):
                 end = max(end, when)
             start = end + 1000
         start = end + QUIET_US
+
+
+def later(captured, seconds):
+    """The same capture, of little-endian microseconds, at a later time."""
+    moved, at = bytearray(captured), len(file_header())
+    while at < len(moved):
+        when, _, size = struct.unpack_from("<III", moved, at)
+        struct.pack_into("<I", moved, at, when + seconds)
+        at += 16 + size
+    return bytes(moved)
 
 
 def main():

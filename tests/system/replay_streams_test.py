@@ -16,9 +16,9 @@ from program import KHELP, SystemTest
 MEMORY_GROWTH = 0.05
 
 
-def resident_kb(pid):
+def resident_kb(pid, what="VmRSS"):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+        return next(int(line.split()[1]) for line in status if line.startswith(what + ":"))
 
 
 def waits_for_input(child):
@@ -121,6 +121,44 @@ class Endless(SystemTest):
 
     def test_ten_times_the_capture_needs_no_more_memory_for_the_plot(self):
         self.compare("--plot", str(self.folder / "rtt.svg"))
+
+
+@unittest.skipIf(os.environ.get("KHELP_SANITIZE"), "a sanitizer keeps freed memory")
+class InARow(SystemTest):
+    def write_capture(self):
+        """First connections that close, then, when those are forgotten, as many that do not."""
+        half = 1500
+        capture = self.folder / "capture.pcap"
+        with capture.open("wb") as out:
+            out.write(make_pcap.file_header())
+            for closes in (True, False):
+                begins_us = make_pcap.START_US + (0 if closes else 60_000_000)
+                for number in range(half):
+                    client = f"10.{int(closes)}.{number // 250}.{number % 250 + 1}"
+                    for when, data in make_pcap.conversation(
+                            (client, 40000), ("192.0.2.1", 443), begins_us + number * 1000, 1, 100,
+                            closes=closes):
+                        out.write(make_pcap.record(when, data))
+        return capture
+
+    def most_resident(self, captures):
+        child = start("--load", "ertt", "--csv", "--jobs", "1", *captures,
+                      stdout=subprocess.DEVNULL)
+        child.stdin.write(make_pcap.file_header())
+        child.stdin.flush()
+        while not waits_for_input(child):
+            os.sched_yield()
+        resident = resident_kb(child.pid, "VmHWM")
+        _, err = child.communicate(timeout=120)
+        self.assertEqual((child.returncode, err), (0, b""))
+        return resident
+
+    def test_captures_of_the_same_time_need_no_more_memory_than_one(self):
+        capture = self.write_capture()
+        once, tenfold = (self.most_resident([capture] * times) for times in (1, 10))
+        growth = tenfold / once - 1
+        print(f"resident: one {once} kB, ten {tenfold} kB, {growth:+.1%}")
+        self.assertLessEqual(growth, MEMORY_GROWTH)
 
 
 if __name__ == "__main__":

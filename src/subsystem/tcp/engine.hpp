@@ -54,7 +54,7 @@ class engine {
 
   /// How those will be closed that tick() finds silent then, in no particular order.
   void list_silent(uint64_t packet, const moment& when, std::vector<order>& all) const;
-  /// How live connections will be closed after the last packet, in no particular order.
+  /// How live connections will be closed behind that packet, in no particular order.
   void list_flush(uint64_t packet, std::vector<order>& all) const;
   /// Close them, up to here.
   void flush(int64_t when_ns, const order& until);

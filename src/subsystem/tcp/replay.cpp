@@ -163,6 +163,8 @@ bool replay_session::step() {
     finish(more ? std::string() : more.error().detail);
     return false;
   }
+  if (!captures_.back().first_ns)
+    begin_capture(packet.when_ns);
   const moment when{packet.when_ns, clock_.advance(packet.when_ns)};
   if (when.now_ns - latest_.now_ns >= long_silence_ns)
     close_silent(when);
@@ -172,6 +174,13 @@ bool replay_session::step() {
   if (filled.moments.size() == round_packets)
     dispatch();
   return taken;
+}
+
+/// Its first packet was captured then.
+void replay_session::begin_capture(int64_t when_ns) {
+  if (captured_from_ns_ && when_ns <= *captured_from_ns_)
+    flush();
+  captured_from_ns_ = when_ns;
 }
 
 round& replay_session::round_to_fill() {
@@ -358,7 +367,7 @@ void replay_session::flush() {
   settle();
   std::vector<order> closings;
   for (const auto& each : shards_)
-    each->connections().list_flush(packets_ + 1, closings);
+    each->connections().list_flush(packets_, closings);
   close_in_parts(std::move(closings), latest_, true);
 }
 

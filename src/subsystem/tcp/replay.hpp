@@ -34,6 +34,10 @@ struct capture_summary {
 
 /// Captures in the order they are opened, packet by packet, as one stream on one clock.
 ///
+/// A capture that does not begin later than the one before it (that had any packet) cannot go on
+/// where that one ended: every connection closes before its first packet, as behind the last one.
+/// The silence clock goes on; it stands still where time goes back.
+///
 /// Packets are read in rounds. The connections are divided into shards by a hash of their
 /// addresses; each shard goes through a round by itself, on any thread that has time: the session's
 /// own helps when it has read far enough ahead. What happens to a connection depends on its own
@@ -77,8 +81,8 @@ class replay_session {
   /// Everything that was read is replayed when this returns, and no shard runs.
   void settle();
 
-  /// Close all connections. Call it when the last capture has been read, before helpers are
-  /// unloaded.
+  /// Close all connections, as if they had ended with the latest packet. Call it when the last
+  /// capture has been read, before helpers are unloaded.
   void flush();
 
   /// How much of the open capture was read, from 0 to 1; nothing: it has no known end.
@@ -102,6 +106,7 @@ class replay_session {
   replay_session(points where, settings wanted);
 
   void finish(const std::string& error);
+  void begin_capture(int64_t when_ns);
   uint32_t instance_of(const segment& seg) const;
   bool add(const frame& packet, round& into);
   bool route(round& into);
@@ -129,6 +134,8 @@ class replay_session {
   moment latest_;  ///< the latest packet
   std::unique_ptr<packet_source> source_;
   std::vector<capture_summary> captures_;
+  std::optional<int64_t>
+      captured_from_ns_;  ///< the first packet of the latest capture that had any
   uint64_t packets_ = 0;
   std::exception_ptr failure_while_waiting_;
 

@@ -16,11 +16,14 @@
 #include <khelp/khelp.h>
 
 #include "subsystem/tcp/address.hpp"
+#include "subsystem/tcp/pcap_source.hpp"
 
 namespace khelp::tcp {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::Each;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 /// The project's own captures, and those of KHELP_TRACES_DIR.
@@ -334,6 +337,104 @@ TEST(replay, several_captures_are_one_stream) {
   EXPECT_THAT((*session)->captures()[2].error, HasSubstr("/nonexistent/x.pcap"));
 }
 
+/// A capture at another time: its packets come `later_ns` later.
+class moved_source final : public packet_source {
+ public:
+  moved_source(const fs::path& file, int64_t later_ns)
+      : source_(std::move(pcap_source::open(file.string())).value()), later_ns_(later_ns) {}
+
+  result<bool> next(frame& packet) override {
+    auto more = source_->next(packet);
+    packet.when_ns += later_ns_;
+    return more;
+  }
+  link_layer link() const override { return source_->link(); }
+  const std::string& link_name() const override { return source_->link_name(); }
+  const std::string& name() const override { return source_->name(); }
+  std::span<const std::string> remarks() const override { return source_->remarks(); }
+
+ private:
+  const std::unique_ptr<packet_source> source_;
+  const int64_t later_ns_;
+};
+
+/// Captures in a row, each of one connection, and how many segments each connection that closed had.
+class captures_in_a_row {
+ public:
+  explicit captures_in_a_row(size_t shards) {
+    auto made = replay_session::create({.shards = shards, .watcher_of = [this](size_t) {
+                                          return std::make_unique<close_watcher>(
+                                              [this](const flow& f) { note(f); });
+                                        }});
+    session_ = std::move(made).value();
+  }
+
+  void add(int64_t later_ns) {
+    session_->open(std::make_unique<moved_source>(file_, later_ns));
+    while (session_->step()) {
+    }
+    session_->settle();
+  }
+  void add_empty() {
+    const fs::path empty = fs::path(testing::TempDir()) / "khelp_replay_test_empty.pcap";
+    fs::copy_file(file_, empty, fs::copy_options::overwrite_existing);
+    fs::resize_file(empty, 24);
+    session_->open(std::make_unique<moved_source>(empty, 0));
+    EXPECT_FALSE(session_->step());
+    fs::remove(empty);
+  }
+  std::vector<uint64_t> segments_of_closed() {
+    session_->flush();
+    return closed_;
+  }
+  size_t closed() const { return closed_.size(); }
+
+  static constexpr uint64_t segments = 198;  ///< of the connection in one of them
+
+ private:
+  void note(const flow& f) {
+    closed_.push_back(f.ends[0].stats.segments + f.ends[1].stats.segments);
+  }
+
+  const fs::path file_ =
+      fs::path(KHELP_SOURCE_DIR) / "tests" / "data" / "gt-30ms-delack-ns.snd.pcap";
+  std::vector<uint64_t> closed_;
+  std::unique_ptr<replay_session> session_;
+};
+
+TEST(replay, a_capture_that_begins_later_goes_on_with_the_connections) {
+  for (const size_t shards : {1, 2}) {
+    captures_in_a_row captures(shards);
+    captures.add(0);
+    captures.add(1);
+    EXPECT_EQ(captures.closed(), 0u);
+    EXPECT_THAT(captures.segments_of_closed(), ElementsAre(2 * captures_in_a_row::segments));
+  }
+}
+
+TEST(replay, a_capture_that_does_not_begin_later_begins_without_connections) {
+  for (const size_t shards : {1, 2}) {
+    for (const int64_t later_ns : {0, -1}) {
+      captures_in_a_row captures(shards);
+      captures.add(0);
+      captures.add_empty();
+      captures.add(later_ns);
+      EXPECT_EQ(captures.closed(), 1u);
+      EXPECT_THAT(captures.segments_of_closed(), Each(captures_in_a_row::segments));
+      EXPECT_EQ(captures.closed(), 2u);
+    }
+  }
+}
+
+TEST(replay, a_capture_is_held_against_the_one_before_it_not_against_the_latest) {
+  captures_in_a_row captures(1);
+  captures.add(1'000);
+  captures.add(0);
+  EXPECT_EQ(captures.closed(), 1u);
+  captures.add(1);
+  EXPECT_EQ(captures.closed(), 1u);
+}
+
 /// Notes the order in which connections begin and close, and whose they are.
 struct noted final : findings {
   std::vector<std::pair<order, std::string>> all;
@@ -360,7 +461,11 @@ class noting_watcher : public shard_watcher {
   noted* round_ = nullptr;
 };
 
-/// The story of some captures, as this many shards tell it.
+/// Further apart than any two of the captures.
+constexpr int64_t years_ns = 2'000'000'000'000'000'000;
+
+/// The story of some captures, as this many shards tell it when they are moved so that each begins
+/// later than the one before it.
 std::vector<std::pair<order, std::string>> told_by(size_t shards, const flow_limits& limits,
                                                    const std::vector<fs::path>& captures) {
   std::vector<std::pair<order, std::string>> story;
@@ -378,10 +483,12 @@ std::vector<std::pair<order, std::string>> told_by(size_t shards, const flow_lim
        .shards = shards,
        .watcher_of = [](size_t) { return std::make_unique<noting_watcher>(); },
        .on_round = add});
+  int64_t later_ns = 0;
   for (const fs::path& capture : captures) {
-    EXPECT_TRUE((*session)->open(capture.string()));
+    (*session)->open(std::make_unique<moved_source>(capture, later_ns));
     while ((*session)->step()) {
     }
+    later_ns += years_ns;
   }
   (*session)->flush();
   EXPECT_EQ((*session)->live(), 0u);
