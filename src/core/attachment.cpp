@@ -29,6 +29,7 @@ constexpr unsigned revoked = 2;   // the object it was revoked from
 constexpr unsigned deferred = 3;  // the next item of its thread's list
 
 constexpr std::int64_t look_again_ns = 10'000'000;
+constexpr unsigned every_slot = osd_slots::max_slots;
 
 // The objects that sections are open for, as of now.
 class sections_now {
@@ -295,52 +296,89 @@ void detach_one(khelp_osd& osd, unsigned slot, bool defer) {
     end_held_item(*taken.from, taken.item);
 }
 
-// An object's data that ends without calling anybody, from the highest slot down to the first that
-// has other data: out in one go, of a thread that is in no section. Returns that slot; 0: nothing is
-// left.
-// Of objects in no order the struct and each owner is a miss. What keeps the machine from having
-// those of several objects under way is the number of stores between them and of instructions that
-// wait for the struct: few of either, and no calls.
-unsigned detach_plain(khelp_osd& object, thread_record& record) {
-  helper* from[at_once];
-  void* items[at_once];
-  std::size_t count = 0;
-  unsigned slot = 0;
+// Slot by slot, from this one down, each under the stripe.
+[[gnu::noinline]] int detach_slowly(khelp_osd& object, unsigned highest) {
+  if (object.osd_state == 0 && object.osd_nslots == 0)
+    return 0;
+  const bool defer = inside_section_of(&object);
+  for (unsigned slot = std::min<unsigned>(highest, object.osd_nslots); slot > 0; --slot)
+    detach_one(object, slot, defer);
+  if ((object.osd_state & osd::has_registered_values) != 0)
+    osd::destroy_registered_values(object);
   {
     futex_guard held(osd_stripe(object));
-    void** const slots = load_relaxed(object.osd_slots);
-    const auto take_from = [&](unsigned highest) __attribute__((always_inline)) {
-      for (slot = highest; slot > 0; --slot) {
-        void* item = load_relaxed(slots[slot - 1]);
-        if (item == nullptr)
-          continue;
-        helper* h = load_acquire(khelp_slots[slot].owner);
-        if (h == nullptr || !h->ends_plainly || count == at_once)
-          break;
-        h->zone->owner_of(item).clear();
-        bump(record, h->block, cell_taken);
-        from[count] = h;
-        items[count++] = item;
-      }
-    };
-    // Slots inside the struct are known without the struct: what is asked about their helpers does
-    // not wait for it.
-    if (osd_slots::is_inline(object, slots))
-      take_from(osd_slots::inline_slots);
-    else
-      take_from(object.osd_nslots);
-    if (slot == 0 && (object.osd_state & osd::has_registered_values) == 0) {
-      osd_slots::clear(object);
-    } else {
-      for (std::size_t i = 0; i < count; ++i)
-        osd_slots::exchange(object, from[i]->slot, nullptr);
-    }
+    osd_slots::clear(object);
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    khelp_uma_zfree(from[i]->zone, items[i]);
-    attachment_reference::release(*from[i]);
+  if (defer && deferred_items != nullptr)
+    when_outermost_closes(end_deferred_items);
+  return 0;
+}
+
+bool ends_plainly(const helper* h) {
+  return h != nullptr && h->ends_plainly;
+}
+
+// Behind the gate: data that calls nobody when it ends, back to its zone's cache. False: the cache
+// says no, put_back() is due.
+[[gnu::always_inline]] inline bool give_back(thread_record& record, const helper& from,
+                                             void* item) {
+  khelp_uma_zone& zone = *from.zone;
+  zone.owner_of(item).clear();
+  if (!uma::free_straight(zone, item)) [[unlikely]]
+    return false;
+  bump_at_end(record, from.block, cell_ended);
+  return true;
+}
+void put_back(thread_record& record, const helper& from, void* item) {
+  uma::free_slowly(*from.zone, item, nullptr);
+  bump_at_end(record, from.block, cell_ended);
+}
+
+// Behind the gate, any object: what ends plainly, from the highest slot down to the first that does
+// not. The rest under the stripe.
+[[gnu::noinline]] int detach_any(khelp_osd& object, thread_record& record) {
+  // Values of registered slots are strangers'; of an object that was not initialised, whoever takes
+  // the last of those ends the slots, too.
+  const bool ours = load_acquire(object.osd_state) == osd_initialised;
+  const unsigned highest = load_relaxed(object.osd_nslots);
+  unsigned left = highest;
+  for (; ours && left > 0; --left) {
+    void* item = osd_slots::get(object, left);
+    if (item == nullptr)
+      continue;
+    const helper* h = khelp_slot_owner(left);
+    if (!ends_plainly(h))
+      break;
+    osd_slots::exchange(object, left, nullptr);
+    if (!give_back(record, *h, item))
+      put_back(record, *h, item);
   }
-  return slot;
+  const bool done = ours && left == 0;
+  if (done)
+    osd_slots::clear(object);
+  gate::leave(record);
+  for (unsigned slot = highest; slot > left; --slot)
+    khelp_slot_changes(slot).notify_if_watched();
+  return done ? 0 : detach_slowly(object, left);
+}
+
+// The rest of detach_helpers() when a cache was full: still behind the gate. Data of slots 1 and 2,
+// which nobody else can reach any more.
+[[gnu::noinline]] int put_back_rest(thread_record& record, void* first, void* second) {
+  if (second != nullptr)
+    put_back(record, *khelp_slot_owner(2), second);
+  if (first != nullptr)
+    put_back(record, *khelp_slot_owner(1), first);
+  gate::leave(record);
+  khelp_slot_changes(1).notify_if_watched();
+  khelp_slot_changes(2).notify_if_watched();
+  return 0;
+}
+
+[[gnu::noinline]] int tell_watchers() {
+  khelp_slot_changes(1).notify();
+  khelp_slot_changes(2).notify();
+  return 0;
 }
 
 // Slots, by number. Only the words that are used are ever written.
@@ -459,28 +497,38 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
   return {};
 }
 
-void detach_helpers(khelp_osd& object) {
-  if (object.osd_state == 0 && object.osd_nslots == 0)
-    return;
-  unsigned slot = object.osd_nslots;
-  bool defer = false;
-  if (thread_record& record = *straight_record; may_open_first(record)) {
-    slot = detach_plain(object, record);
-    if (slot == 0 && object.osd_nslots == 0)
-      return;
-  } else {
-    defer = inside_section_of(&object);
-  }
-  for (; slot > 0; --slot)
-    detach_one(object, slot, defer);
-  if ((object.osd_state & osd::has_registered_values) != 0)
-    osd::destroy_registered_values(object);
-  {
-    futex_guard held(osd_stripe(object));
-    osd_slots::clear(object);
-  }
-  if (defer && deferred_items != nullptr)
-    when_outermost_closes(end_deferred_items);
+// The straight line: an object whose slots are inside the struct, with data that ends plainly.
+//
+// Of objects in no order the struct and each owner is a miss, and the machine is fast when it has
+// those of several objects under way (bench/limits/random_objects.cpp). What it can have under way
+// is bounded by stores first, then by instructions, and by whatever waits for all stores before it,
+// as a locked instruction does. Hence no lock (object_gate), no call, nothing kept across one; and
+// what is asked about a slot's helper does not wait for the object.
+int detach_helpers(khelp_osd& object) {
+  static_assert(osd_slots::inline_slots == 2);
+  thread_record& record = *straight_record;
+  if (!may_open_first(record) || !object_gate.enter(record)) [[unlikely]]
+    return detach_slowly(object, every_slot);
+  const helper* const first_owner = khelp_slot_owner(1);
+  const helper* const second_owner = khelp_slot_owner(2);
+  void* const* const slots = object.osd_u.osd_inline;
+  void* const first = load_relaxed(slots[0]);
+  void* const second = load_relaxed(slots[1]);
+  if (load_acquire(object.osd_state) != osd_initialised ||
+      !osd_slots::is_inline(object, load_relaxed(object.osd_slots)) ||
+      (first != nullptr && !ends_plainly(first_owner)) ||
+      (second != nullptr && !ends_plainly(second_owner))) [[unlikely]]
+    return detach_any(object, record);
+  osd_slots::clear_inline(object);
+  const bool second_is_back = second == nullptr || give_back(record, *second_owner, second);
+  const bool first_is_back = first == nullptr || give_back(record, *first_owner, first);
+  if (!first_is_back || !second_is_back) [[unlikely]]
+    return put_back_rest(record, first_is_back ? nullptr : first,
+                         second_is_back ? nullptr : second);
+  gate::leave(record);
+  if (khelp_slot_changes(1).is_watched() || khelp_slot_changes(2).is_watched()) [[unlikely]]
+    return tell_watchers();
+  return 0;
 }
 
 void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
@@ -581,9 +629,14 @@ bool revoke_data(std::span<helper* const> from, bool may_wait) {
   enrol();
   const no_cancellation later;
   bool any = false;
-  for (helper* h : from) {
-    if (h->zone != nullptr)
-      any = empty_slots(*h) || any;
+  {
+    const shut_gate nobody_passes(object_gate);
+    if (!nobody_passes.certain())
+      return false;
+    for (helper* h : from) {
+      if (h->zone != nullptr)
+        any = empty_slots(*h) || any;
+    }
   }
   if (any && !heavy_barrier())
     return false;

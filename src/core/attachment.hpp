@@ -2,8 +2,8 @@
 // away when the object is destroyed or the helper revoked.
 //
 // Against the owner nothing is needed: it serialises init, run and destroy of one object. Against
-// each other and against revoke, a slot changes only under the object's stripe; each item's owner
-// word says which object holds it.
+// each other and against revoke, a slot changes only under the object's stripe, or, when its owner
+// destroys it, behind the gate (osd_stripe.hpp); each item's owner word says which object holds it.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ class helper;
 inline constexpr std::uint16_t osd_initialised = 0x8000;
 
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd);
-void detach_helpers(khelp_osd& object);
+// 0, as khelp_destroy_osd() answers.
+int detach_helpers(khelp_osd& object);
 
 // The data for a hook of `set` that found its slot empty: adopted now if the helper and the object
 // allow it. nullptr: the hook is skipped, and the reason has been counted.

@@ -25,7 +25,8 @@ namespace khelp {
 // answer.
 inline constexpr std::uint32_t helper_checking = 100;
 
-// Cells of a helper's counter block. Objects attached now: attached - detached.
+// Cells of a helper's counter block. Objects attached now: attached - detached -
+// ended.
 enum helper_cell : unsigned {
   cell_attached = 0,
   cell_detached = 1,
@@ -35,6 +36,8 @@ enum helper_cell : unsigned {
   // middle of a call: attached + taken - kept - detached of its record.
   cell_kept = 4,
   cell_taken = 5,
+  // Those taken and given back at once.
+  cell_ended = 6,
 };
 
 class helper {
@@ -99,7 +102,8 @@ class helper {
 
   // Detachments are summed first: the difference may count an object too many, never one too few.
   std::uint64_t attached() const noexcept {
-    const std::uint64_t detached = counter_sum_of_ends(block, cell_detached);
+    const std::uint64_t detached =
+        counter_sum_of_ends(block, cell_detached) + counter_sum_of_ends(block, cell_ended);
     return counter_sum(block, cell_attached) - detached;
   }
 

@@ -203,8 +203,7 @@ int khelp_init_osd(uint32_t classes, khelp_osd* hosd) {
 }
 
 int khelp_destroy_osd(khelp_osd* hosd) {
-  detach_helpers(*hosd);
-  return 0;
+  return detach_helpers(*hosd);
 }
 
 void* khelp_get_osd(khelp_osd* hosd, int32_t id) noexcept {

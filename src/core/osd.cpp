@@ -69,7 +69,9 @@ void forget(type& t, khelp_osd& osd) KHELP_REQUIRES(t.objects.lock) {
     t.objects.unlink(osd);
   else
     t.objects.leave(osd);
-  osd.osd_state &= static_cast<std::uint16_t>(~osd::has_registered_values);
+  // Whoever reads this finds the values gone: the owner need not take the stripe any more.
+  store_release(osd.osd_state,
+                static_cast<std::uint16_t>(osd.osd_state & ~osd::has_registered_values));
   if (osd.osd_state == 0)
     osd_slots::free_arrays(osd);
 }
@@ -341,6 +343,7 @@ void fork_parent() noexcept KHELP_NO_TSA {
 
 void fork_child() noexcept {
   forget_uses_of_others();
+  object_gate.shut_by_one();
   fork_parent();
 }
 

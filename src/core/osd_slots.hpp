@@ -71,12 +71,14 @@ void adopt_spare(khelp_osd& osd, void** spare) noexcept;
 void free_arrays(khelp_osd& osd) noexcept;
 
 // The same, and the whole struct is zero.
-inline void clear(khelp_osd& osd) noexcept {
-  if (is_inline(osd, load_relaxed(osd.osd_slots)))
-    store_release(osd.osd_nslots, 0);
-  else
-    free_arrays(osd);
+inline void clear_inline(khelp_osd& osd) noexcept {
+  store_release(osd.osd_nslots, 0);
   osd = khelp_osd{};
+}
+inline void clear(khelp_osd& osd) noexcept {
+  if (!is_inline(osd, load_relaxed(osd.osd_slots)))
+    free_arrays(osd);
+  clear_inline(osd);
 }
 
 }  // namespace khelp::osd_slots

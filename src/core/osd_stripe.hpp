@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "sync/futex_lock.hpp"
+#include "sync/gate.hpp"
 
 struct khelp_osd;
 
@@ -24,7 +25,14 @@ inline futex_lock& osd_stripe(const khelp_osd& osd) noexcept {
   return osd_stripes[((address >> 6) ^ (address >> 12)) % osd_stripe_count].lock;
 }
 
-// Around a fork: take all stripes, in order; give them back in parent and child.
+// The way past the stripe, for the owner who takes data that ends plainly from its object
+// (detach_plain). Whoever looks from outside for objects that hold data has it shut, and then their
+// stripes: a revoke, a fork. It comes before the stripes.
+extern gate object_gate __attribute__((visibility("hidden")));
+
+// Around a fork: shut the gate and take all stripes, in order; give them back in parent and child.
+// Where the heavy barrier is refused, what another thread was taking from an object may be half
+// taken in the child.
 void lock_all_osd_stripes() noexcept KHELP_NO_TSA;
 void unlock_all_osd_stripes() noexcept KHELP_NO_TSA;
 

@@ -46,20 +46,6 @@ std::size_t alignment_for(std::size_t size, int mask) {
   return begin_life(zone, item, arg, request, site);
 }
 
-[[gnu::noinline]] void free_slowly(khelp_uma_zone& zone, void* item, void* arg) {
-  if (zone.free_work == 0)
-    zone.put_back(item);
-  else
-    end_life(zone, item, arg);
-}
-
-inline void free(khelp_uma_zone& zone, void* item, void* arg) {
-  if (item == nullptr)
-    return;
-  if (!cache_at(zone.free_cache).free(item)) [[unlikely]]
-    free_slowly(zone, item, arg);
-}
-
 // Everything an ended zone leaves behind. The zone's items are free, or leaked.
 void end_zone(khelp_uma_zone& zone) {
   zone.release_slabs(true);
@@ -83,6 +69,13 @@ std::uint64_t count_of(int items) {
 }
 
 }  // namespace
+
+[[gnu::noinline]] void khelp::uma::free_slowly(khelp_uma_zone& zone, void* item, void* arg) {
+  if (zone.free_work == 0)
+    zone.put_back(item);
+  else
+    end_life(zone, item, arg);
+}
 
 // ---- creation and end ----
 
@@ -145,11 +138,13 @@ void* khelp_uma_zalloc(khelp_uma_zone_t zone, int flags) {
 }
 
 void khelp_uma_zfree_arg(khelp_uma_zone_t zone, void* item, void* arg) {
-  free(*zone, item, arg);
+  if (item != nullptr && !free_straight(*zone, item)) [[unlikely]]
+    free_slowly(*zone, item, arg);
 }
 
 void khelp_uma_zfree(khelp_uma_zone_t zone, void* item) {
-  free(*zone, item, nullptr);
+  if (item != nullptr && !free_straight(*zone, item)) [[unlikely]]
+    free_slowly(*zone, item, nullptr);
 }
 
 // ---- limits and reserves ----

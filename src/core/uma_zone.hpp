@@ -187,3 +187,14 @@ struct khelp_uma_zone {
   bool run_init(khelp::uma::slab& s, int request);
   void run_fini(khelp::uma::slab& s, unsigned count);
 };
+
+namespace khelp::uma {
+
+// khelp_uma_zfree_arg() in two halves, for whom a call is too much. The second is due when the first
+// says no.
+inline bool free_straight(khelp_uma_zone& zone, void* item) {
+  return cache_at(zone.free_cache).free(item);
+}
+void free_slowly(khelp_uma_zone& zone, void* item, void* arg);
+
+}  // namespace khelp::uma

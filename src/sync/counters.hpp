@@ -56,19 +56,21 @@ inline void bump(counter_block block, unsigned cell, std::uint64_t by = 1) noexc
     detail::bump_without_record(block, cell, by);
 }
 
-inline void bump_at_end(counter_block block, unsigned cell) noexcept {
-  thread_record* record = this_record;
-  if (record == nullptr) {
-    detail::bump_at_end_without_record(block, cell);
-    return;
-  }
-  auto& counter = record->cell(std::size_t{block} + cell);
+inline void bump_at_end(thread_record& record, counter_block block, unsigned cell) noexcept {
+  auto& counter = record.cell(std::size_t{block} + cell);
 #if defined(__x86_64__) && !KHELP_UNDER_TSAN
   // As bump(); the machine keeps stores in order.
   asm volatile("addq $1, %0" : "+m"(counter) : : "memory");
 #else
   counter.fetch_add(1, std::memory_order_release);
 #endif
+}
+
+inline void bump_at_end(counter_block block, unsigned cell) noexcept {
+  if (thread_record* record = this_record)
+    bump_at_end(*record, block, cell);
+  else
+    detail::bump_at_end_without_record(block, cell);
 }
 
 }  // namespace khelp

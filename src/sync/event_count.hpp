@@ -39,9 +39,12 @@ class event_count {
    private:
     event_count& of_;
   };
-  void notify_if_watched() noexcept {
+  bool is_watched() const noexcept {
     light_barrier();
-    if (watched_.load(std::memory_order_relaxed) != 0)
+    return watched_.load(std::memory_order_relaxed) != 0;
+  }
+  void notify_if_watched() noexcept {
+    if (is_watched())
       notify();
   }
 

@@ -52,6 +52,7 @@ void close_sections(thread_record& record) noexcept {
 void clear(thread_record& record) noexcept {
   close_sections(record);
   record.attention.store(0, std::memory_order_relaxed);
+  record.passing.store(0, std::memory_order_relaxed);
 }
 
 void give_back(thread_record& record) noexcept {
