@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cxxabi.h>
 #include <new>
-#include <optional>
 #include <span>
+#include <utility>
 
 #include "base/log.hpp"
 #include "core/helper.hpp"
@@ -51,39 +51,23 @@ class sections_now {
 // Items of objects that this thread destroyed inside their own hooks. Linked through their owners.
 __thread void* deferred_items __attribute__((tls_model("initial-exec"))) = nullptr;
 
-// One reference on a helper: taken before its state is looked at, with a full barrier between, given
-// back unless kept. A thread that has one in hand has a record, so that a fork's child can tell whose it was.
-class attachment_reference {
- public:
-  explicit attachment_reference(helper& h) : helper_(h) {
-    enrol();
-    bump(helper_.block, cell_attached);
-  }
-  attachment_reference(const attachment_reference&) = delete;
-  attachment_reference& operator=(const attachment_reference&) = delete;
-  ~attachment_reference() {
-    if (!kept_)
-      release(helper_);
-  }
-  // It is an object's now: under the object's stripe, with the item's owner.
-  void keep() {
-    bump(helper_.block, cell_kept);
-    kept_ = true;
-  }
-  // The other way round.
-  static void take(helper& h) { bump(h.block, cell_taken); }
+// References on a helper. The first is taken before its state is looked at, with a full barrier
+// between; it becomes an object's under the object's stripe, with the item's owner, or is given back.
+// A thread that has one in hand has a record, so that a fork's child can tell whose it was.
+namespace reference {
 
-  // Was it the last one, the helper may be gone when it has been counted.
-  static void release(helper& h) {
-    event_count& changes = h.changes();
-    bump_at_end(h.block, cell_detached);
-    changes.notify_if_watched();
-  }
+void begin(const helper& h) { bump(h.block, cell_attached); }
+void keep(const helper& h) { bump(h.block, cell_kept); }
+// The other way round.
+void take(const helper& h) { bump(h.block, cell_taken); }
+// Was it the last one, the helper may be gone when it has been counted.
+void release(const helper& h) {
+  event_count& changes = h.changes();
+  bump_at_end(h.block, cell_detached);
+  changes.notify_if_watched();
+}
 
- private:
-  helper& helper_;
-  bool kept_ = false;
-};
+}  // namespace reference
 
 // Freed also when the helper's function does not return normally.
 void end_item(helper& h, void* item) {
@@ -104,9 +88,9 @@ void end_item(helper& h, void* item) {
 
 // The item that an object held, and its reference.
 void end_held_item(helper& h, void* item) {
-  struct reference {
+  struct held_reference {
     helper& h;
-    ~reference() { attachment_reference::release(h); }
+    ~held_reference() { reference::release(h); }
   } const held{h};
   end_item(h, item);
 }
@@ -136,62 +120,76 @@ void end_held_item_quietly(helper& h, void* item) noexcept {
   quietly([&] { end_held_item(h, item); });
 }
 
-// An item being made: freed unless handed over, also when its constructor is cancelled.
-class new_item {
- public:
-  explicit new_item(helper& h) : helper_(h) {}
-  new_item(const new_item&) = delete;
-  new_item& operator=(const new_item&) = delete;
-  ~new_item() {
-    if (item_ == nullptr)
-      return;
-    if (constructed_)
-      end_item_quietly(helper_, item_);
-    else
-      khelp_uma_zfree_arg(helper_.zone, item_, nullptr);
-  }
-
-  // 0, or why there is no item. Only a cancellation leaves it early: in a hook's run, or below a
-  // function of C, there is nobody to catch what a constructor throws.
-  KHELP_CATCHES_FORCED_UNWINDING int construct() {
-    try {
-      return construct_or_throw();
-    } catch (const abi::__forced_unwind&) {
-      throw;
-    } catch (const std::bad_alloc&) {
-      return ENOMEM;
-    } catch (...) {
-      return ECANCELED;
-    }
-  }
-  void* get() const { return item_; }
-  void hand_over() { item_ = nullptr; }
-
- private:
-  int construct_or_throw() {
-    item_ = khelp_uma_zalloc_arg(helper_.zone, nullptr, KHELP_M_NOWAIT | KHELP_M_ZERO);
-    if (item_ == nullptr)
-      return ENOMEM;
-    if (helper_.native != nullptr && helper_.native->data_init != nullptr) {
-      if (int error = helper_.native->data_init(item_, nullptr, KHELP_M_NOWAIT))
-        return error;
-    }
-    constructed_ = true;
-    return 0;
-  }
-
-  helper& helper_;
-  void* item_ = nullptr;
-  bool constructed_ = false;
+// What a call is about to give an object: a reference that is counted, data that is being made.
+struct gift {
+  helper* from = nullptr;  // nullptr: the object has it, or nobody
+  void* item = nullptr;
+  bool is_made = false;
 };
 
-// What a call is about to give an object: counted and made, and not the object's yet.
-struct gift {
-  explicit gift(helper& h) : from(h), reference(h), item(h) {}
+int make_item_or_throw(gift& g) {
+  const helper& h = *g.from;
+  g.item = khelp_uma_zalloc_arg(h.zone, nullptr, KHELP_M_NOWAIT | KHELP_M_ZERO);
+  if (g.item == nullptr)
+    return ENOMEM;
+  if (h.native != nullptr && h.native->data_init != nullptr) {
+    if (int error = h.native->data_init(g.item, nullptr, KHELP_M_NOWAIT))
+      return error;
+  }
+  g.is_made = true;
+  return 0;
+}
 
-  helper& from;
-  attachment_reference reference;
-  new_item item;
+// 0, or why there is no item. Only a cancellation leaves it early: in a hook's run, or below a
+// function of C, there is nobody to catch what a constructor throws.
+KHELP_CATCHES_FORCED_UNWINDING int make_item(gift& g) {
+  try {
+    return make_item_or_throw(g);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
+  } catch (...) {
+    return ECANCELED;
+  }
+}
+
+constexpr std::size_t at_once = 8;
+
+// The gifts of a call; those that the object has not got end with it, also when a constructor is
+// cancelled.
+class gift_list {
+ public:
+  gift_list() {}  // NOLINT(modernize-use-equals-default): gifts_ is written as far as it is used
+  gift_list(const gift_list&) = delete;
+  gift_list& operator=(const gift_list&) = delete;
+  ~gift_list() {
+    while (count_ != 0)
+      drop(gifts_[--count_]);
+  }
+
+  void add(helper& h) {
+    reference::begin(h);
+    ::new (&gifts_[count_++]) gift{&h};
+  }
+  static void drop(gift& g) noexcept {
+    if (g.from == nullptr)
+      return;
+    helper& h = *std::exchange(g.from, nullptr);
+    if (g.is_made)
+      end_item_quietly(h, g.item);
+    else if (g.item != nullptr)
+      khelp_uma_zfree_arg(h.zone, g.item, nullptr);
+    reference::release(h);
+  }
+  gift* begin() { return gifts_; }
+  gift* end() { return gifts_ + count_; }
+
+ private:
+  std::size_t count_ = 0;
+  union {
+    gift gifts_[at_once];
+  };
 };
 
 struct attach_outcome {
@@ -201,53 +199,52 @@ struct attach_outcome {
   std::uint32_t ticket = 0;    // of that change
 };
 
-constexpr std::size_t at_once = 8;
-
 // Give an object the data of these helpers, by descending slot, that are live: of all of them or none.
 // `given` gets the slots that were empty before. `then` is called with the stripe held, unless somebody
 // has to be asked again.
 template <class Given, class Then>
 attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, Given given, Then then) {
-  std::optional<gift> gifts[at_once];
-  for (std::size_t i = 0; i < helpers.size(); ++i)
-    gifts[i].emplace(*helpers[i]);
+  enrol();
+  gift_list gifts;
+  for (helper* h : helpers)
+    gifts.add(*h);
   // Pairs with the one in helper_registry: either we see that a helper is checked, or it sees our
   // reference.
   full_barrier();
   attach_outcome outcome;
   unsigned highest = 0;
-  for (std::size_t i = 0; i < helpers.size(); ++i) {
-    helper& h = *helpers[i];
+  for (gift& g : gifts) {
+    helper& h = *g.from;
     const std::uint32_t ticket = h.changes().ticket();
     const std::uint32_t state = h.state();
-    if (state != KHELP_HELPER_LIVE) {
+    if (state != KHELP_HELPER_LIVE) [[unlikely]] {
       if (state == helper_checking) {
         outcome.checking = &h;
         outcome.ticket = ticket;
       }
-      gifts[i].reset();
+      gift_list::drop(g);
       continue;
     }
-    if (int error = gifts[i]->item.construct()) {
+    if (int error = make_item(g)) [[unlikely]] {
       bump(h.block, cell_attach_failures);
       return {.error = error, .whose = &h};
     }
     highest = std::max(highest, h.slot);
   }
   futex_guard held(osd_stripe(osd));
-  if (highest != 0 && !osd_slots::reserve(osd, highest, true)) {
+  if (highest != 0 && !osd_slots::reserve(osd, highest, true)) [[unlikely]] {
     bump(helpers.front()->block, cell_attach_failures);
     return {.error = ENOMEM, .whose = helpers.front()};
   }
-  for (std::optional<gift>& g : gifts) {
-    void* data = g ? g->item.get() : nullptr;
-    if (data == nullptr || osd_slots::get(osd, g->from.slot) != nullptr)
-      continue;  // what nobody needs ends when the stripe has been given back
-    g->from.zone->owner_of(data).store({holds, &osd});
-    osd_slots::exchange(osd, g->from.slot, data);
-    g->item.hand_over();
-    g->reference.keep();
-    given(g->from.slot);
+  for (gift& g : gifts) {
+    // What nobody needs ends when the stripe has been given back.
+    if (g.from == nullptr || osd_slots::get(osd, g.from->slot) != nullptr)
+      continue;
+    const helper& h = *std::exchange(g.from, nullptr);
+    h.zone->owner_of(g.item).store({holds, &osd});
+    osd_slots::exchange(osd, h.slot, g.item);
+    reference::keep(h);
+    given(h.slot);
   }
   if (outcome.checking == nullptr)
     then();
@@ -276,7 +273,7 @@ taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
     owner.store({deferred, deferred_items});
     deferred_items = taken.item;
   }
-  attachment_reference::take(*h);
+  reference::take(*h);
   return taken;
 }
 
@@ -604,7 +601,7 @@ void end_revoked(helper& from, bool may_wait) {
         {
           futex_guard stripe(osd_stripe(*osd));
           place.clear();
-          attachment_reference::take(now.from);
+          reference::take(now.from);
         }
         uncancelled_quietly([&] { end_held_item(now.from, item); });
       },

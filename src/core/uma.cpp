@@ -6,6 +6,7 @@
 #include <bit>
 #include <cerrno>
 #include <climits>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <string>
@@ -124,7 +125,7 @@ void* khelp_uma_zalloc_arg(khelp_uma_zone_t zone, void* arg, int flags) {
   if (!cache_at(zone->alloc_cache).alloc(item)) [[unlikely]]
     return alloc_slowly(*zone, arg, flags, __builtin_return_address(0));
   if ((flags & KHELP_M_ZERO) != 0) [[unlikely]]
-    return begin_life(*zone, item, arg, flags, __builtin_return_address(0));
+    return std::memset(item, 0, static_cast<std::size_t>(zone->item_size));
   return item;
 }
 
@@ -133,7 +134,7 @@ void* khelp_uma_zalloc(khelp_uma_zone_t zone, int flags) {
   if (!cache_at(zone->alloc_cache).alloc(item)) [[unlikely]]
     return alloc_slowly(*zone, nullptr, flags, __builtin_return_address(0));
   if ((flags & KHELP_M_ZERO) != 0) [[unlikely]]
-    return begin_life(*zone, item, nullptr, flags, __builtin_return_address(0));
+    return std::memset(item, 0, static_cast<std::size_t>(zone->item_size));
   return item;
 }
 
