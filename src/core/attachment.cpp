@@ -56,10 +56,16 @@ __thread void* deferred_items __attribute__((tls_model("initial-exec"))) = nullp
 // A thread that has one in hand has a record, so that a fork's child can tell whose it was.
 namespace reference {
 
-void begin(const helper& h) { bump(h.block, cell_attached); }
-void keep(const helper& h) { bump(h.block, cell_kept); }
+void begin(const helper& h) {
+  bump(h.block, cell_attached);
+}
+void keep(const helper& h) {
+  bump(h.block, cell_kept);
+}
 // The other way round.
-void take(const helper& h) { bump(h.block, cell_taken); }
+void take(const helper& h) {
+  bump(h.block, cell_taken);
+}
 // Was it the last one, the helper may be gone when it has been counted.
 void release(const helper& h) {
   event_count& changes = h.changes();
@@ -359,17 +365,20 @@ void put_back(thread_record& record, const helper& from, void* item) {
   return done ? 0 : detach_slowly(object, left);
 }
 
-// The rest of detach_helpers() when a cache was full: still behind the gate. Data of slots 1 and 2,
-// which nobody else can reach any more.
-[[gnu::noinline]] int put_back_rest(thread_record& record, void* first, void* second) {
-  if (second != nullptr)
-    put_back(record, *khelp_slot_owner(2), second);
+// The ends of detach_helpers() when a cache is full: still behind the gate, with data of slot 1 or of
+// both that nobody else can reach any more.
+[[gnu::noinline]] int put_back_first(thread_record& record, void* first) {
   if (first != nullptr)
     put_back(record, *khelp_slot_owner(1), first);
   gate::leave(record);
   khelp_slot_changes(1).notify_if_watched();
   khelp_slot_changes(2).notify_if_watched();
   return 0;
+}
+[[gnu::noinline]] int put_back_second(thread_record& record, void* first, void* second) {
+  put_back(record, *khelp_slot_owner(2), second);
+  const bool back = first == nullptr || give_back(record, *khelp_slot_owner(1), first);
+  return put_back_first(record, back ? nullptr : first);
 }
 
 [[gnu::noinline]] int tell_watchers() {
@@ -517,11 +526,10 @@ int detach_helpers(khelp_osd& object) {
       (second != nullptr && !ends_plainly(second_owner))) [[unlikely]]
     return detach_any(object, record);
   osd_slots::clear_inline(object);
-  const bool second_is_back = second == nullptr || give_back(record, *second_owner, second);
-  const bool first_is_back = first == nullptr || give_back(record, *first_owner, first);
-  if (!first_is_back || !second_is_back) [[unlikely]]
-    return put_back_rest(record, first_is_back ? nullptr : first,
-                         second_is_back ? nullptr : second);
+  if (second != nullptr && !give_back(record, *second_owner, second)) [[unlikely]]
+    return put_back_second(record, first, second);
+  if (first != nullptr && !give_back(record, *first_owner, first)) [[unlikely]]
+    return put_back_first(record, first);
   gate::leave(record);
   if (khelp_slot_changes(1).is_watched() || khelp_slot_changes(2).is_watched()) [[unlikely]]
     return tell_watchers();

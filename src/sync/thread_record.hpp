@@ -41,8 +41,9 @@ struct alignas(64) thread_record {
   std::atomic<std::uint32_t> top{0};
   // Why the next leave must take the slow path: attention_waiter, attention_outermost.
   std::atomic<std::uint32_t> attention{0};
-  std::atomic<std::uint32_t> passing{0};  // it is behind the gate, or asks whether it may (gate.hpp)
-  void* caches = nullptr;                 // core/uma: this thread's zone caches
+  std::atomic<std::uint32_t> passing{
+      0};                  // it is behind the gate, or asks whether it may (gate.hpp)
+  void* caches = nullptr;  // core/uma: this thread's zone caches
   open_section sections[section_depth]{};
 
   // others
