@@ -32,13 +32,12 @@ void gathering::add(const std::vector<tcp::shard_outcome>& round) {
 
 void gathering::report(const happenings& shard, const happening& next) {
   if (next.what == happening::began) {
-    numbers_.emplace(next.connection, ++connections_);
+    numbers_.add(next.connection, ++connections_);
     return;
   }
-  const auto number = numbers_.find(next.connection);
-  listener_(next, shard.text_of(next), number->second);
+  listener_(next, shard.text_of(next), numbers_.of(next.connection));
   if (next.what == happening::closed)
-    numbers_.erase(number);
+    numbers_.remove(next.connection);
 }
 
 }  // namespace khelp::app

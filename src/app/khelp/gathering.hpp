@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "app/khelp/connection_numbers.hpp"
 #include "app/khelp/shard_reporter.hpp"
 #include "subsystem/tcp/round.hpp"
 
@@ -31,7 +31,7 @@ class gathering {
 
   const listener listener_;
   std::uint64_t connections_ = 0;
-  std::unordered_map<std::uint64_t, std::uint64_t> numbers_;  ///< of live ones, by flow::began_at
+  connection_numbers numbers_;
 };
 
 }  // namespace khelp::app
