@@ -6,11 +6,26 @@ namespace khelp::tcp {
 
 namespace {
 
-std::string text(bool ipv6, const uint8_t* address, uint16_t port_in_network_order) {
+std::string ipv6_text(const uint8_t* address, uint16_t port) {
   char words[INET6_ADDRSTRLEN] = "";
-  inet_ntop(ipv6 ? AF_INET6 : AF_INET, address, words, sizeof words);
-  const std::string port = std::to_string(ntohs(port_in_network_order));
-  return ipv6 ? "[" + std::string(words) + "]:" + port : std::string(words) + ":" + port;
+  inet_ntop(AF_INET6, address, words, sizeof words);
+  return "[" + std::string(words) + "]:" + std::to_string(port);
+}
+
+/// inet_ntop() prints through printf, which takes longer than a segment takes to be followed.
+std::string ipv4_text(const uint8_t* address, uint16_t port) {
+  std::string words;
+  words.reserve(sizeof "255.255.255.255:65535");
+  for (int i = 0; i < 4; ++i) {
+    words += std::to_string(address[i]);
+    words += i < 3 ? '.' : ':';
+  }
+  return words += std::to_string(port);
+}
+
+std::string text(bool ipv6, const uint8_t* address, uint16_t port_in_network_order) {
+  const uint16_t port = ntohs(port_in_network_order);
+  return ipv6 ? ipv6_text(address, port) : ipv4_text(address, port);
 }
 
 }  // namespace
