@@ -63,6 +63,7 @@ class engine {
 
   void prefetch(uint64_t hash) const { table_.prefetch(hash); }
   void prefetch_flow(uint64_t hash) const { table_.prefetch_flow(hash); }
+  void prefetch_data(uint64_t hash) const { table_.prefetch_data(hash); }
 
   /// Every connection that lives, in no particular order.
   void for_each_live(const std::function<void(const flow&)>& visit) const {

@@ -7,6 +7,8 @@
 #include <random>
 #include <type_traits>
 
+#include "subsystem/tcp/prefetch.hpp"
+
 namespace khelp::tcp {
 
 namespace {
@@ -105,12 +107,22 @@ flow* flow_table::find(const flow_key& key, uint64_t hash) {
 }
 
 void flow_table::prefetch_flow(uint64_t hash) const {
-  const auto* owner = reinterpret_cast<const std::byte*>(slots_[home_of(hash)].owner);
+  if (const flow* owner = slots_[home_of(hash)].owner; owner != nullptr)
+    prefetch_memory(owner, sizeof(flow));
+}
+
+/// An object's first two slots are part of it (osd.h).
+void flow_table::prefetch_data(uint64_t hash) const {
+  constexpr size_t usual_size = 192;
+  const flow* owner = slots_[home_of(hash)].owner;
   if (owner == nullptr)
     return;
-  constexpr size_t cache_line = 64;
-  for (size_t at = 0; at < sizeof(flow); at += cache_line)
-    __builtin_prefetch(owner + at);
+  for (const end& e : owner->ends) {
+    for (const void* data : e.block.t_osd.osd_u.osd_inline) {
+      if (data != nullptr)
+        prefetch_memory(data, usual_size);
+    }
+  }
 }
 
 void flow_table::place(flow& f) {

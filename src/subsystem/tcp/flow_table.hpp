@@ -76,6 +76,8 @@ class flow_table {
   void prefetch(uint64_t hash) const { __builtin_prefetch(&slots_[home_of(hash)]); }
   /// The same a little later: fetch the flow.
   void prefetch_flow(uint64_t hash) const;
+  /// And later still: what helpers keep on its ends.
+  void prefetch_data(uint64_t hash) const;
   /// A new flow, which begins with the packet at hand; the key must be unknown.
   flow& insert(const flow_key& key, uint64_t hash);
   /// Forget a flow. Its memory is reused.

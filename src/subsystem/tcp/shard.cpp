@@ -2,13 +2,18 @@
 
 #include <algorithm>
 
+#include "subsystem/tcp/prefetch.hpp"
+
 namespace khelp::tcp {
 
 namespace {
 
-// How many segments ahead memory is fetched: an index slot, then the flow it names.
-constexpr size_t far_ahead = 12;
-constexpr size_t near_ahead = 6;
+// How many segments ahead memory is fetched: the segment, which another thread has written; an index
+// slot, the flow it names, and what that names.
+constexpr size_t segment_ahead = 20;
+constexpr size_t slot_ahead = 12;
+constexpr size_t flow_ahead = 8;
+constexpr size_t data_ahead = 3;
 
 }  // namespace
 
@@ -17,10 +22,14 @@ void shard::run(round& work, crowd* others) {
   const auto& mine = work.of_shard[number_];
   const auto ahead = [&](size_t i) -> const routed_segment& { return work.segments[mine[i]]; };
   for (size_t i = 0; i < mine.size(); ++i) {
-    if (i + far_ahead < mine.size())
-      engine_.prefetch(ahead(i + far_ahead).hash);
-    if (i + near_ahead < mine.size())
-      engine_.prefetch_flow(ahead(i + near_ahead).hash);
+    if (i + segment_ahead < mine.size())
+      prefetch_memory(&ahead(i + segment_ahead), sizeof(routed_segment));
+    if (i + slot_ahead < mine.size())
+      engine_.prefetch(ahead(i + slot_ahead).hash);
+    if (i + flow_ahead < mine.size())
+      engine_.prefetch_flow(ahead(i + flow_ahead).hash);
+    if (i + data_ahead < mine.size())
+      engine_.prefetch_data(ahead(i + data_ahead).hash);
     const routed_segment& what = work.segments[mine[i]];
     go_to(work, what.moment);
     engine_.apply(what, others);
