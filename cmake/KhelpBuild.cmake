@@ -70,6 +70,16 @@ function(khelp_add_folders)
   endforeach()
 endfunction()
 
+# ---- optimised as a whole ----
+
+# In a release the objects hold both machine code and what the compiler needs to begin again when
+# all of them are linked: programs and helpers are made from the latter, tests from the former.
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  set(KHELP_COMPILE_TOGETHER $<$<CONFIG:Release>:-flto> $<$<CONFIG:Release>:-ffat-lto-objects>)
+  set(KHELP_LINK_TOGETHER $<$<CONFIG:Release>:-flto=auto>)
+  set(KHELP_LINK_APART -fno-lto)
+endif()
+
 # ---- layers ----
 
 # A layer's objects (target khelp_NAME) and one test program per TESTS file.
@@ -121,6 +131,9 @@ function(khelp_layer name)
       target_compile_options(khelp_${name} PRIVATE -fno-semantic-interposition)
     endif()
   endif()
+  if(arg_SOURCES AND library)
+    target_compile_options(khelp_${name} PRIVATE ${KHELP_COMPILE_TOGETHER})
+  endif()
   set_target_properties(khelp_${name} PROPERTIES KHELP_OBJECTS "${objects}")
 
   if(NOT arg_LABEL)
@@ -152,6 +165,8 @@ function(khelp_program name)
   _khelp_no_rest(khelp_program ${name} "${arg_UNPARSED_ARGUMENTS}")
   add_executable(khelp_program_${name} ${arg_SOURCES})
   target_link_libraries(khelp_program_${name} PRIVATE khelp_flags khelp ${arg_LIBS})
+  target_compile_options(khelp_program_${name} PRIVATE ${KHELP_COMPILE_TOGETHER})
+  target_link_options(khelp_program_${name} PRIVATE ${KHELP_LINK_TOGETHER})
   khelp_link_layers(khelp_program_${name} ${arg_LAYERS})
   set_target_properties(khelp_program_${name} PROPERTIES
     OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${KHELP_BIN_DIR}
@@ -201,6 +216,7 @@ function(khelp_test name)
     KHELP_HELPER_DIR="${KHELP_HELPER_DIR}")
   target_link_libraries(${name} PRIVATE khelp_flags ${arg_LIBS})
   target_compile_options(${name} PRIVATE ${KHELP_TEST_OPTIONS})
+  target_link_options(${name} PRIVATE ${KHELP_LINK_APART})
   if(TARGET khelp_test_headers)
     target_precompile_headers(${name} REUSE_FROM khelp_test_headers)
   endif()
