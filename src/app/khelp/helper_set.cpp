@@ -121,6 +121,7 @@ helper_data helper_set::read_member(std::size_t at, const void* data) const {
   std::vector<khelp_value> reported(schema.fields.size());
   helper.report(data, reported.data());
   helper_data read;
+  read.values.reserve(reported.size());
   for (const khelp_value& value : reported)
     read.values.push_back(value.present != 0 ? std::optional(value.number) : std::nullopt);
   return read;

@@ -1,6 +1,7 @@
 #include "app/khelp/json_writer.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "app/khelp/units.hpp"
@@ -39,8 +40,19 @@ void json_writer::text(std::string_view value) {
   append_quoted(out_, value);
 }
 
+void json_writer::number(std::uint64_t value) {
+  const fmt::format_int written(value);
+  literal({written.data(), written.size()});
+}
+
+void json_writer::signed_number(std::int64_t value) {
+  const fmt::format_int written(value);
+  literal({written.data(), written.size()});
+}
+
 void json_writer::decimal(std::int64_t value, int digits) {
-  literal(fixed_decimal(value, digits));
+  literal({});
+  append_fixed_decimal(out_, value, digits);
 }
 
 void json_writer::open(char bracket) {

@@ -24,8 +24,8 @@ class json_writer {
   void key(std::string_view name);
   /// Bytes that are no UTF-8 become U+FFFD.
   void text(std::string_view value);
-  void number(std::uint64_t value) { literal(std::to_string(value)); }
-  void signed_number(std::int64_t value) { literal(std::to_string(value)); }
+  void number(std::uint64_t value);
+  void signed_number(std::int64_t value);
   /// value * 10^-digits, digit for digit.
   void decimal(std::int64_t value, int digits);
   void boolean(bool value) { literal(value ? "true" : "false"); }

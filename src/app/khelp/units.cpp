@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <fmt/format.h>
+#include <string_view>
 
 namespace khelp::app {
 namespace {
@@ -18,16 +19,29 @@ std::string three_digits(double value) {
 
 }  // namespace
 
-std::string fixed_decimal(std::int64_t value, int digits) {
-  const bool negative = value < 0;
+void append_fixed_decimal(std::string& to, std::int64_t value, int digits) {
   const auto magnitude =
-      negative ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
-  std::string text = std::to_string(magnitude);
+      value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+  const fmt::format_int written(magnitude);
+  std::string_view number(written.data(), written.size());
   const auto fraction = static_cast<std::size_t>(digits);
-  if (text.size() <= fraction)
-    text.insert(0, fraction + 1 - text.size(), '0');
-  text.insert(text.size() - fraction, 1, '.');
-  return negative ? "-" + text : text;
+  if (value < 0)
+    to += '-';
+  if (number.size() <= fraction) {
+    to += "0.";
+    to.append(fraction - number.size(), '0');
+    to += number;
+    return;
+  }
+  to += number.substr(0, number.size() - fraction);
+  to += '.';
+  to += number.substr(number.size() - fraction);
+}
+
+std::string fixed_decimal(std::int64_t value, int digits) {
+  std::string text;
+  append_fixed_decimal(text, value, digits);
+  return text;
 }
 
 std::string readable_duration(std::int64_t ns) {

@@ -8,6 +8,7 @@ namespace khelp::app {
 
 /// A number of 10^-digits units as an exact decimal: fixed_decimal(-1500, 3) is "-1.500".
 std::string fixed_decimal(std::int64_t value, int digits);
+void append_fixed_decimal(std::string& to, std::int64_t value, int digits);
 
 /// Three significant digits and a unit: "870 ns", "20.1 ms", "1.50 s".
 std::string readable_duration(std::int64_t ns);
