@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure `khelp replay` beside tcpdump and tcptrace; prints lines "name TAB value TAB limit TAB unit".
+"""Measure `khelp replay` beside its peers; prints lines "name TAB value TAB limit TAB unit".
 
   bench/replay.py              five runs
   bench/replay.py --runs N
@@ -11,8 +11,13 @@ Two captures are made once, in build/bench/captures, from one of real traffic an
 
 KHELP_TRACES_DIR names a folder with the captures to copy (mixed-126conn.pcap, dsack-satellite.pcap);
 without it both are made of tests/data. tcprewrite, editcap and mergecap make them; without these
-programs, or a peer, its lines are left out. The bare read is tcpdump's, which does nothing else. All
-programs take turns, and a figure is the median of its runs.
+programs, or a peer, its lines are left out. All programs take turns, and a figure is the median of
+its runs.
+
+tcpdump only reads; the bare read is its. tcptrace does what we do, on one thread, but for helpers.
+limits/read_capture.cpp is the limit: it reads as we do and does nothing else. tshark takes a minute
+where the others take a second: it is run once, on the first packets of A, and does more (it dissects
+every protocol), whether it lists round trips or, doing less than we, conversations.
 """
 import argparse
 import os
@@ -37,6 +42,11 @@ BOUNDS = {"A": {"two processors, of one": ">=1.4", "of the bare read": ">=0.35",
           "B": {"two processors, of one": ">=1.4", "of the bare read": ">=0.38", "of tcptrace": ">=1.4",
                 "ten in a row, of one": "<=1.05"}}
 TEN_PACKETS = CAPTURES / "ten.pcap"
+BARE_READ = ROOT / "build" / "bench" / "khelp_read_capture"
+TSHARK_PACKETS = 50_000
+TSHARK = {"round trips": ["-T", "fields", "-e", "tcp.stream", "-e", "tcp.analysis.ack_rtt",
+                          "-e", "tcp.analysis.initial_rtt"],
+          "conversations only": ["-q", "-z", "conv,tcp"]}
 
 
 def say(words):
@@ -114,6 +124,8 @@ def contenders(capture):
         found["tcpdump --count"] = ["tcpdump", "--count", "-r", capture]
     if shutil.which("tcptrace"):
         found["tcptrace -n -l -r"] = ["tcptrace", "-n", "-l", "-r", capture]
+    if os.access(BARE_READ, os.X_OK):
+        found["limit, libpcap alone"] = [BARE_READ, capture]
     return found
 
 
@@ -144,13 +156,33 @@ def measure_capture(name, runs):
     if bare:
         ratio("of the bare read", bare[0] / two[0])
     if "tcptrace -n -l -r" in median:
-        ratio("of tcptrace", median["tcptrace -n -l -r"][0] / two[0])
+        tcptrace = median["tcptrace -n -l -r"][0]
+        ratio("of tcptrace", tcptrace / two[0])
+        if limit := median.get("limit, libpcap alone"):
+            ratio("limit, libpcap alone, of tcptrace", tcptrace / limit[0])
     if os.access("/usr/bin/time", os.X_OK):
         for jobs in (1, 2):
             line(f"{name}: khelp --jobs {jobs}, resident", resident_mb(*replaying(jobs, capture)),
                  "", "MB")
         once = resident_mb(*replaying(2, capture))
         ratio("ten in a row, of one", resident_mb(*replaying(2, *[capture] * 10)) / once)
+
+
+def measure_tshark():
+    """Once, on the first packets of A."""
+    if not shutil.which("tshark"):
+        return
+    first = CAPTURES / "A-first.pcap"
+    if not first.exists():
+        subprocess.run(["editcap", "-F", "pcap", "-r", make_capture("A"), first,
+                        f"1-{TSHARK_PACKETS}"], check=True)
+    where = f"A's first {TSHARK_PACKETS:,} packets"
+    ours = statistics.median(timed(*replaying(2, first))[0] for _ in range(5))
+    line(f"{where}: khelp --jobs 2, wall", ours, "", "s")
+    for what, options in TSHARK.items():
+        theirs = timed("tshark", "-r", first, *options)[0]
+        line(f"{where}: tshark, {what}, wall", theirs, "", "s")
+        line(f"{where}: of tshark, {what}", theirs / ours, "", "times")
 
 
 def measure_start():
@@ -179,6 +211,7 @@ def main():
         return
     for name in RECIPES:
         measure_capture(name, runs)
+    measure_tshark()
 
 
 if __name__ == "__main__":

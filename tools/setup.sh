@@ -17,7 +17,7 @@ packages_of() {
     bench)
       echo valgrind libboost-dev libsigc++-2.0-dev libglib2.0-dev liblttng-ust-dev liburcu-dev \
         systemtap-sdt-dev libssl-dev libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 \
-        tcpdump tcptrace tcpreplay wireshark-common
+        tcpdump tcptrace tcpreplay wireshark-common tshark
       ;;
     soak) echo clang libclang-rt-14-dev ;;
     *)
