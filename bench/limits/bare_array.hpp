@@ -16,4 +16,4 @@ struct bare_array {
   bare_hook hooks[17];
 };
 
-KHELP_API void bare_run(const bare_array* array, void* ctx, khelp_osd* hosd);
+KHELP_API_HOT void bare_run(const bare_array* array, void* ctx, khelp_osd* hosd);

@@ -4,8 +4,8 @@
 
 #include <khelp/export.h>
 
-KHELP_API void* free_list_take();
-KHELP_API void free_list_give(void* item);
+KHELP_API_HOT void* free_list_take();
+KHELP_API_HOT void free_list_give(void* item);
 
-KHELP_API void* item_stack_take();
-KHELP_API void item_stack_give(void* item);
+KHELP_API_HOT void* item_stack_take();
+KHELP_API_HOT void item_stack_give(void* item);

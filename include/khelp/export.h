@@ -16,6 +16,13 @@
 
 /// A name the shared library exports. Everything else is hidden.
 #define KHELP_API __attribute__((visibility("default")))
+/// One that is called so often that a jump counts: its caller calls it directly, not through the
+/// procedure linkage table, where the compiler can (g++; clang can with -fno-plt for all).
+#if __has_attribute(noplt)
+#define KHELP_API_HOT KHELP_API __attribute__((noplt))
+#else
+#define KHELP_API_HOT KHELP_API
+#endif
 
 #define KHELP_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define KHELP_UNLIKELY(condition) __builtin_expect(!!(condition), 0)

@@ -218,12 +218,12 @@ KHELP_API int khelp_hhook_remove_hook_x(struct khelp_hookinfo* hki, uint32_t* re
 /// Errors   none: hooks that cannot run are skipped and counted (stats.h). An exception out of a
 ///          hook is caught, counted, and suspends the hook. Thread cancellation passes through.
 /// Source   FreeBSD hhook(9) hhook_run_hooks().
-KHELP_API void khelp_hhook_run_hooks(struct khelp_hhook_head* hhh, void* ctx,
-                                     struct khelp_osd* hosd);
+KHELP_API_HOT void khelp_hhook_run_hooks(struct khelp_hhook_head* hhh, void* ctx,
+                                         struct khelp_osd* hosd);
 
 /// The same, with the combined result by the point's rule (0 for RESULT_IGNORE).
-KHELP_API int khelp_hhook_run_hooks_result(struct khelp_hhook_head* hhh, void* ctx,
-                                           struct khelp_osd* hosd);
+KHELP_API_HOT int khelp_hhook_run_hooks_result(struct khelp_hhook_head* hhh, void* ctx,
+                                               struct khelp_osd* hosd);
 
 /// Look a point up, run it if it has hooks, release it: for rare paths.
 KHELP_API void khelp_hhook_run_hooks_lookup(int32_t type, int32_t id, void* ctx,

@@ -144,8 +144,8 @@ KHELP_API int khelp_hook_resume(struct khelp_hook_list* list, struct khelp_hook*
 ///          exception out of one is caught, counted, logged, and suspends the hook. Thread
 ///          cancellation passes through.
 /// Source   NetBSD, proposal of 2006: hook_run(), hook_run_reverse().
-KHELP_API int khelp_hook_run(struct khelp_hook_list* list, uint32_t flags, khelp_hook_mask_t mask,
-                             void* mask_arg);
+KHELP_API_HOT int khelp_hook_run(struct khelp_hook_list* list, uint32_t flags,
+                                 khelp_hook_mask_t mask, void* mask_arg);
 
 /// The same with something to pass to the hooks, before their own argument.
 ///

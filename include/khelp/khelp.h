@@ -257,7 +257,7 @@ KHELP_API int khelp_destroy_osd(struct khelp_osd* hosd);
 ///
 /// Shape    valid inside a hook of that object or an object section (khelp_osd_enter()).
 /// Cost     about 20 instructions; wait-free.
-KHELP_API void* khelp_get_osd(struct khelp_osd* hosd, int32_t id) KHELP_NOTHROW;
+KHELP_API_HOT void* khelp_get_osd(struct khelp_osd* hosd, int32_t id) KHELP_NOTHROW;
 
 /// The id of a live helper by name; -1: none.
 KHELP_API int32_t khelp_get_id(const char* hname);

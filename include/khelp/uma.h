@@ -104,16 +104,16 @@ KHELP_API int khelp_uma_zdestroy_checked(khelp_uma_zone_t zone);
 ///          written.
 /// Errors   NULL: with NOWAIT over the limit or no memory; with either when ctor or init refused.
 /// Source   FreeBSD uma(9) uma_zalloc_arg().
-KHELP_API void* khelp_uma_zalloc_arg(khelp_uma_zone_t zone, void* arg, int flags);
-KHELP_API void* khelp_uma_zalloc(khelp_uma_zone_t zone, int flags);
+KHELP_API_HOT void* khelp_uma_zalloc_arg(khelp_uma_zone_t zone, void* arg, int flags);
+KHELP_API_HOT void* khelp_uma_zalloc(khelp_uma_zone_t zone, int flags);
 
 /// Free an item, on any thread; NULL is a no-op.
 ///
 /// Context  any thread, but no signal handler. An item whose dtor throws, or in whose dtor the
 ///          thread is cancelled, is free all the same.
 /// Cost     usual case, without dtor and debug level: 14 instructions, as khelp_uma_zalloc().
-KHELP_API void khelp_uma_zfree_arg(khelp_uma_zone_t zone, void* item, void* arg);
-KHELP_API void khelp_uma_zfree(khelp_uma_zone_t zone, void* item);
+KHELP_API_HOT void khelp_uma_zfree_arg(khelp_uma_zone_t zone, void* item, void* arg);
+KHELP_API_HOT void khelp_uma_zfree(khelp_uma_zone_t zone, void* item);
 
 /// Limit how many items may be out; 0 clears the limit (U-2). Returns the effective limit. Raising
 /// it wakes sleepers, as many as there is room for.

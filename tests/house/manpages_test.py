@@ -41,7 +41,7 @@ def functions_of(header):
     text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", header.read_text(), flags=re.DOTALL)
     text = re.sub(r"KHELP_NOTHROW|__attribute__\(\(.*?\)\)", " ", text)
     found = {}
-    for match in re.finditer(r"\b(?:KHELP_API|static inline)\s+([\w\s*]+?)\b(\w+)\(", text):
+    for match in re.finditer(r"\b(?:KHELP_API(?:_HOT)?|static inline)\s+([\w\s*]+?)\b(\w+)\(", text):
         depth, end = 1, match.end()
         while depth > 0:
             depth += {"(": 1, ")": -1}.get(text[end], 0)
