@@ -1,9 +1,9 @@
 // Running a point. The straight line (membarrier mode, no run open on this thread, one hook, result
 // unwanted) is written out; everything else goes through run_any().
 //
-// Nothing on the straight line asks what is rare: suspended hooks hide behind the slot test, timed
-// hooks behind the function pointer, nested runs and fences behind `top`, exceptions behind the
-// unwinder's tables.
+// Nothing on the straight line asks what is rare: hooks with data, suspended ones and several hide
+// behind the set's way to run, timed ones behind the function pointer, nested runs and fences behind
+// `top`, exceptions behind the unwinder's tables.
 #include <ctime>
 #include <cxxabi.h>
 
@@ -20,10 +20,12 @@
 namespace khelp {
 namespace {
 
+// nullptr for slot 0, too.
 inline void* slot_value(const khelp_osd* hosd, std::uint32_t slot) noexcept {
-  if (hosd == nullptr || slot > load_acquire(hosd->osd_nslots))
+  const std::uint32_t index = slot - 1;
+  if (hosd == nullptr || index >= load_acquire(hosd->osd_nslots))
     return nullptr;
-  return load_acquire(load_relaxed(hosd->osd_slots)[slot - 1]);
+  return load_acquire(load_relaxed(hosd->osd_slots)[index]);
 }
 
 inline std::size_t index_of(const hook_set& set, const hook_entry* entry) noexcept {
@@ -56,15 +58,15 @@ struct run_by_hand {
 
 // Every hook from this entry on, in order. The caller's section protects the set; forced unwinding
 // passes through it.
-// With many hooks each branch that is taken costs a cycle: without data and results it is only the
-// loop's. What is rare is asked of `run`, so that it keeps no registers.
-template <bool results_count, class Run>
+// With many hooks each branch costs a cycle: plain hooks have no more than the loop's. What is rare is
+// asked of `run`, so that it keeps no registers.
+template <run_way way, class Run>
 KHELP_CATCHES_FORCED_UNWINDING int run_from(const hook_entry* entry, const Run run, void* ctx,
                                             khelp_osd* hosd) {
   int combined = 0;
   for (; entry->fn != nullptr; ++entry) {
     void* hdata = nullptr;
-    const std::uint32_t slot = load_relaxed(entry->slot);
+    const std::uint32_t slot = way == run_way::several_plain ? 0 : load_relaxed(entry->slot);
     if (KHELP_UNLIKELY(slot != 0)) {
       hdata = slot_value(hosd, slot);
       if (KHELP_UNLIKELY(hdata == nullptr)) {
@@ -83,7 +85,7 @@ KHELP_CATCHES_FORCED_UNWINDING int run_from(const hook_entry* entry, const Run r
       run.threw(entry);
       continue;
     }
-    if (!results_count || outcome == 0)
+    if (way != run_way::with_results || outcome == 0)
       continue;
     if (run.ends_with_first_result())
       return outcome;
@@ -106,8 +108,8 @@ int run_found(const any_section& section, std::uint32_t depth, khelp_hhook_head&
   }
   const run_by_hand run{*set, head};
   if (set->rule == result_rule::ignore)
-    return run_from<false>(set->entries(), run, ctx, hosd);
-  return run_from<true>(set->entries(), run, ctx, hosd);
+    return run_from<run_way::several>(set->entries(), run, ctx, hosd);
+  return run_from<run_way::with_results>(set->entries(), run, ctx, hosd);
 }
 
 namespace {
@@ -157,14 +159,14 @@ struct run_on_record {
 
 // What is left to do where the straight line has opened its section. Out of line, and in tail calls,
 // so that the straight line keeps nothing for it in registers.
-template <bool results_count>
+template <run_way way>
 [[gnu::noinline]] void run_opened(thread_record& record, void* ctx, khelp_osd* hosd) {
   struct closing {
     thread_record& record;
     ~closing() { close_first(record); }
   } const at_end{record};
   const hook_entry* first = set_in_use<hook_set>(record.sections[0])->entries();
-  run_from<results_count>(first, run_on_record{record}, ctx, hosd);
+  run_from<way>(first, run_on_record{record}, ctx, hosd);
 }
 
 // The one hook of the straight line threw; called in the handler.
@@ -212,16 +214,16 @@ extern "C" KHELP_CATCHES_FORCED_UNWINDING void khelp_hhook_run_hooks(khelp_hhook
   if (KHELP_UNLIKELY(set == nullptr))
     return close_first(record);
   const hook_entry& entry = *set->entries();
-  if (KHELP_UNLIKELY(!set->single)) {
-    return set->rule == result_rule::ignore ? run_opened<false>(record, ctx, hosd)
-                                            : run_opened<true>(record, ctx, hosd);
-  }
-  const std::uint32_t slot = load_relaxed(entry.slot);
   void* hdata = nullptr;
-  if (slot != 0) {
-    hdata = slot_value(hosd, slot);
+  if (const run_way found = set->way_to_run(); KHELP_UNLIKELY(found != run_way::one_plain)) {
+    if (found == run_way::one)
+      hdata = slot_value(hosd, load_relaxed(entry.slot));
+    else if (found == run_way::several_plain)
+      return run_opened<run_way::several_plain>(record, ctx, hosd);
+    else if (found == run_way::with_results)
+      return run_opened<run_way::with_results>(record, ctx, hosd);
     if (KHELP_UNLIKELY(hdata == nullptr))
-      return run_opened<false>(record, ctx, hosd);
+      return run_opened<run_way::several>(record, ctx, hosd);
   }
   bump(record, entry.block, cell_calls);
   try {

@@ -507,6 +507,20 @@ TEST(hhook, a_hook_that_throws_is_suspended_until_resumed_and_the_others_run_on)
   EXPECT_EQ(bad.calls, 2);
 }
 
+TEST(hhook, a_hook_that_throws_among_others_is_suspended_in_the_set_that_runs) {
+  point p;
+  counting bad;
+  counting good;
+  khelp_hookinfo thrower = p.hook(throw_something, &bad);
+  khelp_hookinfo other = p.hook(count, &good);
+  ASSERT_EQ(khelp_hhook_add_hook(p.head, &thrower, 0), 0);
+  ASSERT_EQ(khelp_hhook_add_hook(p.head, &other, 0), 0);
+  p.run();
+  p.run();
+  EXPECT_EQ(bad.calls, 1);
+  EXPECT_EQ(good.calls, 2);
+}
+
 TEST(hhook, a_thread_cancelled_inside_a_hook_leaves_nothing_behind) {
   point p;
   struct inside {

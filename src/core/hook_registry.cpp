@@ -83,8 +83,7 @@ std::unique_ptr<hook_set> make_set(const hook_point_record& point, const attachm
     fill_entry(set->entries()[i], point, *hooks[i], timed);
     set->owners.push_back(hooks[i]);
   }
-  set->rule = point.rule;
-  set->single = hooks.size() == 1 && point.rule == result_rule::ignore;
+  set->choose_way(point.rule);
   set->recursion_limit = point.recursion_limit;
   return set;
 }
@@ -93,7 +92,7 @@ std::unique_ptr<hook_set> make_set(const hook_point_record& point, const attachm
 void repeat_suspensions(hook_set& set) {
   for (std::uint32_t i = 0; i < set.count; ++i) {
     if (set.owners[i]->suspended())
-      store_relaxed(set.entries()[i].slot, suspended_slot);
+      set.suspend(i);
   }
 }
 
@@ -103,10 +102,10 @@ void mark_suspended(hook_set& set, const hook_attachment& hook) {
   for (std::uint32_t i = 0; i < set.count; ++i) {
     if (set.owners[i].get() != &hook)
       continue;
-    store_relaxed(set.entries()[i].slot, suspended_slot);
+    set.suspend(i);
     full_barrier();
     if (!hook.suspended())
-      store_relaxed(set.entries()[i].slot, hook.wish().slot);
+      set.resume(i, hook.wish().slot);
   }
 }
 
@@ -772,7 +771,7 @@ result<void> hook_registry::resume(const khelp_hookinfo& which) {
         resumed = true;
         full_barrier();
         auto* set = static_cast<hook_set*>(point->place.current());
-        store_relaxed(set->entries()[i].slot, hook.wish().slot);
+        set->resume(i, hook.wish().slot);
       }
     }
   }

@@ -1,9 +1,9 @@
 // What a point publishes: an immutable, packed array of hooks in running order, and beside it what
 // only cold code reads.
 //
-// entries()[i] and owners[i] belong together. An entry's `slot` is the one word that changes after
-// publish: suspending a hook stores a slot number no object has, so that the run that reaches it
-// takes the skip path. It costs runs nothing.
+// entries()[i] and owners[i] belong together. After publish, only suspending a hook changes a set: it
+// stores a slot number no object has, so that the run that reaches the hook takes the skip path, and
+// has runs look at slots. It costs runs nothing.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 
 #include "sync/counters.hpp"
 #include "sync/publication.hpp"
+#include "sync/word.hpp"
 
 namespace khelp {
 
@@ -43,7 +44,12 @@ enum hook_cell : unsigned {
 
 enum class result_rule : std::uint32_t { ignore, first, strictest };
 
+// How runs go through a set: what they need not ask. Plain: no hook needs data, none is suspended.
+enum class run_way : std::uint8_t { one_plain, one, several_plain, several, with_results };
+
 class hook_set final : public published_set {
+  run_way way_ = run_way::several;  // here, where the base leaves room
+
  public:
   // Room for `count` hooks; throws std::bad_alloc.
   static std::unique_ptr<hook_set> make(std::size_t count) {
@@ -58,8 +64,34 @@ class hook_set final : public published_set {
   hook_entry* entries() { return reinterpret_cast<hook_entry*>(this + 1); }
   const hook_entry* entries() const { return reinterpret_cast<const hook_entry*>(this + 1); }
 
-  // Exactly one hook, and nobody wants its result: the run has a path of its own for it.
-  bool single = false;
+  // Once all slots are written.
+  void choose_way(result_rule results) {
+    rule = results;
+    bool plain = true;
+    for (std::uint32_t i = 0; i < count; ++i)
+      plain = plain && entries()[i].slot == 0;
+    if (results != result_rule::ignore)
+      way_ = run_way::with_results;
+    else if (count == 1)
+      way_ = plain ? run_way::one_plain : run_way::one;
+    else
+      way_ = plain ? run_way::several_plain : run_way::several;
+  }
+  run_way way_to_run() const noexcept { return load_relaxed(way_); }
+
+  // From now on, runs skip this hook,
+  void suspend(std::size_t index) noexcept {
+    store_relaxed(entries()[index].slot, suspended_slot);
+    if (way_to_run() == run_way::one_plain)
+      store_relaxed(way_, run_way::one);
+    else if (way_to_run() == run_way::several_plain)
+      store_relaxed(way_, run_way::several);
+  }
+  // or call it again. They go on looking at slots: another hook may be suspended at the same time.
+  void resume(std::size_t index, std::uint32_t slot) noexcept {
+    store_relaxed(entries()[index].slot, slot);
+  }
+
   result_rule rule = result_rule::ignore;
   std::uint32_t count;
   std::uint32_t recursion_limit = 8;
