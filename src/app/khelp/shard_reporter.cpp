@@ -59,18 +59,22 @@ void shard_reporter::began(const tcp::flow& fresh) {
 }
 
 void shard_reporter::closes(const tcp::flow& gone, tcp::ending) {
-  connection_report report = describe(gone, [this](const tcp::end& end) { return read(end); });
+  closing_ = describe(gone, [this](const tcp::end& end) { return read(end); });
+}
+
+/// Behind the samples of its data's destructors, which belong to it, too.
+void shard_reporter::closed(const tcp::flow& gone) {
   happening& closed = note(gone, happening::closed);
-  for (const direction_report& direction : report.directions)
+  for (const direction_report& direction : closing_.directions)
     closed.directions_with_data += direction.bytes > 0 ? 1 : 0;
-  common_.writer->append_text(round_->text, report);
+  common_.writer->append_text(round_->text, closing_);
   closed.text_end = round_->text.size();
   direction_curves curves;
   for (std::size_t i = 0; i < reported_ends(gone); ++i)
     curves.push_back(measurements_->take(gone.ends[i].block.osd));
   if (common_.keep_reports)
     closed.kept = std::make_unique<closed_connection>(
-        closed_connection{std::move(report), std::move(curves)});
+        closed_connection{std::move(closing_), std::move(curves)});
 }
 
 void shard_reporter::harvest(const tcp::end& end) {

@@ -66,6 +66,7 @@ class shard_reporter final : public tcp::shard_watcher {
   void enter() override;
   void began(const tcp::flow& fresh) override;
   void closes(const tcp::flow& gone, tcp::ending why) override;
+  void closed(const tcp::flow& gone) override;
   std::unique_ptr<tcp::findings> new_findings() override;
   void note_into(tcp::findings& round) override;
 
@@ -83,6 +84,7 @@ class shard_reporter final : public tcp::shard_watcher {
   const reporting& common_;
   std::optional<measurements> measurements_;  ///< once something runs
   std::unordered_map<const tcp::end*, std::vector<std::optional<helper_data>>> harvest_;
+  connection_report closing_;  ///< of the connection that closes
   happenings* round_ = nullptr;
 };
 

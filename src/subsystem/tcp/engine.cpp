@@ -275,6 +275,7 @@ void engine::close(flow& gone, ending why, const order& when) {
   watcher_.closes(gone, why);
   for (end& e : gone.ends)
     gone.where->destroy(e.block);
+  watcher_.closed(gone);
   table_.erase(gone);
 }
 

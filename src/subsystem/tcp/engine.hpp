@@ -31,8 +31,10 @@ class flow_watcher {
   /// The engine goes on on this thread; another watcher's may have run on it meanwhile.
   virtual void enter() {}
   virtual void began(const flow&) {}
-  /// Called once for every connection, while helpers' data on its ends is still there.
+  /// Called once for every connection, while helpers' data on its ends is still there,
   virtual void closes(const flow&, ending) {}
+  /// and when it has gone, with whatever its destructors had to say.
+  virtual void closed(const flow&) {}
 
   order now;  ///< where the engine is: kept by it
 };

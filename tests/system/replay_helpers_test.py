@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""`khelp replay` and a helper (telltale.cpp) that looks around wherever it is called."""
+
+import csv
+import io
+import os
+import unittest
+
+import make_pcap
+from program import SystemTest, run
+
+TELLTALE = os.environ["KHELP_TELLTALE"]
+JOBS = (1, 2, 3, 8)
+PACKETS = 2000
+
+
+class Helpers(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.talks = self.capture(connections=40, exchanges=50)
+        self.samples = self.folder / "samples.csv"
+
+    def replay(self, jobs, does, *options):
+        """Its rows, its samples and what it complained of."""
+        helper = TELLTALE + (f":does={does}" if does else "")
+        done = run("replay", "--load", helper, "--csv", "--samples", self.samples, "--jobs", jobs,
+                   *options, self.talks)
+        return (done.returncode, list(csv.DictReader(io.StringIO(done.stdout))),
+                list(csv.DictReader(io.StringIO(self.samples.read_text()))), done.stderr)
+
+    def the_same_with_all_jobs(self, does, *options):
+        alone = self.replay(1, does, *options)
+        for jobs in JOBS[1:]:
+            with self.subTest(jobs=jobs):
+                self.assertTrue(self.replay(jobs, does, *options) == alone)
+        return alone
+
+    def assert_one_sample_for_each_end(self, field, rows, samples):
+        told = [sample for sample in samples if sample["field"] == field]
+        self.assertEqual(len(told), 80)
+        reported = {(row["connection"], row["src"]): row["telltale.calls"] for row in rows}
+        for sample in told:
+            self.assertEqual(sample["value"], reported[sample["connection"], sample["src"]])
+
+    def test_a_sample_of_a_destructor_belongs_to_its_connection(self):
+        code, rows, samples, err = self.the_same_with_all_jobs("samples-ends")
+        self.assertEqual((code, err), (0, ""))
+        self.assert_one_sample_for_each_end("end", rows, samples)
+
+
+if __name__ == "__main__":
+    unittest.main()
