@@ -186,7 +186,7 @@ void khelp_uma_zone_set_maxaction(khelp_uma_zone_t zone, void (*action)(khelp_um
 int khelp_uma_prealloc(khelp_uma_zone_t zone, int items) {
   const std::uint64_t per_slab = zone->layout.items;
   for (std::uint64_t n = (count_of(items) + per_slab - 1) / per_slab; n != 0; --n) {
-    if (zone->add_slab(KHELP_M_WAITOK) != khelp_uma_zone::growth::done) {
+    if (zone->add_slabs(KHELP_M_WAITOK, 1) != khelp_uma_zone::growth::done) {
       set_failure_text("zone: no memory for the items asked for in advance");
       return ENOMEM;
     }

@@ -18,7 +18,7 @@ const slab_layout pool_layout(sizeof(magazine), alignof(magazine), {});
 magazine* make_magazine() noexcept {
   lock_guard held(pool_mutex);
   if (pool.free_items() == 0) {
-    slab* s = map_slab(nullptr, pool_layout, true);
+    slab* s = map_slabs(nullptr, pool_layout, true, 1);
     if (s == nullptr)
       return nullptr;
     pool.add(*s);
@@ -34,9 +34,10 @@ void free_magazine(magazine* m) noexcept {
 }
 
 void trim_magazines() noexcept {
+  slab_unmapping gone(pool_layout);
   lock_guard held(pool_mutex);
   while (slab* s = pool.detach_free_slab())
-    unmap_slab(*s, pool_layout);
+    gone.add(*s);
 }
 
 void lock_magazines() noexcept KHELP_NO_TSA {

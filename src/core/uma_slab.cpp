@@ -127,29 +127,53 @@ bool slab_layout::is_item(const slab& s, const void* address) const noexcept {
   return i < items && offset(s, address) == i * stride;
 }
 
-slab* map_slab(khelp_uma_zone* zone, const slab_layout& layout, bool in_core_dumps) noexcept {
-  void* memory = map_aligned(layout.length);
+slab* map_slabs(khelp_uma_zone* zone, const slab_layout& layout, bool in_core_dumps,
+                unsigned count) noexcept {
+  const std::size_t length = (count - 1) * slab_alignment + layout.length;
+  void* memory = map_aligned(length);
   if (memory == nullptr)
     return nullptr;
-  if (!mark_slab(reinterpret_cast<std::uintptr_t>(memory))) {
-    munmap(memory, layout.length);
+  const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  for (unsigned i = 0; i < count; ++i) {
+    if (mark_slab(address + i * slab_alignment))
+      continue;
+    while (i-- > 0)
+      unmark_slab(address + i * slab_alignment);
+    munmap(memory, length);
     return nullptr;
   }
   if (!in_core_dumps)
-    madvise(memory, layout.length, MADV_DONTDUMP);
-  auto* s = new (memory) slab;
-  s->zone = zone;
-  s->free_items = layout.items;
-  std::uint64_t* bits = layout.free_bits(*s);
-  std::fill_n(bits, layout.bit_words(), ~std::uint64_t{0});
-  if (layout.items % 64 != 0)
-    bits[layout.bit_words() - 1] = (std::uint64_t{1} << (layout.items % 64)) - 1;
-  return s;
+    madvise(memory, length, MADV_DONTDUMP);
+  for (unsigned i = 0; i < count; ++i) {
+    auto* s = new (reinterpret_cast<void*>(address + i * slab_alignment)) slab;
+    s->zone = zone;
+    s->free_items = layout.items;
+    std::uint64_t* bits = layout.free_bits(*s);
+    std::fill_n(bits, layout.bit_words(), ~std::uint64_t{0});
+    if (layout.items % 64 != 0)
+      bits[layout.bit_words() - 1] = (std::uint64_t{1} << (layout.items % 64)) - 1;
+  }
+  return reinterpret_cast<slab*>(address);
 }
 
-void unmap_slab(slab& s, const slab_layout& layout) noexcept {
-  unmark_slab(reinterpret_cast<std::uintptr_t>(&s));
-  munmap(&s, layout.length);
+void slab_unmapping::add(slab& s) noexcept {
+  if (count_ == most)
+    unmap();
+  const auto address = reinterpret_cast<std::uintptr_t>(&s);
+  unmark_slab(address);
+  addresses_[count_++] = address;
+}
+
+void slab_unmapping::unmap() noexcept {
+  std::sort(addresses_, addresses_ + count_);
+  for (unsigned i = 0; i < count_;) {
+    const std::uintptr_t begin = addresses_[i];
+    std::uintptr_t end = begin + length_;
+    while (++i < count_ && addresses_[i] == end)
+      end += length_;
+    munmap(reinterpret_cast<void*>(begin), end - begin);
+  }
+  count_ = 0;
 }
 
 bool is_in_slab(const void* address) noexcept {

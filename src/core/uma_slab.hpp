@@ -96,9 +96,33 @@ inline slab& slab_of(const void* item) noexcept {
   return *reinterpret_cast<slab*>(reinterpret_cast<std::uintptr_t>(item) & ~(slab_alignment - 1));
 }
 
-// Map a slab with all items free. nullptr: no memory.
-slab* map_slab(khelp_uma_zone* zone, const slab_layout& layout, bool in_core_dumps) noexcept;
-void unmap_slab(slab& s, const slab_layout& layout) noexcept;
+// Map slabs with all items free, one behind the other (more than one only where a slab's length is
+// slab_alignment). nullptr: no memory.
+slab* map_slabs(khelp_uma_zone* zone, const slab_layout& layout, bool in_core_dumps,
+                unsigned count) noexcept;
+inline slab& neighbour(slab& first, unsigned distance) noexcept {
+  return *reinterpret_cast<slab*>(reinterpret_cast<char*>(&first) + distance * slab_alignment);
+}
+
+// Slabs of one layout that go back to the system: together where they are neighbours, since each
+// unmapping interrupts the threads of the process that run.
+class slab_unmapping {
+ public:
+  explicit slab_unmapping(const slab_layout& layout) noexcept : length_(layout.length) {}
+  slab_unmapping(const slab_unmapping&) = delete;
+  slab_unmapping& operator=(const slab_unmapping&) = delete;
+  ~slab_unmapping() { unmap(); }
+
+  void add(slab& s) noexcept;
+
+ private:
+  static constexpr unsigned most = 256;
+  void unmap() noexcept;
+
+  const std::size_t length_;
+  unsigned count_ = 0;
+  std::uintptr_t addresses_[most];  // NOLINT: as far as count_ says
+};
 
 // Whether an address lies in the first slab_alignment bytes of a mapped slab. Any address may be
 // asked about.

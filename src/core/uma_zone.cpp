@@ -15,6 +15,10 @@ using namespace khelp::uma;
 namespace {
 
 constexpr unsigned empties_kept = 16;
+// A zone grows by a slab more for so many that it has: in one piece of memory, which may go in one.
+// Of each only the first page is touched then.
+constexpr std::size_t slabs_for_one_more = 16;
+constexpr std::size_t longest_run = 32;
 constexpr std::int64_t warning_interval_s = 300;
 constexpr std::int64_t memory_retry_ns = 10'000'000;
 constexpr std::int64_t sleep_slice_ns = 1'000'000'000;
@@ -152,7 +156,9 @@ void* khelp_uma_zone::fetch(int request) {
       continue;
     }
 
-    const growth grown = add_slab(request);
+    growth grown = add_slabs(request, run_of_slabs());
+    if (grown == growth::no_memory)
+      grown = add_slabs(request, 1);
     if (grown == growth::done)
       continue;
     if (grown == growth::init_failed)
@@ -413,23 +419,41 @@ bool khelp_uma_zone::add_owners() noexcept {
   return true;
 }
 
-khelp_uma_zone::growth khelp_uma_zone::add_slab(int request) {
-  struct mapped_slab {
+unsigned khelp_uma_zone::run_of_slabs() noexcept {
+  if (init != nullptr || layout.length != slab_alignment)
+    return 1;
+  lock_guard held(lock);
+  return static_cast<unsigned>(
+      std::clamp<std::size_t>(slabs.slabs() / slabs_for_one_more, 1, longest_run));
+}
+
+khelp_uma_zone::growth khelp_uma_zone::add_slabs(int request, unsigned count) {
+  struct mapped_slabs {
     khelp_uma_zone& zone;
-    slab* s;
-    ~mapped_slab() {
-      if (s != nullptr)
-        unmap_slab(*s, zone.layout);  // its items were never hidden
+    unsigned count;
+    slab* first;
+    ~mapped_slabs() {
+      slab_unmapping gone(zone.layout);
+      for (unsigned i = 0; first != nullptr && i < count; ++i)
+        gone.add(neighbour(*first, i));  // its items were never hidden
     }
-  } made{*this, map_slab(this, layout, (flags & KHELP_UMA_ZONE_NODUMP) == 0)};
-  if (made.s == nullptr)
+  };
+  const bool in_core_dumps = (flags & KHELP_UMA_ZONE_NODUMP) == 0;
+  mapped_slabs made{*this, count, map_slabs(this, layout, in_core_dumps, count)};
+  if (made.first == nullptr)
     return growth::no_memory;
-  if (!run_init(*made.s, request))
-    return growth::init_failed;
-  prepare_free_items(*this, *made.s);
+  for (unsigned i = 0; i < count; ++i) {
+    if (!run_init(neighbour(*made.first, i), request))
+      return growth::init_failed;
+  }
+  slab& first = *std::exchange(made.first, nullptr);
+  for (unsigned i = 0; i < count; ++i)
+    prepare_free_items(*this, neighbour(first, i));
   lock_guard held(lock);
   had_slabs = true;
-  slabs.add(*std::exchange(made.s, nullptr));
+  // So the lowest is the first to be used.
+  for (unsigned i = count; i-- > 0;)
+    slabs.add(neighbour(first, i));
   return growth::done;
 }
 
@@ -469,6 +493,7 @@ bool khelp_uma_zone::may_release(bool for_good) const noexcept {
 }
 
 void khelp_uma_zone::release_slabs(bool for_good) {
+  slab_unmapping gone(layout);
   while (true) {
     slab* s = nullptr;
     {
@@ -478,15 +503,16 @@ void khelp_uma_zone::release_slabs(bool for_good) {
     }
     if (s == nullptr)
       return;
-    // Unmapped also when fini does not return normally: its other items then go without.
-    struct unmapping {
+    // It goes also when fini does not return normally: its other items then go without.
+    struct leaving {
       khelp_uma_zone& zone;
       slab& s;
-      ~unmapping() {
+      slab_unmapping& gone;
+      ~leaving() {
         forget_items(zone, s);
-        unmap_slab(s, zone.layout);
+        gone.add(s);
       }
-    } unmap{*this, *s};
+    } leave{*this, *s, gone};
     for (unsigned i = 0; i < layout.items; ++i)
       check_free_item(*this, layout.item(*s, i));
     run_fini(*s, layout.items);

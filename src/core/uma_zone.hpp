@@ -132,8 +132,10 @@ struct khelp_uma_zone {
   // ---- slabs ----
 
   enum class growth { done, no_memory, init_failed };
-  // Map a slab and run init on its items. No lock is held.
-  growth add_slab(int request);
+  // Map slabs in a row and run init on their items. No lock is held.
+  growth add_slabs(int request, unsigned count);
+  // How many it grows by now; 1 where each needs work.
+  unsigned run_of_slabs() noexcept;
   // Give slabs without items in use back to the system, running fini. `for_good`: the zone ends.
   void release_slabs(bool for_good);
 
