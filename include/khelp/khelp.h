@@ -155,20 +155,28 @@ KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id)
 /// Unload a helper that khelp_helper_register() loaded.
 ///
 /// Units    timeout_ns: for WAIT; negative: no limit.
-/// Context  any thread. From inside a hook: REFUSE and REVOKE return at once and khelp_reap()
-///          finishes; WAIT is EDEADLK.
+/// Context  any thread; waiting for objects is no cancellation point. From inside a hook, or the
+///          constructor or destructor of a helper's data: REFUSE and REVOKE return at once and
+///          khelp_reap() finishes; WAIT is EDEADLK.
+/// Cost     one membarrier for its hooks, one for its data if objects hold any, and one if threads
+///          other than the caller keep free items of its zone.
 /// Errors   ENOENT unknown id · EBUSY objects hold its data · ETIMEDOUT · EDEADLK · EALREADY being
-///          unloaded: by another thread, which may have begun while this one waited.
+///          unloaded: by another thread, which may have begun while this one waited · EINVAL how ·
+///          ENOMEM nothing was done · ENOSYS membarrier(2) is refused: no hook of it is called any
+///          more, and it stays in memory.
 KHELP_API int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns);
 
 /// Unload several helpers together: all of them, or none if one cannot go. Runs that are inside a
-/// hook of any of them are waited for once, not once for each. They end in the order given.
+/// hook of any of them are waited for once, not once for each. They end in the order given; those
+/// that khelp_reap() has to finish, as soon as each can.
 ///
-/// Shape    ids: `count` of them, each once.
+/// Shape    ids: `count` of them, each once; may be NULL if there are none.
+/// Units    timeout_ns: for all of them together.
 /// Context  as khelp_helper_unregister().
-/// Cost     one membarrier for their hooks, and one for their data if objects hold any.
-/// Errors   as khelp_helper_unregister(), of the first that cannot go; khelp_failure_text() names
-///          it · EINVAL an id is there twice.
+/// Cost     one membarrier for their hooks, one for their data if objects hold any, and one for each
+///          whose zone other threads keep free items of.
+/// Errors   as khelp_helper_unregister(), of one that cannot go: khelp_failure_text() names it. Ids
+///          are looked up first, then states, then objects · EINVAL an id is there twice.
 KHELP_API int khelp_helpers_unregister(const int32_t* ids, size_t count, int how,
                                        int64_t timeout_ns);
 

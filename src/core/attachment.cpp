@@ -75,8 +75,20 @@ void release(const helper& h) {
 
 }  // namespace reference
 
+// Constructors and destructors of helpers' data that this thread is in.
+__thread unsigned item_calls __attribute__((tls_model("initial-exec"))) = 0;
+
+class item_call {
+ public:
+  item_call() { ++item_calls; }
+  item_call(const item_call&) = delete;
+  item_call& operator=(const item_call&) = delete;
+  ~item_call() { --item_calls; }
+};
+
 // Freed also when the helper's function does not return normally.
 void end_item(helper& h, void* item) {
+  const item_call in_progress;
   if (h.native != nullptr && h.native->data_fini != nullptr) {
     struct freeing {
       helper& h;
@@ -134,6 +146,7 @@ struct gift {
 };
 
 int make_item_or_throw(gift& g) {
+  const item_call in_progress;
   const helper& h = *g.from;
   g.item = khelp_uma_zalloc_arg(h.zone, nullptr, KHELP_M_NOWAIT | KHELP_M_ZERO);
   if (g.item == nullptr)
@@ -457,6 +470,10 @@ failure no_data_for(const helper& h, int error) {
 }
 
 }  // namespace
+
+bool would_wait_for_itself() noexcept {
+  return item_calls != 0 || inside_section();
+}
 
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
   if (!uma::owner_place::can_hold(&osd))

@@ -31,6 +31,10 @@ int detach_helpers(khelp_osd& object);
 void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
                           khelp_osd* osd);
 
+// Whether this thread is in a hook, or in the constructor or destructor of a helper's data: then it has
+// in hand what the end of a helper waits for, its own or that of another which waits likewise.
+bool would_wait_for_itself() noexcept;
+
 // Destroy the data of these helpers on all objects, with one barrier. They accept no more attachments
 // and run no more hooks. may_wait: wait for sections of the objects; else false when some item is
 // still in use. False also when the barrier is refused.

@@ -564,14 +564,14 @@ result<void> helper_registry::disable(helper_batch batch) {
     the_hooks().forget(h);
     waits[i]->include(place_);
     h.readers = std::move(readers[i]);
-    h.in_hand = !inside_section();
+    h.in_hand = !would_wait_for_itself();
   }
   return {};
 }
 
 result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
                                      std::int64_t timeout_ns) {
-  const bool inside = inside_section();
+  const bool inside = would_wait_for_itself();
   std::vector<std::shared_ptr<helper>> batch;
   std::vector<helper*> all;
   std::vector<reader_wait*> waits;
@@ -589,7 +589,8 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
   if (batch.empty())
     return {};
   if (inside && how == KHELP_UNLOAD_WAIT)
-    return failure(EDEADLK, quoted(all.front()->name) + ": waiting inside a hook would never end");
+    return failure(EDEADLK, quoted(all.front()->name) +
+                                ": waiting inside a hook or the end of data would never end");
   waits.reserve(batch.size());
   if (auto claimed = claim(batch, how, timeout_ns); !claimed)
     return claimed;
@@ -751,8 +752,9 @@ result<void> helper_registry::drain(std::int32_t id, std::int64_t timeout_ns) {
   const std::shared_ptr<helper> h = find(id);
   if (h == nullptr)
     return failure(ENOENT, "no such helper");
-  if (inside_section())
-    return failure(EDEADLK, quoted(h->name) + ": waiting inside a hook would never end");
+  if (would_wait_for_itself())
+    return failure(EDEADLK,
+                   quoted(h->name) + ": waiting inside a hook or the end of data would never end");
   return drain({&h, 1}, timeout_ns, keep_quiesced);
 }
 

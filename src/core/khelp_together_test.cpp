@@ -189,4 +189,42 @@ TEST_F(together, from_inside_a_hook_the_rest_is_left_for_a_reap) {
   EXPECT_EQ(ended, (std::vector<std::string>{"a", "b", "c"})) << "in load order";
 }
 
+// A helper whose data's end unloads it.
+struct ends_itself {
+  explicit ends_itself(int asked) {
+    how = asked;
+    x.size = sizeof x;
+    x.name = "ends_itself";
+    x.version = 1;
+    x.classes = test_class;
+    x.flags = KHELP_HELPER_NEEDS_OSD;
+    x.data_size = sizeof(long);
+    x.data_fini = [](void*, void*) { answer = khelp_helper_unregister(id, how, -1); };
+    EXPECT_EQ(khelp_helper_register(&x, &id), 0) << khelp_failure_text();
+    EXPECT_EQ(khelp_init_osd(test_class, &object), 0);
+  }
+
+  static inline std::int32_t id = 0;
+  static inline int how = 0;
+  static inline int answer = 0;
+  khelp_helper_x x{};
+  khelp_osd object{};
+};
+
+TEST(end_of_data, a_revoke_of_its_helper_returns_at_once_and_is_finished_later) {
+  ends_itself one(KHELP_UNLOAD_REVOKE);
+  khelp_destroy_osd(&one.object);
+  EXPECT_EQ(ends_itself::answer, 0);
+  EXPECT_EQ(khelp_reap(), 0);
+  EXPECT_EQ(khelp_get_id("ends_itself"), -1);
+  EXPECT_EQ(khelp_helper_unregister(ends_itself::id, KHELP_UNLOAD_REFUSE, 0), ENOENT);
+}
+
+TEST(end_of_data, a_wait_for_its_helper_is_a_deadlock_that_is_refused) {
+  ends_itself one(KHELP_UNLOAD_WAIT);
+  khelp_destroy_osd(&one.object);
+  EXPECT_EQ(ends_itself::answer, EDEADLK);
+  EXPECT_EQ(khelp_helper_unregister(ends_itself::id, KHELP_UNLOAD_REFUSE, 0), 0);
+}
+
 }  // namespace

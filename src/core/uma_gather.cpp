@@ -58,12 +58,15 @@ void khelp_uma_zone::gather_depot(unsigned magazines) noexcept {
 }
 
 void khelp_uma_zone::gather() noexcept {
-  for_each_cache(index, [](zone_cache& cache, thread_record&) {
-    if (holds_items(cache))
-      cache.close();
+  bool others = false;
+  for_each_cache(index, [&](zone_cache& cache, thread_record& record) {
+    if (!holds_items(cache))
+      return;
+    cache.close();
+    others = others || &record != this_record;
   });
   // Refused: the others stay closed and empty themselves when they come to the slow path.
-  const bool others_too = heavy_barrier();
+  const bool others_too = others && heavy_barrier();
   for_each_cache(index, [&](zone_cache& cache, thread_record& record) KHELP_NO_TSA {
     if (!holds_items(cache) || (!others_too && &record != this_record))
       return;

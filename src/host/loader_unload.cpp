@@ -7,6 +7,7 @@
 
 #include "base/deadline.hpp"
 #include "base/log.hpp"
+#include "core/attachment.hpp"
 #include "core/instance.hpp"
 #include "core/reaper.hpp"
 #include "host/loader.hpp"
@@ -144,7 +145,7 @@ result<void> loader::unload(std::int32_t id, const unload_request& request) {
   const int how = request.how;
   if (how != KHELP_UNLOAD_REFUSE && how != KHELP_UNLOAD_WAIT && how != KHELP_UNLOAD_REVOKE)
     return failure(EINVAL, "unknown way to unload");
-  const bool in_hook = inside_section();
+  const bool in_hook = would_wait_for_itself();
   if (in_hook && how == KHELP_UNLOAD_WAIT)
     return failure(EDEADLK, "a hook would wait for itself");
   if (!in_hook)

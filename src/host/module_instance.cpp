@@ -5,11 +5,11 @@
 
 #include <khelp/khelp.h>
 
+#include "core/attachment.hpp"
 #include "core/guarded.hpp"
 #include "core/helper_registry.hpp"
 #include "core/instance.hpp"
 #include "host/sentence.hpp"
-#include "sync/section.hpp"
 #include "sync/word.hpp"
 
 namespace khelp {
@@ -242,11 +242,11 @@ result<void> module_instance::stop_helper(int how, std::int64_t timeout_ns) {
 /// and the caller wants to wait for them or to take the data away, that comes first.
 result<void> module_instance::stop_handler(int how, std::int64_t timeout_ns) {
   const bool force = helper_ != 0 && how != KHELP_UNLOAD_REFUSE;
-  if (force || (helper_ != 0 && inside_section())) {
+  if (force || (helper_ != 0 && would_wait_for_itself())) {
     if (auto stopped = stop_helper(how, timeout_ns); !stopped)
       return stopped;
   }
-  if (inside_section())
+  if (would_wait_for_itself())
     return failure(EAGAIN, sentence(name_, ": its handler runs when this hook has ended"));
   const during ending(change_, change::ending);
   auto unloaded = guarded(name_, "MOD_UNLOAD", [this] { return deliver(KHELP_MOD_UNLOAD); });
