@@ -64,6 +64,10 @@ def conversation(client, server, when_us, exchanges, rtt_us, size=100, closes=Tr
     yield up(when_us + 300, cseq + 1, sseq + 1, ACK)
 
 
+def tagged(frame, vlan):
+    return frame[:12] + struct.pack(">HH", 0x8100, vlan) + frame[12:]
+
+
 def capture(connections=1, exchanges=20, rtt_us=10_000, repeat=1):
     """Yields the bytes of a capture file, piece by piece."""
     yield file_header()

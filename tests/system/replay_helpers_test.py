@@ -14,6 +14,19 @@ JOBS = (1, 2, 3, 8)
 PACKETS = 2000
 
 
+def in_vlans(out):
+    """40 connections at once, in four VLANs."""
+    records = []
+    for number in range(40):
+        client = (f"10.1.0.{number + 1}", 40000)
+        for when, frame in make_pcap.conversation(client, ("192.0.2.1", 443),
+                                                  make_pcap.START_US + number, 50, 10_000):
+            records.append((when, make_pcap.tagged(frame, number % 4 + 1)))
+    out.write(make_pcap.file_header())
+    for when, frame in sorted(records):
+        out.write(make_pcap.record(when, frame))
+
+
 class Helpers(SystemTest):
     def setUp(self):
         super().setUp()
@@ -46,6 +59,25 @@ class Helpers(SystemTest):
         code, rows, samples, err = self.the_same_with_all_jobs("samples-ends")
         self.assertEqual((code, err), (0, ""))
         self.assert_one_sample_for_each_end("end", rows, samples)
+
+    def test_unloaded_early_a_helper_is_read_as_when_its_connections_close(self):
+        """Its samples, the clock and the instance are those of each connection."""
+        with self.talks.open("wb") as out:
+            in_vlans(out)
+        for does, field in (("samples-reports", "report"), ("samples-ends", "end"), (None, None)):
+            with self.subTest(does=does):
+                code, rows, samples, err = self.the_same_with_all_jobs(
+                    does, "--unload-after", PACKETS, "--instance-by", "vlan")
+                self.assertEqual((code, err), (0, ""))
+                read = [row for row in rows if row["telltale.calls"]]
+                self.assertEqual(len(read), 80)
+                self.assertEqual({row["telltale.elsewhere"] for row in read}, {"0"})
+                self.assertTrue(all(float(row["telltale.idle_us"]) < 1e9 for row in read))
+                if does is None:
+                    continue
+                self.assert_one_sample_for_each_end(field, rows, samples)
+                self.assertEqual({sample["value"] for sample in samples
+                                  if sample["field"] == "instance"}, {"0"})
 
 
 if __name__ == "__main__":

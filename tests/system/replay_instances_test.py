@@ -4,7 +4,6 @@
 import csv
 import io
 import re
-import struct
 import unittest
 
 import make_pcap
@@ -13,16 +12,12 @@ from program import WRAP, SystemTest, replay_json, run
 CLIENT, SERVER = ("10.1.0.1", 1000), ("10.2.0.1", 80)
 
 
-def tagged(frame, vlan):
-    return frame[:12] + struct.pack(">HH", 0x8100, vlan) + frame[12:]
-
-
 def two_vlans(out):
     """The same addresses and ports in VLAN 7 (10 ms) and VLAN 9 (30 ms), at the same time."""
     records = []
     for vlan, rtt_ms in ((7, 10), (9, 30)):
         talk = make_pcap.conversation(CLIENT, SERVER, make_pcap.START_US, 5, rtt_ms * 1000)
-        records += [(when, tagged(frame, vlan)) for when, frame in talk]
+        records += [(when, make_pcap.tagged(frame, vlan)) for when, frame in talk]
     out.write(make_pcap.file_header())
     for when, frame in sorted(records):
         out.write(make_pcap.record(when, frame))

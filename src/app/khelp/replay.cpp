@@ -11,8 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include <khelp/sample.h>
+
 #include "app/khelp/complaints.hpp"
-#include "app/khelp/connection_report.hpp"
 #include "app/khelp/exit_status.hpp"
 #include "app/khelp/explain.hpp"
 #include "app/khelp/gathering.hpp"
@@ -215,11 +216,8 @@ class replay {
   void unload() {
     if (!helpers_.loaded())
       return;
-    session_->settle();
-    session_->for_each_live([this](std::size_t shard, const tcp::flow& flow) {
-      for (std::size_t i = 0; i < reported_ends(flow); ++i)
-        reporters_[shard]->harvest(flow.ends[i]);
-    });
+    session_->release_data();
+    khelp_sample_set_sink(nullptr);  // what they say while they go is about no connection
     for (const std::string& remark : helpers_.unload())
       complain(remark);
   }

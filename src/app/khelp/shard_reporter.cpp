@@ -77,8 +77,9 @@ void shard_reporter::closed(const tcp::flow& gone) {
         closed_connection{std::move(closing_), std::move(curves)});
 }
 
-void shard_reporter::harvest(const tcp::end& end) {
-  harvest_.emplace(&end, common_.helpers.read(end.block.osd));
+void shard_reporter::releases(const tcp::flow& flow) {
+  for (std::size_t i = 0; i < reported_ends(flow); ++i)
+    harvest_.emplace(&flow.ends[i], common_.helpers.read(flow.ends[i].block.osd));
 }
 
 std::vector<std::optional<helper_data>> shard_reporter::read(const tcp::end& end) {

@@ -67,12 +67,10 @@ class shard_reporter final : public tcp::shard_watcher {
   void began(const tcp::flow& fresh) override;
   void closes(const tcp::flow& gone, tcp::ending why) override;
   void closed(const tcp::flow& gone) override;
+  /// What helpers measured at its ends is kept for when it closes.
+  void releases(const tcp::flow& flow) override;
   std::unique_ptr<tcp::findings> new_findings() override;
   void note_into(tcp::findings& round) override;
-
-  /// The helpers are about to be unloaded: what they measured at this end is kept for when its
-  /// connection closes.
-  void harvest(const tcp::end& end);
 
   /// See measurements.
   bool incomplete() const { return measurements_ && measurements_->incomplete(); }

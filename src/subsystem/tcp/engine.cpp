@@ -223,11 +223,7 @@ void run_points(const flow& f, end& from, end& to, const routed_segment& what, i
 }  // namespace
 
 engine::~engine() {
-  table_.for_each([](const flow& f) {
-    auto& gone = const_cast<flow&>(f);
-    for (end& e : gone.ends)
-      f.where->destroy(e.block);
-  });
+  table_.for_each([](const flow& f) { destroy_data(const_cast<flow&>(f)); });
 }
 
 void engine::tick(uint64_t packet, const moment& when, const order& until) {
@@ -273,10 +269,30 @@ void engine::close(flow& gone, ending why, const order& when) {
   watcher_.now = when;
   gone.where->enter();
   watcher_.closes(gone, why);
-  for (end& e : gone.ends)
-    gone.where->destroy(e.block);
+  destroy_data(gone);
   watcher_.closed(gone);
   table_.erase(gone);
+}
+
+void engine::destroy_data(flow& f) {
+  for (end& e : f.ends)
+    f.where->destroy(e.block);
+}
+
+/// In the order in which the connections began, which is the same wherever they are kept.
+void engine::release(const data_release& when) {
+  khelp_clock_set(when.when_ns);
+  std::vector<flow*> all;
+  all.reserve(table_.size());
+  table_.for_each([&](const flow& f) { all.push_back(const_cast<flow*>(&f)); });
+  std::sort(all.begin(), all.end(),
+            [](const flow* a, const flow* b) { return a->began_at < b->began_at; });
+  for (flow* f : all) {
+    watcher_.now = {when.packet, phase::released, 0, f->began_at};
+    f->where->enter();
+    watcher_.releases(*f);
+    destroy_data(*f);
+  }
 }
 
 void engine::give_up(flow& gone, const order& when) {

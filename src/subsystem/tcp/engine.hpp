@@ -35,6 +35,8 @@ class flow_watcher {
   virtual void closes(const flow&, ending) {}
   /// and when it has gone, with whatever its destructors had to say.
   virtual void closed(const flow&) {}
+  /// Helpers' data on its ends is about to go before the connection does.
+  virtual void releases(const flow&) {}
 
   order now;  ///< where the engine is: kept by it
 };
@@ -60,6 +62,8 @@ class engine {
   void list_flush(uint64_t packet, std::vector<order>& all) const;
   /// Close them, up to here.
   void flush(int64_t when_ns, const order& until);
+  /// Helpers' data on all connections goes as if they closed, and the connections stay.
+  void release(const data_release& when);
   /// Close one before its time.
   void give_up(flow& gone, const order& when);
 
@@ -82,6 +86,7 @@ class engine {
  private:
   flow& open(const routed_segment& what);
   void close(flow& gone, ending why, const order& when);
+  static void destroy_data(flow& f);
   void apply_to(flow& f, end& from, end& to, const routed_segment& what);
 
   flow_watcher& watcher_;

@@ -11,9 +11,10 @@ enum class phase : uint8_t {
   silent_opening,  ///< connections fall silent, stage by stage
   silent_open,
   silent_ending,
-  reused,   ///< the packet begins a connection anew: the old one closes,
-  crowded,  ///< and one is given up for it
-  passing,  ///< the packet passes the hook points
+  reused,    ///< the packet begins a connection anew: the old one closes,
+  crowded,   ///< and one is given up for it
+  passing,   ///< the packet passes the hook points
+  released,  ///< helpers' data goes, connections stay
   flushed_ending,
   flushed_opening,
   flushed_open,

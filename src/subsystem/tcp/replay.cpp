@@ -253,7 +253,8 @@ void replay_session::dispatch() {
 bool replay_session::may_run_apart(const round& next) {
   if (shards_.size() == 1)
     return false;
-  if (threads_.empty() && (next.closing || !std::exchange(beyond_one_round_, true)))
+  const bool of_packets = !next.closing && !next.release;
+  if (threads_.empty() && (!of_packets || !std::exchange(beyond_one_round_, true)))
     return false;
   if (!start_threads())
     return false;
@@ -340,6 +341,7 @@ void replay_session::deliver(round& done) {
   for (auto& mine : done.of_shard)
     mine.clear();
   done.closing.reset();
+  done.release.reset();
 }
 
 /// This thread has nothing better to do than to help.
@@ -371,6 +373,14 @@ void replay_session::flush() {
   close_in_parts(std::move(closings), latest_, true);
 }
 
+void replay_session::release_data() {
+  settle();
+  round_to_fill().release = {packets_, latest_.when_ns};
+  dispatch();
+  collect_all();
+  khelp_clock_set(latest_.when_ns);
+}
+
 /// The packet that comes then is the next.
 void replay_session::close_silent(const moment& when) {
   settle();
@@ -392,12 +402,6 @@ void replay_session::close_in_parts(std::vector<order> closings, const moment& w
 }
 
 // ---- what there is
-
-void replay_session::for_each_live(
-    const std::function<void(size_t shard, const flow&)>& visit) const {
-  for (size_t i = 0; i < shards_.size(); ++i)
-    shards_[i]->connections().for_each_live([&](const flow& f) { visit(i, f); });
-}
 
 size_t replay_session::live() const {
   size_t count = 0;

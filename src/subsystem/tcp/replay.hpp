@@ -85,6 +85,10 @@ class replay_session {
   /// capture has been read, before helpers are unloaded.
   void flush();
 
+  /// Helpers' data on all connections goes, as it does when they close; the connections stay. Call
+  /// it before helpers are unloaded. The clock of this thread then says when the latest packet came.
+  void release_data();
+
   /// How much of the open capture was read, from 0 to 1; nothing: it has no known end.
   std::optional<double> share_read() const {
     return source_ != nullptr ? source_->share_read() : std::nullopt;
@@ -96,8 +100,6 @@ class replay_session {
 
   // ---- when settled
 
-  /// Every connection that lives, and its shard.
-  void for_each_live(const std::function<void(size_t shard, const flow&)>& visit) const;
   size_t live() const;
   /// Connections that ever lived.
   uint64_t opened() const;

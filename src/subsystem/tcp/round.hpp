@@ -59,14 +59,21 @@ struct closing_part {
   bool flush = false;
 };
 
-/// Packets that follow one another in the replay, or a part of many closings. Filled by the reader,
-/// looked at by each shard, which leaves its outcome.
+/// Helpers' data goes behind that packet.
+struct data_release {
+  uint64_t packet = 0;
+  int64_t when_ns = 0;  ///< capture time
+};
+
+/// Packets that follow one another in the replay, or a part of many closings, or a release. Filled
+/// by the reader, looked at by each shard, which leaves its outcome.
 struct round {
   uint64_t first_packet = 0;    ///< the number of moments.front(), counted from 1 over all captures
   std::vector<moment> moments;  ///< of all packets, whatever they hold: time goes on with them
   std::vector<routed_segment> segments;
   std::vector<std::vector<uint32_t>> of_shard;  ///< whose segments are whose
   std::optional<closing_part> closing;
+  std::optional<data_release> release;
   std::vector<shard_outcome> outcomes;  ///< by shard
 };
 

@@ -67,6 +67,8 @@ void shard::finish(round& work) {
     engine_.flush(work.closing->when.when_ns, work.closing->until);
   else if (work.closing)
     engine_.tick(work.closing->until.packet, work.closing->when, work.closing->until);
+  if (work.release)
+    engine_.release(*work.release);
   work.outcomes[number_].live = engine_.live();
   work.outcomes[number_].opening = engine_.table().number_at(stage::opening);
 }
