@@ -158,7 +158,7 @@ KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id)
 /// Context  any thread; waiting for objects is no cancellation point. From inside a hook, or the
 ///          constructor or destructor of a helper's data: REFUSE and REVOKE return at once and
 ///          khelp_reap() finishes; WAIT is EDEADLK.
-/// Cost     one membarrier for its hooks, one for its data if objects hold any, and one if threads
+/// Cost     one membarrier for its hooks, two for its data if objects hold any, and one if threads
 ///          other than the caller keep free items of its zone.
 /// Errors   ENOENT unknown id · EBUSY objects hold its data · ETIMEDOUT · EDEADLK · EALREADY being
 ///          unloaded: by another thread, which may have begun while this one waited · EINVAL how ·
@@ -173,7 +173,7 @@ KHELP_API int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns);
 /// Shape    ids: `count` of them, each once; may be NULL if there are none.
 /// Units    timeout_ns: for all of them together.
 /// Context  as khelp_helper_unregister().
-/// Cost     one membarrier for their hooks, one for their data if objects hold any, and one for each
+/// Cost     one membarrier for their hooks, two for their data if objects hold any, and one for each
 ///          whose zone other threads keep free items of.
 /// Errors   as khelp_helper_unregister(), of one that cannot go: khelp_failure_text() names it. Ids
 ///          are looked up first, then states, then objects · EINVAL an id is there twice.

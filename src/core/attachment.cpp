@@ -648,6 +648,11 @@ void wait_for_the_last(helper& from) {
 }  // namespace
 
 bool revoke_data(std::span<helper* const> from, bool may_wait) {
+  // Pairs with attach(), as in helper_registry: who attaches now sees that they go, or is counted.
+  full_barrier();
+  if (std::none_of(from.begin(), from.end(),
+                   [](const helper* h) { return h->zone != nullptr && h->attached() != 0; }))
+    return true;
   enrol();
   const no_cancellation later;
   bool any = false;
