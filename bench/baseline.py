@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Compare the hot paths' instruction counts with baseline.json: baseline.py PROGRAM [--rewrite]
 
 Fails when one grew by more than 5 %. The counts are of one compiler and its flags; for another there
@@ -56,6 +55,6 @@ def check(program, path=PATH):
 
 
 if __name__ == "__main__":
-    if sys.argv[2:] == ["--rewrite"]:
+    if len(sys.argv) == 3 and sys.argv[2] == "--rewrite":
         sys.exit(rewrite(sys.argv[1]))
-    sys.exit(check(sys.argv[1]))
+    sys.exit(check(sys.argv[1]) if len(sys.argv) == 2 else __doc__)

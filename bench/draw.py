@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Draw bench.json as an SVG that reads in light and in dark: draw.py BENCH.json PICTURE.svg"""
 import json
 import pathlib
@@ -13,7 +12,7 @@ PANELS = [
      "more is better"),
     ("remove, runner running", "Remove a hook while a thread runs the point", "median", "µs",
      "less is better; * does not wait for who is inside"),
-    ("64 B, any of 1000", "Free and allocate one of 1000 items of 64 bytes", "median", "ns",
+    ("64 B, one by one", "Allocate and free an item of 64 bytes", "median", "ns",
      "less is better"),
     ("64 B taken here, given back there", "The same, freed by another thread", "median", "ns",
      "less is better"),
@@ -105,5 +104,7 @@ def picture(results):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     source, target = map(pathlib.Path, sys.argv[1:])
     target.write_text(picture(json.loads(source.read_text())))

@@ -19,7 +19,7 @@ class promise:
         sign = "≥" if self.least else "≤"
         of = {"instructions": "i", "value": unit, "of limit": "× limit",
               "of best peer": "× best peer"}[self.figure]
-        return f"{sign} {self.bound:g} {of}"
+        return f"{sign} {self.bound:.3g} {of}".rstrip()
 
 
 def of_memory(section):

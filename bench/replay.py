@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure `khelp replay` beside its peers; prints lines "name TAB value TAB limit TAB unit".
+"""Measure `khelp replay` beside its peers; prints lines "name TAB value TAB limit TAB unit TAB role".
 
   bench/replay.py              five runs
   bench/replay.py --runs N
@@ -36,6 +36,7 @@ MAKERS = ("tcprewrite", "editcap", "mergecap")
 # name: (copies, seconds between two, the capture to copy, the one of ours that stands in for it)
 RECIPES = {"A": (350, 0.5, "mixed-126conn.pcap", "gt-80ms-jitter-loss.snd.pcap"),
            "B": (100, 1.5, "dsack-satellite.pcap", "gt-20ms-bulk.snd.pcap")}
+PACKETS = {"A": 1_648_150, "B": 1_571_200}
 # What must hold of the captures that are copies of real traffic.
 BOUNDS = {"A": {"two processors, of one": ">=1.4", "of the bare read": ">=0.35", "of tcptrace": ">=9",
                 "ten in a row, of one": "<=1.05"},
@@ -76,7 +77,7 @@ def make_capture(name):
         for i in range(1, copies + 1):
             moved, piece = f"{folder}/moved.pcap", f"{folder}/{i}.pcap"
             subprocess.run(["tcprewrite", f"--seed={i}00{i}", "--fixcsum", "-i", base, "-o", moved],
-                           check=True)
+                           check=True, stderr=subprocess.DEVNULL)  # a warning for each copy
             subprocess.run(["editcap", "-F", "pcap", "-t", str(i * apart), moved, piece], check=True)
             pieces.append(piece)
         subprocess.run(["mergecap", "-F", "pcap", "-w", f"{folder}/all", *pieces], check=True)
@@ -129,8 +130,12 @@ def contenders(capture):
     return found
 
 
-def line(name, value, limit, unit):
-    print(f"{name}\t{value:.4g}\t{limit}\t{unit}", flush=True)
+def line(name, value, limit, unit, role="ours"):
+    print(f"{name}\t{value:.4g}\t{limit}\t{unit}\t{role}", flush=True)
+
+
+def role_of(who):
+    return "ours" if who.startswith("khelp") else "limit" if who.startswith("limit") else "peer"
 
 
 def measure_capture(name, runs):
@@ -143,15 +148,20 @@ def measure_capture(name, runs):
     median = {who: [statistics.median(column) for column in zip(*measured)]
               for who, measured in times.items()}
     bare = median.get("tcpdump --count")
-    bounds = BOUNDS[name] if RECIPES[name][2].split(".")[0] in capture.name else {}
+    is_real = RECIPES[name][2].split(".")[0] in capture.name
+    bounds = BOUNDS[name] if is_real else {}
+    if not is_real:
+        name += ", a stand-in"
 
     def ratio(what, value):
         line(f"{name}: {what}", value, bounds.get(what, ""), "times")
 
     for who, (wall, cpu) in median.items():
-        line(f"{name}: {who}, wall", wall, "", "s")
-        line(f"{name}: {who}, processors", cpu, "", "s")
+        line(f"{name}: {who}, wall", wall, "", "s", role_of(who))
+        line(f"{name}: {who}, processors", cpu, "", "s", role_of(who))
     one, two = median["khelp --jobs 1"], median["khelp --jobs 2"]
+    if is_real:
+        line(f"{name}: khelp --jobs 2", PACKETS[name] / two[0] / 1e6, "", "million packets/s")
     ratio("two processors, of one", one[0] / two[0])
     if bare:
         ratio("of the bare read", bare[0] / two[0])
@@ -181,7 +191,7 @@ def measure_tshark():
     line(f"{where}: khelp --jobs 2, wall", ours, "", "s")
     for what, options in TSHARK.items():
         theirs = timed("tshark", "-r", first, *options)[0]
-        line(f"{where}: tshark, {what}, wall", theirs, "", "s")
+        line(f"{where}: tshark, {what}, wall", theirs, "", "s", "peer")
         line(f"{where}: of tshark, {what}", theirs / ours, "", "times")
 
 
@@ -203,6 +213,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs
+    if runs < 1:
+        parser.error("--runs: at least one")
     CAPTURES.mkdir(parents=True, exist_ok=True)
     measure_start()
     missing = [name for name in MAKERS if not shutil.which(name)]

@@ -16,6 +16,6 @@ void get_slot(long n) {
 }
 
 const adds_rows limit{
-    {{"own object data", "slots, index checked", role::limit, "", nullptr, get_slot}}};
+    {{"another helper's data by id", "slots, index checked", role::limit, "", nullptr, get_slot}}};
 
 }  // namespace

@@ -55,7 +55,7 @@ const adds_rows gobject{
     callbacks<gobject_point>(name),
     two_threads<gobject_point>(name),
     removal<gobject_point>(name, role::peer, "does not wait for who is inside"),
-    {{"own object data", "GObject qdata, 4 keys", role::peer, "", nullptr, get_qdata}},
+    {{"another helper's data by id", "GObject qdata, 4 keys", role::peer, "", nullptr, get_qdata}},
 };
 
 }  // namespace

@@ -23,6 +23,6 @@ void get_ex_data(long n) {
 }
 
 const adds_rows openssl{
-    {{"own object data", "OpenSSL ex_data", role::peer, "", nullptr, get_ex_data}}};
+    {{"another helper's data by id", "OpenSSL ex_data", role::peer, "", nullptr, get_ex_data}}};
 
 }  // namespace

@@ -19,7 +19,7 @@ void get_specific(long n) {
     keep(pthread_getspecific(key));
 }
 
-const adds_rows pthread{{{"own object data", "pthread_getspecific", role::peer,
+const adds_rows pthread{{{"another helper's data by id", "pthread_getspecific", role::peer,
                           "of a thread, not an object", nullptr, get_specific}}};
 
 }  // namespace
