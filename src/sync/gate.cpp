@@ -7,17 +7,22 @@
 namespace khelp {
 namespace {
 
-// Some tens of instructions, unless it lost its CPU, or its life.
-void wait_until_through(const thread_record& record) noexcept {
+// Some tens of instructions, unless it lost its CPU, or its life. Nobody wakes who naps: it lets
+// threads of lower priority get there.
+void wait_until_through(thread_record& record) noexcept {
   constexpr unsigned spins = 100;
-  constexpr unsigned yields_between_looks = 1000;
+  constexpr unsigned yields = 100;
+  constexpr std::int64_t nap_ns = 1'000'000;
   for (unsigned i = 0; record.passing.load(std::memory_order_acquire) != 0; ++i) {
-    if (i < spins)
+    if (i < spins) {
       cpu_relax();
-    else
+    } else if (i < spins + yields) {
       sched_yield();
-    if (i % yields_between_looks == yields_between_looks - 1 && owner_is_dead(record))
-      return;
+    } else {
+      if (owner_is_dead(record))
+        return;
+      futex_wait(record.passing, 1, nap_ns);
+    }
   }
 }
 

@@ -26,7 +26,7 @@ TEST(gate, nobody_enters_until_the_last_who_shut_it_has_opened_it) {
 }
 
 TEST(gate, who_shuts_it_waits_for_those_who_are_inside_and_sees_what_they_did) {
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 20; ++i) {
     gate g;
     int done = 0;  // not atomic: the gate orders it
     std::latch inside(1);
