@@ -124,7 +124,8 @@ struct khelp_helper_x {
   uint32_t nhooks;
   uint32_t nfields;
   const struct khelp_field* fields;
-  /// Fill values[0..nfields) from an object's data. Runs inside an object section or hook.
+  /// Fill values[0..nfields) from an object's data, all zero before. Runs inside an object section or
+  /// hook. Whoever calls it catches what it throws.
   void (*report)(const void* data, struct khelp_value* values);
   uint32_t nparams;
   uint32_t spare;

@@ -60,6 +60,16 @@ class Helpers(SystemTest):
         self.assertEqual((code, err), (0, ""))
         self.assert_one_sample_for_each_end("end", rows, samples)
 
+    def test_a_report_that_throws_is_told_and_the_others_are_there(self):
+        for options in ((), ("--unload-after", PACKETS)):
+            code, rows, _, err = self.the_same_with_all_jobs("throws", *options)
+            self.assertEqual(code, 1)
+            self.assertEqual(len(rows), 80)
+            without = {row["src"] for row in rows if row["telltale.calls"] == ""}
+            self.assertIn("192.0.2.1:443", without)
+            self.assertTrue(any(row["telltale.calls"] for row in rows))
+            self.assertRegex(err, r"^khelp: the report function of telltale threw: \d+ of the")
+
     def test_unloaded_early_a_helper_is_read_as_when_its_connections_close(self):
         """Its samples, the clock and the instance are those of each connection."""
         with self.talks.open("wb") as out:

@@ -119,8 +119,13 @@ helper_data helper_set::read_member(std::size_t at, const void* data) const {
   if (helper.report == nullptr)
     return {stock_ertt_values(data), ""};
   std::vector<khelp_value> reported(schema.fields.size());
-  helper.report(data, reported.data());
   helper_data read;
+  try {
+    helper.report(data, reported.data());
+  } catch (...) {
+    read.report_threw = true;
+    reported.assign(reported.size(), {});
+  }
   read.values.reserve(reported.size());
   for (const khelp_value& value : reported)
     read.values.push_back(value.present != 0 ? std::optional(value.number) : std::nullopt);

@@ -279,6 +279,23 @@ class replay {
     return results_.empty();
   }
 
+  /// In results that lack nothing none of their report functions threw.
+  bool complain_of_reports() const {
+    bool whole = true;
+    for (std::size_t i = 0; i < helpers_.schemas().size(); ++i) {
+      std::uint64_t thrown = 0;
+      for (const shard_reporter* each : reporters_)
+        thrown += i < each->reports_thrown().size() ? each->reports_thrown()[i] : 0;
+      if (thrown == 0)
+        continue;
+      complain(fmt::format(
+          "the report function of {} threw: {} of the ends it kept data on have no values",
+          helpers_.schemas()[i].name, thrown));
+      whole = false;
+    }
+    return whole;
+  }
+
   bool finish_measurements() {
     bool whole = std::none_of(reporters_.begin(), reporters_.end(),
                               [](const shard_reporter* each) { return each->incomplete(); });
@@ -300,6 +317,7 @@ class replay {
       whole &= complete(writer_->finish(summary_));
     if (began_outputs_)
       whole &= finish_measurements();
+    whole &= complain_of_reports();
     if (interruption() != 0)
       return exit_signal + interruption();
     return whole ? exit_status_of(results_) : static_cast<int>(exit_failed);

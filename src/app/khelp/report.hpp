@@ -30,6 +30,7 @@ struct helper_schema {
 struct helper_data {
   std::vector<std::optional<std::int64_t>> values;  ///< by the schema's fields
   std::string raw;                                  ///< hexadecimal digits, if the schema says so
+  bool report_threw = false;                        ///< its report function did: no values
 };
 
 /// The data one end sent, and what helpers measured of it. Named after its sender.

@@ -79,13 +79,24 @@ void shard_reporter::closed(const tcp::flow& gone) {
 
 void shard_reporter::releases(const tcp::flow& flow) {
   for (std::size_t i = 0; i < reported_ends(flow); ++i)
-    harvest_.emplace(&flow.ends[i], common_.helpers.read(flow.ends[i].block.osd));
+    harvest_.emplace(&flow.ends[i], read_now(flow.ends[i]));
 }
 
 std::vector<std::optional<helper_data>> shard_reporter::read(const tcp::end& end) {
   if (auto kept = harvest_.extract(&end); !kept.empty())
     return std::move(kept.mapped());
-  return common_.helpers.read(end.block.osd);
+  return read_now(end);
+}
+
+std::vector<std::optional<helper_data>> shard_reporter::read_now(const tcp::end& end) {
+  auto all = common_.helpers.read(end.block.osd);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!all[i] || !all[i]->report_threw)
+      continue;
+    reports_thrown_.resize(all.size());
+    ++reports_thrown_[i];
+  }
+  return all;
 }
 
 }  // namespace khelp::app

@@ -74,14 +74,18 @@ class shard_reporter final : public tcp::shard_watcher {
 
   /// See measurements.
   bool incomplete() const { return measurements_ && measurements_->incomplete(); }
+  /// How often each helper's report function threw: by the schemas, as far as any did.
+  const std::vector<std::uint64_t>& reports_thrown() const { return reports_thrown_; }
 
  private:
   std::vector<std::optional<helper_data>> read(const tcp::end& end);
+  std::vector<std::optional<helper_data>> read_now(const tcp::end& end);
   happening& note(const tcp::flow& flow, happening::what_it_is what);
 
   const reporting& common_;
   std::optional<measurements> measurements_;  ///< once something runs
   std::unordered_map<const tcp::end*, std::vector<std::optional<helper_data>>> harvest_;
+  std::vector<std::uint64_t> reports_thrown_;
   connection_report closing_;  ///< of the connection that closes
   happenings* round_ = nullptr;
 };
