@@ -35,6 +35,13 @@ def start(*arguments, stdout=subprocess.PIPE):
                             stdout=stdout, stderr=subprocess.PIPE)
 
 
+def state_of(pid, what="State"):
+    """Of a process: the letter of its state, or a set of signals."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        value = next(line.split()[1] for line in status if line.startswith(what + ":"))
+    return value if what == "State" else int(value, 16)
+
+
 class Interruption(SystemTest):
     def interrupt(self, number, *form):
         """Interrupt a replay in the middle, once it is known to have measured something."""
@@ -85,6 +92,51 @@ class Interruption(SystemTest):
 
 
 @unittest.skipIf(os.environ.get("KHELP_SANITIZE"), "a sanitizer keeps freed memory")
+class SlowReader(SystemTest):
+    """A signal comes while standard output takes no more."""
+
+    def start(self, form):
+        """Returns the program, blocked in a write, and its standard output."""
+        capture = self.capture(connections=200, exchanges=2)
+        out, write_end = os.pipe()
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+        child = subprocess.Popen([KHELP, "replay", "--jobs", "1", form, capture],
+                                 stdout=write_end, stderr=subprocess.PIPE)
+        os.close(write_end)
+        waiting = array.array("i", [0])
+        while waiting[0] == 0 or state_of(child.pid) != "S":
+            fcntl.ioctl(out, termios.FIONREAD, waiting)
+        return child, os.fdopen(out, "rb")
+
+    def signal(self, child, number):
+        """It has been caught when this returns."""
+        child.send_signal(number)
+        while state_of(child.pid, "SigCgt") & 1 << (number - 1):
+            pass
+
+    def test_the_report_is_whole_nevertheless(self):
+        for form in ("--csv", "--json"):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                child, out = self.start(form)
+                self.signal(child, number)
+                with out:
+                    text = out.read().decode()
+                _, err = child.communicate()
+                self.assertEqual((child.returncode, err), (128 + number, b""))
+                if form == "--csv":
+                    self.assertEqual(text.count("\n"), 1 + 2 * 200)
+                else:
+                    self.assertEqual(len(json.loads(text)["connections"]), 200)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        child, out = self.start("--csv")
+        self.signal(child, signal.SIGINT)
+        child.send_signal(signal.SIGINT)
+        self.assertEqual(child.wait(timeout=60), -signal.SIGINT)
+        child.stderr.close()
+        out.close()
+
+
 class Endless(SystemTest):
     def resident_after(self, repeat, *options):
         report = self.folder / "report"

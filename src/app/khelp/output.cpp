@@ -1,5 +1,6 @@
 #include "app/khelp/output.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -11,6 +12,9 @@
 namespace khelp::app {
 namespace {
 
+constexpr std::size_t usual_room = 4096;
+constexpr std::size_t piece_size = std::size_t{64} * 1024;
+
 std::string temporary_folder() {
   if (const char* wanted = ::getenv("TMPDIR"); wanted != nullptr && *wanted != '\0')  // NOLINT
     return wanted;
@@ -19,6 +23,14 @@ std::string temporary_folder() {
 
 }  // namespace
 
+output::output(int descriptor, std::string name, bool owned, std::size_t room)
+    : room_(std::make_unique_for_overwrite<char[]>(room)),
+      room_size_(room),
+      descriptor_(descriptor),
+      name_(std::move(name)),
+      owned_(owned),
+      by_line_(::isatty(descriptor) != 0) {}
+
 result<output> output::open(const std::string& file) {
   constexpr int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
   constexpr mode_t mode = 0666;
@@ -26,20 +38,17 @@ result<output> output::open(const std::string& file) {
   const bool made = descriptor >= 0;
   if (!made && errno == EEXIST)
     descriptor = ::open(file.c_str(), flags, mode);
-  std::FILE* opened = descriptor >= 0 ? ::fdopen(descriptor, "w") : nullptr;
-  if (opened == nullptr) {
+  if (descriptor < 0) {
     const int error = errno;
-    if (descriptor >= 0)
-      ::close(descriptor);
     return failure(error, fmt::format("cannot write {}: {}", file, khelp_strerror(error)));
   }
-  output ready(opened, file, true);
+  output ready(descriptor, file, true, usual_room);
   ready.unbegun_ = made;
   return ready;
 }
 
 output output::standard_output() {
-  return output(stdout, "standard output", false);
+  return output(STDOUT_FILENO, "standard output", false, usual_room);
 }
 
 result<output> output::temporary() {
@@ -53,17 +62,8 @@ result<output> output::temporary() {
                                       khelp_strerror(error)));
   }
   (void)::unlink(name.c_str());
-  std::FILE* opened = ::fdopen(descriptor, "w+");
-  if (opened == nullptr) {
-    ::close(descriptor);
-    return failure(ENOMEM, "no memory for a temporary file");
-  }
-  output ready(opened, "the temporary file in " + folder + advice, true);
   // All of it is read back: a system call for each of its pages would be felt.
-  constexpr std::size_t piece = std::size_t{64} * 1024;
-  ready.room_ = std::make_unique_for_overwrite<char[]>(piece);
-  (void)std::setvbuf(opened, ready.room_.get(), _IOFBF, piece);
-  return ready;
+  return output(descriptor, "the temporary file in " + folder + advice, true, piece_size);
 }
 
 output::output(output&& other) noexcept {
@@ -76,15 +76,16 @@ output& output::operator=(output&& other) noexcept {
 }
 
 output::~output() {
-  if (owned_)
-    (void)std::fclose(file_);
+  write_held();
+  if (owned_ && descriptor_ >= 0)
+    (void)::close(descriptor_);
   if (unbegun_)
     (void)::unlink(name_.c_str());
 }
 
 result<void> output::begin() {
   unbegun_ = false;
-  if (identity() && ::ftruncate(::fileno(file_), 0) != 0) {
+  if (identity() && ::ftruncate(descriptor_, 0) != 0) {
     error_ = errno;
     return why();
   }
@@ -94,13 +95,34 @@ result<void> output::begin() {
 void output::write(std::string_view text) noexcept {
   if (error_ != 0 || text.empty())
     return;
-  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size())
-    error_ = errno;
+  if (text.size() > room_size_ - held_)
+    write_held();
+  if (text.size() > room_size_) {
+    write_through(text);
+    return;
+  }
+  std::copy(text.begin(), text.end(), room_.get() + held_);
+  held_ += text.size();
+  if (by_line_ && text.find('\n') != std::string_view::npos)
+    write_held();
+}
+
+void output::write_held() noexcept {
+  write_through({room_.get(), std::exchange(held_, 0)});
+}
+
+void output::write_through(std::string_view text) noexcept {
+  while (error_ == 0 && !text.empty()) {
+    const ssize_t written = ::write(descriptor_, text.data(), text.size());
+    if (written >= 0)
+      text.remove_prefix(static_cast<std::size_t>(written));
+    else if (errno != EINTR)
+      error_ = errno;
+  }
 }
 
 result<void> output::flush() {
-  if (error_ == 0 && std::fflush(file_) != 0)
-    error_ = errno;
+  write_held();
   if (error_ != 0)
     return why();
   return {};
@@ -109,15 +131,16 @@ result<void> output::flush() {
 result<void> output::copy_to(output& other) {
   if (auto flushed = flush(); !flushed)
     return flushed;
-  std::rewind(file_);
-  std::array<char, std::size_t{64} * 1024> piece;
-  while (!other.failed()) {
-    const std::size_t got = std::fread(piece.data(), 1, piece.size(), file_);
+  std::array<char, piece_size> piece;
+  ssize_t got = ::lseek(descriptor_, 0, SEEK_SET);
+  while (got >= 0 && !other.failed()) {
+    got = ::read(descriptor_, piece.data(), piece.size());
     if (got == 0)
       break;
-    other.write({piece.data(), got});
+    if (got > 0)
+      other.write({piece.data(), static_cast<std::size_t>(got)});
   }
-  if (std::ferror(file_) != 0) {
+  if (got < 0) {
     error_ = errno;
     return failure(error_, fmt::format("cannot read {} back: {}", name_, khelp_strerror(error_)));
   }
@@ -130,9 +153,12 @@ failure output::why() const {
 
 void output::swap(output& other) noexcept {
   std::swap(room_, other.room_);
-  std::swap(file_, other.file_);
+  std::swap(room_size_, other.room_size_);
+  std::swap(held_, other.held_);
+  std::swap(descriptor_, other.descriptor_);
   std::swap(name_, other.name_);
   std::swap(owned_, other.owned_);
+  std::swap(by_line_, other.by_line_);
   std::swap(unbegun_, other.unbegun_);
   std::swap(error_, other.error_);
 }

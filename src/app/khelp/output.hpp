@@ -1,7 +1,7 @@
 /// Text on its way to a file: nothing is lost silently when the disk is full.
 #pragma once
 
-#include <cstdio>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +13,8 @@
 
 namespace khelp::app {
 
-/// An open file that remembers its first failure. After one, writes do nothing.
+/// An open file that remembers its first failure. After one, writes do nothing. A signal that the
+/// program catches fails none: the write goes on. What is left is written when it goes.
 class output {
  public:
   /// Open a file, which keeps what it holds until begin(). One that was not there is made, and goes
@@ -33,7 +34,7 @@ class output {
   bool failed() const noexcept { return error_ != 0; }
 
   /// Which file it is. Nothing: it keeps nothing (a device, a pipe).
-  std::optional<file_identity> identity() const { return identity_of(::fileno(file_)); }
+  std::optional<file_identity> identity() const { return identity_of(descriptor_); }
 
   /// Everything written so far is with the kernel, or why not.
   result<void> flush();
@@ -43,15 +44,19 @@ class output {
   result<void> copy_to(output& other);
 
  private:
-  output(std::FILE* file, std::string name, bool owned)
-      : file_(file), name_(std::move(name)), owned_(owned) {}
+  output(int descriptor, std::string name, bool owned, std::size_t room);
+  void write_through(std::string_view text) noexcept;
+  void write_held() noexcept;
   failure why() const;
   void swap(output& other) noexcept;
 
-  std::unique_ptr<char[]> room_;  ///< the file's; nullptr: it has its own
-  std::FILE* file_ = nullptr;
-  std::string name_;  ///< for people
+  std::unique_ptr<char[]> room_;
+  std::size_t room_size_ = 0;
+  std::size_t held_ = 0;  ///< bytes in room_ that are not written yet
+  int descriptor_ = -1;   ///< moved from: -1
+  std::string name_;      ///< for people
   bool owned_ = false;
+  bool by_line_ = false;  ///< somebody looks on
   bool unbegun_ = false;  ///< name_ is a file that open() made, and nothing has begun
   int error_ = 0;         ///< errno of the first failure
 };
