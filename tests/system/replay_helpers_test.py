@@ -70,6 +70,12 @@ class Helpers(SystemTest):
             self.assertTrue(any(row["telltale.calls"] for row in rows))
             self.assertRegex(err, r"^khelp: the report function of telltale threw: \d+ of the")
 
+    def test_no_memory_for_their_data_is_told(self):
+        code, rows, _, err = self.the_same_with_all_jobs("finds-no-memory")
+        self.assertEqual(code, 1)
+        self.assertEqual({row["telltale.calls"] for row in rows}, {""})
+        self.assertIn("no memory for helpers' data on 80 of", err)
+
     def test_unloaded_early_a_helper_is_read_as_when_its_connections_close(self):
         """Its samples, the clock and the instance are those of each connection."""
         with self.talks.open("wb") as out:

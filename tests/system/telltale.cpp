@@ -2,6 +2,8 @@
 // report functions and destructors as it calls hooks.
 #include <arpa/inet.h>
 #include <cerrno>
+#include <iterator>
+#include <new>
 #include <stdexcept>
 #include <string_view>
 
@@ -17,6 +19,7 @@ namespace {
 bool samples_reports = false;
 bool samples_ends = false;
 bool throws = false;
+bool finds_no_memory = false;
 
 std::int64_t instance_here() {
   const khelp_vnet* here = khelp_vnet_current();
@@ -24,7 +27,10 @@ std::int64_t instance_here() {
 }
 
 struct kept {
-  kept() = default;
+  kept() {
+    if (finds_no_memory)
+      throw std::bad_alloc();
+  }
   kept(const kept&) = delete;
   kept& operator=(const kept&) = delete;
   ~kept() {
@@ -79,17 +85,19 @@ void report(const void* data, khelp_value* values) {
 
 int set(const char*, const char* value) {
   const std::string_view wanted = value;
-  bool* const which = wanted == "samples-reports" ? &samples_reports
-                      : wanted == "samples-ends"  ? &samples_ends
-                      : wanted == "throws"        ? &throws
-                                                  : nullptr;
+  bool* const which = wanted == "samples-reports"   ? &samples_reports
+                      : wanted == "samples-ends"    ? &samples_ends
+                      : wanted == "throws"          ? &throws
+                      : wanted == "finds-no-memory" ? &finds_no_memory
+                                                    : nullptr;
   if (which == nullptr)
     return EINVAL;
   *which = true;
   return 0;
 }
 
-constexpr khelp_param params[] = {{"does", "", "samples-reports, samples-ends or throws"}};
+constexpr khelp_param params[] = {
+    {"does", "", "samples-reports, samples-ends, throws or finds-no-memory"}};
 
 constexpr khelp_helper_x declaration() {
   auto telltale = khelp::helper<kept>("telltale", 1, KHELP_HELPER_CLASS_TCP, hooks);

@@ -318,6 +318,13 @@ class replay {
     if (began_outputs_)
       whole &= finish_measurements();
     whole &= complain_of_reports();
+    if (const std::uint64_t ends = session_->ends_without_memory()) {
+      complain(
+          fmt::format("no memory for helpers' data on {} of the connections' ends: "
+                      "what they would have measured there is missing",
+                      ends));
+      whole = false;
+    }
     if (interruption() != 0)
       return exit_signal + interruption();
     return whole ? exit_status_of(results_) : static_cast<int>(exit_failed);

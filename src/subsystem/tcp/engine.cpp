@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -259,9 +260,9 @@ flow& engine::open(const routed_segment& what) {
   tie(first, f.with_itself ? first : second);
   tie(second, first);
   watcher_.began(f);
-  ends_without_data_ += f.where->init(first.block) != 0;
+  ends_without_memory_ += f.where->init(first.block) == ENOMEM;
   if (!f.with_itself)
-    ends_without_data_ += f.where->init(second.block) != 0;
+    ends_without_memory_ += f.where->init(second.block) == ENOMEM;
   return f;
 }
 

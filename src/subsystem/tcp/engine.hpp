@@ -81,7 +81,7 @@ class engine {
   /// Connections that ever lived.
   uint64_t opened() const { return opened_; }
   /// Ends for whose helpers there was no memory.
-  uint64_t ends_without_data() const { return ends_without_data_; }
+  uint64_t ends_without_memory() const { return ends_without_memory_; }
 
  private:
   flow& open(const routed_segment& what);
@@ -94,7 +94,7 @@ class engine {
   uint64_t packet_ = 0;
   int64_t when_ns_ = 0;
   uint64_t opened_ = 0;
-  uint64_t ends_without_data_ = 0;
+  uint64_t ends_without_memory_ = 0;
 };
 
 }  // namespace khelp::tcp

@@ -410,6 +410,13 @@ size_t replay_session::live() const {
   return count;
 }
 
+uint64_t replay_session::ends_without_memory() const {
+  uint64_t count = 0;
+  for (const auto& each : shards_)
+    count += each->connections().ends_without_memory();
+  return count;
+}
+
 uint64_t replay_session::opened() const {
   uint64_t count = 0;
   for (const auto& each : shards_)

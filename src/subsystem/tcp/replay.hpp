@@ -103,6 +103,8 @@ class replay_session {
   size_t live() const;
   /// Connections that ever lived.
   uint64_t opened() const;
+  /// Ends for whose helpers there was no memory.
+  uint64_t ends_without_memory() const;
 
  private:
   replay_session(points where, settings wanted);
