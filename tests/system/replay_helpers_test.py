@@ -76,6 +76,11 @@ class Helpers(SystemTest):
         self.assertEqual({row["telltale.calls"] for row in rows}, {""})
         self.assertIn("no memory for helpers' data on 80 of", err)
 
+    def test_unloaded_before_the_first_packet_a_helper_sees_none(self):
+        _, rows, samples, _ = self.the_same_with_all_jobs("samples-ends", "--unload-after", 0)
+        self.assertEqual({row["telltale.calls"] for row in rows}, {""})
+        self.assertEqual(samples, [])
+
     def test_unloaded_early_a_helper_is_read_as_when_its_connections_close(self):
         """Its samples, the clock and the instance are those of each connection."""
         with self.talks.open("wb") as out:

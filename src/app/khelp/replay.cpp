@@ -186,6 +186,7 @@ class replay {
       return;
     }
     begin_outputs();
+    unload_if_due();
     while (!stopped() && session_->step()) {
       unload_if_due();
       show_progress(file);
