@@ -1,6 +1,7 @@
 #include "subsystem/tcp/decode.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace khelp::tcp {
@@ -171,6 +172,13 @@ bool checksum_is_right(const view& header) {
   return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
+/// An IPv4 address, written as one: it will be read as one.
+std::array<uint8_t, 16> address_of(const uint8_t* bytes) {
+  std::array<uint32_t, 4> words{};
+  std::memcpy(words.data(), bytes, sizeof words[0]);
+  return std::bit_cast<std::array<uint8_t, 16>>(words);
+}
+
 decoded decode_ipv4(const view& packet, segment& out) {
   constexpr size_t fixed_header = 20;
   if (packet.length < fixed_header)
@@ -203,10 +211,8 @@ decoded decode_ipv4(const view& packet, segment& out) {
     return not_tcp;
 
   out.ip_version = 4;
-  out.source = {};
-  out.destination = {};
-  std::memcpy(out.source.data(), &packet.captured[12], 4);
-  std::memcpy(out.destination.data(), &packet.captured[16], 4);
+  out.source = address_of(&packet.captured[12]);
+  out.destination = address_of(&packet.captured[16]);
   const decoded found = decode_tcp(packet.first(total).skip(header), out);
   if (cut && found.what == verdict::tcp)
     out.shown -= std::min(out.payload, total - packet.length);

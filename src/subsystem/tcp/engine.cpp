@@ -80,7 +80,7 @@ order flush_order(uint64_t packet, const flow& f) {
 /// What apply_to() found out before the points run.
 struct facts {
   uint32_t resent;  ///< payload bytes the capture had shown before
-  acknowledgement judged;
+  const acknowledgement& judged;
 };
 
 /// Timestamps on the observer's clock, as <khelp/tcp.h> promises (struct khelp_tcpopt).
@@ -101,8 +101,11 @@ observed_timestamps observe_timestamps(end& from, end& to, const segment& seg, u
   return seen;
 }
 
-khelp_tcphdr header_of(const segment& seg) {
-  khelp_tcphdr header{};
+// What hooks see is written field by field where it will be read: a copy would wait until the fields
+// have reached the cache.
+
+/// In host order.
+void write_header(const segment& seg, khelp_tcphdr& header) {
   header.th_sport = seg.source_port;
   header.th_dport = seg.destination_port;
   header.th_seq = seg.seq;
@@ -113,17 +116,19 @@ khelp_tcphdr header_of(const segment& seg) {
   header.th_win = seg.window;
   header.th_sum = htons(seg.checksum);
   header.th_urp = seg.urgent;
-  return header;
 }
 
-khelp_tcphdr in_network_order(khelp_tcphdr header) {
-  header.th_sport = htons(header.th_sport);
-  header.th_dport = htons(header.th_dport);
-  header.th_seq = htonl(header.th_seq);
-  header.th_ack = htonl(header.th_ack);
-  header.th_win = htons(header.th_win);
-  header.th_urp = htons(header.th_urp);
-  return header;
+void write_header_in_network_order(const segment& seg, khelp_tcphdr& header) {
+  header.th_sport = htons(seg.source_port);
+  header.th_dport = htons(seg.destination_port);
+  header.th_seq = htonl(seg.seq);
+  header.th_ack = htonl(seg.ack);
+  header.th_x2 = seg.reserved_bits & 0xf;
+  header.th_off = seg.header_words & 0xf;
+  header.th_flags = seg.flags;
+  header.th_win = htons(seg.window);
+  header.th_sum = htons(seg.checksum);
+  header.th_urp = htons(seg.urgent);
 }
 
 /// SACK blocks as on the wire.
@@ -137,21 +142,20 @@ raw_sacks raw_sacks_of(const segment_options& options) {
   return raw;
 }
 
-khelp_tcpopt options_of(const segment_options& options, const raw_sacks& raw) {
-  khelp_tcpopt opt{};
+/// All but the time stamps.
+void write_options(const segment_options& options, const raw_sacks& raw, khelp_tcpopt& opt) {
   opt.to_flags = options.present;
   opt.to_mss = options.mss;
   opt.to_wscale = options.window_scale;
   opt.to_nsacks = options.sack_count;
-  if ((options.present & KHELP_TOF_SACK) != 0)
-    opt.to_sacks = reinterpret_cast<const uint8_t*>(raw.data());
-  return opt;
+  opt.to_sacks = (options.present & KHELP_TOF_SACK) != 0
+                     ? reinterpret_cast<const uint8_t*>(raw.data())
+                     : nullptr;
 }
 
 /// The fields that mean the same at both points.
-khelp_tcp_hhook_data context_of(const segment& seg, const capture_position& at, int64_t when_ns,
-                                const facts& found) {
-  khelp_tcp_hhook_data context{};
+void write_context(const segment& seg, const capture_position& at, int64_t when_ns,
+                   const facts& found, khelp_tcp_hhook_data& context) {
   context.curack = seg.ack;
   context.size = sizeof context;
   context.when_ns = when_ns;
@@ -169,7 +173,6 @@ khelp_tcp_hhook_data context_of(const segment& seg, const capture_position& at, 
   context.capture = at.capture;
   context.packet = at.packet;
   std::copy(seg.options.sacks.begin(), seg.options.sacks.end(), context.sacks);
-  return context;
 }
 
 bool passes_est_in(const end& to, const segment& seg, const acknowledgement& judged) {
@@ -192,16 +195,15 @@ void run_points(const flow& f, end& from, end& to, const routed_segment& what, i
   if (!where.anybody_listens())
     return;
 
-  const khelp_tcphdr host = header_of(seg);
-  khelp_tcp_hhook_data context = context_of(seg, what.at, when_ns, found);
   const raw_sacks blocks = raw_sacks_of(seg.options);
-
-  khelp_tcphdr header = in_network_order(host);
-  khelp_tcpopt options = options_of(seg.options, blocks);
-  if (stamps.present) {
-    options.to_tsval = htonl(stamps.sent);
-    options.to_tsecr = htonl(stamps.echoed.value_or(f.began_tick));
-  }
+  khelp_tcphdr header{};
+  write_header_in_network_order(seg, header);
+  khelp_tcpopt options{};
+  write_options(seg.options, blocks, options);
+  options.to_tsval = stamps.present ? htonl(stamps.sent) : 0;
+  options.to_tsecr = stamps.present ? htonl(stamps.echoed.value_or(f.began_tick)) : 0;
+  khelp_tcp_hhook_data context{};
+  write_context(seg, what.at, when_ns, found, context);
   context.tp = &from.block;
   context.th = &header;
   context.to = &options;
@@ -211,8 +213,8 @@ void run_points(const flow& f, end& from, end& to, const routed_segment& what, i
 
   if (!passes_est_in(to, seg, found.judged))
     return;
-  header = host;
-  options = options_of(seg.options, blocks);
+  write_header(seg, header);
+  write_options(seg.options, blocks, options);
   options.to_tsval = stamps.sent;
   options.to_tsecr = stamps.echoed.value_or(0);
   context.tp = &to.block;

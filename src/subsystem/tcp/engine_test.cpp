@@ -191,7 +191,7 @@ class conversation : flow_watcher {
     engine_.tick(++packet_, {now_ns_, clock_.advance(now_ns_)});
     routed_segment what;
     what.seg = seg;
-    what.to = key_of(seg, 0);
+    find_key(seg, 0, what.to);
     what.hash = hash_(what.to.key);
     what.where = *points_.place_of(0);
     what.at = {0, ++segments_};

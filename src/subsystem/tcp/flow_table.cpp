@@ -22,11 +22,6 @@ uint64_t fold(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
-/// An address, for comparing.
-std::array<uint64_t, 2> number_of(const std::array<uint8_t, 16>& address) {
-  return std::bit_cast<std::array<uint64_t, 2>>(address);
-}
-
 uint64_t random_seed() {
   std::random_device source;
   return static_cast<uint64_t>(source()) << 32 | source();
@@ -34,13 +29,12 @@ uint64_t random_seed() {
 
 }  // namespace
 
-segment_key key_of(const segment& seg, uint32_t instance) {
+void find_key(const segment& seg, uint32_t instance, segment_key& found) {
   const auto source = number_of(seg.source);
   const auto destination = number_of(seg.destination);
   const bool same_host = source == destination;
   const bool from_high =
       source > destination || (same_host && seg.source_port > seg.destination_port);
-  segment_key found;
   found.from_high = from_high;
   found.with_itself = same_host && seg.source_port == seg.destination_port;
   found.key.low_address = from_high ? seg.destination : seg.source;
@@ -48,16 +42,16 @@ segment_key key_of(const segment& seg, uint32_t instance) {
   found.key.low_port = from_high ? seg.destination_port : seg.source_port;
   found.key.high_port = from_high ? seg.source_port : seg.destination_port;
   found.key.instance = instance;
-  return found;
 }
 
 flow_hash::flow_hash() : seed_(random_seed() | 1) {}
 
 uint64_t flow_hash::operator()(const flow_key& key) const {
-  const auto words = key.words();
-  uint64_t hash = fold(words[0] ^ seed_, words[1] ^ 0x9e3779b97f4a7c15);
-  hash ^= fold(words[2] ^ seed_, words[3] ^ 0xd6e8feb86659fd93);
-  return fold(hash ^ words[4], 0xa0761d6478bd642f ^ seed_);
+  const auto low = number_of(key.low_address);
+  const auto high = number_of(key.high_address);
+  uint64_t hash = fold(low.first ^ seed_, low.second ^ 0x9e3779b97f4a7c15);
+  hash ^= fold(high.first ^ seed_, high.second ^ 0xd6e8feb86659fd93);
+  return fold(hash ^ key.rest(), 0xa0761d6478bd642f ^ seed_);
 }
 
 flow_table::flow_table(const flow_limits& limits) : limits_(limits), slots_(first_slots) {

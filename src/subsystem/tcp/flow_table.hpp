@@ -41,7 +41,7 @@ struct segment_key {
   bool from_high;
   bool with_itself;
 };
-segment_key key_of(const segment& seg, uint32_t instance);
+void find_key(const segment& seg, uint32_t instance, segment_key& found);
 
 /// Of keys, with a seed of its own, so that nobody can prepare addresses that collide.
 class flow_hash {

@@ -6,6 +6,12 @@
 namespace khelp::tcp {
 namespace {
 
+segment_key key_of(const segment& seg, uint32_t instance) {
+  segment_key found;
+  find_key(seg, instance, found);
+  return found;
+}
+
 constexpr int64_t second = 1'000'000'000;
 
 flow_key key_number(uint32_t n) {

@@ -199,11 +199,11 @@ bool replay_session::add(const frame& packet, round& into) {
   capture.last_ns = packet.when_ns;
   into.moments.push_back(latest_);
 
-  routed_segment& what = into.segments.emplace_back();
+  routed_segment& what = into.segments.add();
   const decoded found = decode(source_->link(), packet.captured, packet.length, what.seg);
   if (found.what == verdict::tcp)
     return route(into);
-  into.segments.pop_back();
+  into.segments.remove_last();
   if (found.what == verdict::malformed && ++capture.malformed <= most_remarks)
     capture.remarks.push_back(capture.file + ": packet " + std::to_string(capture.packets) + ": " +
                               found.why);
@@ -218,10 +218,10 @@ bool replay_session::route(round& into) {
   const auto where = points_.place_of(instance_of(what.seg));
   if (!where) {
     finish(where.error().detail);
-    into.segments.pop_back();
+    into.segments.remove_last();
     return false;
   }
-  what.to = key_of(what.seg, instance_of(what.seg));
+  find_key(what.seg, instance_of(what.seg), what.to);
   what.hash = hash_(what.to.key);
   what.where = *where;
   what.at = {static_cast<uint32_t>(captures_.size() - 1), capture.packets};

@@ -10,6 +10,7 @@
 
 #include "subsystem/tcp/decode.hpp"
 #include "subsystem/tcp/flow_table.hpp"
+#include "subsystem/tcp/kept_list.hpp"
 #include "subsystem/tcp/order.hpp"
 #include "subsystem/tcp/points.hpp"
 
@@ -70,7 +71,7 @@ struct data_release {
 struct round {
   uint64_t first_packet = 0;    ///< the number of moments.front(), counted from 1 over all captures
   std::vector<moment> moments;  ///< of all packets, whatever they hold: time goes on with them
-  std::vector<routed_segment> segments;
+  kept_list<routed_segment> segments;
   std::vector<std::vector<uint32_t>> of_shard;  ///< whose segments are whose
   std::optional<closing_part> closing;
   std::optional<data_release> release;

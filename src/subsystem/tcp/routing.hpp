@@ -18,7 +18,7 @@ inline routed_segment segment_of(uint16_t n, uint8_t flags, points& where, const
   seg.destination_port = 80;
   seg.flags = flags;
   seg.header_words = 5;
-  what.to = key_of(seg, 0);
+  find_key(seg, 0, what.to);
   what.hash = hash(what.to.key);
   what.where = *where.place_of(0);
   return what;

@@ -63,7 +63,7 @@ class rounds {
  private:
   void add(uint16_t connection, size_t whose) {
     nobodys();
-    work_.segments.push_back(segment_of(connection, KHELP_TH_ACK, points_, hash_));
+    work_.segments.add() = segment_of(connection, KHELP_TH_ACK, points_, hash_);
     work_.segments.back().moment = static_cast<uint32_t>(work_.moments.size() - 1);
     work_.of_shard[whose].push_back(static_cast<uint32_t>(work_.segments.size() - 1));
   }
