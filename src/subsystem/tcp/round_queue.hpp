@@ -33,13 +33,18 @@ class round_queue {
   bool idle() const { return submitted_ == collected_; }
   /// The next item to fill; not when full().
   Item& vacant() { return ring_[submitted_ % ring_.size()]; }
-  /// It is filled: its parts may be taken.
+  /// It is filled: its parts may be taken. Others who wait are woken when there is work for a
+  /// while: who fills faster than they work does not wait for them, and who fills more slowly would
+  /// wake them for each item.
   void submit() {
+    bool worth_waking = false;
     {
       const std::lock_guard held(mutex_);
       ++submitted_;
+      worth_waking = submitted_ - slowest() + 1 >= ring_.size();
     }
-    work_.notify_all();
+    if (worth_waking)
+      work_.notify_all();
   }
   /// A part to do until the oldest submitted item is done; none: it is. Not when idle().
   part take_until_oldest_is_done() {
