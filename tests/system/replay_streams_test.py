@@ -13,8 +13,7 @@ import unittest
 import make_pcap
 from program import KHELP, SystemTest
 
-# A sanitizer keeps memory of its own, which settles later.
-MEMORY_GROWTH = 0.10 if os.environ.get("KHELP_SANITIZE") else 0.05
+MEMORY_GROWTH = 0.05
 
 
 def resident_kb(pid, what="VmRSS"):
@@ -92,7 +91,6 @@ class Interruption(SystemTest):
         self.assertEqual(ertt["min_us"], 10000)
 
 
-@unittest.skipIf(os.environ.get("KHELP_SANITIZE"), "a sanitizer keeps freed memory")
 class SlowReader(SystemTest):
     """A signal comes while standard output takes no more."""
 
@@ -138,6 +136,7 @@ class SlowReader(SystemTest):
         out.close()
 
 
+@unittest.skipIf(os.environ.get("KHELP_SANITIZE"), "a sanitizer keeps freed memory")
 class Endless(SystemTest):
     def resident_after(self, repeat, *options):
         report = self.folder / "report"
