@@ -169,7 +169,7 @@ def measure_capture(name, runs):
         tcptrace = median["tcptrace -n -l -r"][0]
         ratio("of tcptrace", tcptrace / two[0])
         if limit := median.get("limit, libpcap alone"):
-            ratio("limit, libpcap alone, of tcptrace", tcptrace / limit[0])
+            line(f"{name}: libpcap alone, of tcptrace", tcptrace / limit[0], "", "times", "limit")
     if os.access("/usr/bin/time", os.X_OK):
         for jobs in (1, 2):
             line(f"{name}: khelp --jobs {jobs}, resident", resident_mb(*replaying(jobs, capture)),

@@ -1,14 +1,19 @@
-/// What the programs of scale share. Each prints lines "name TAB value TAB limit TAB unit", the limit
-/// with its sense (">=0.90"), or nothing where a figure is only shown.
+/// What the programs of scale share. Each prints lines "name TAB value TAB limit TAB unit TAB role", the
+/// limit with its sense (">=0.90"), or nothing where a figure is only shown.
 #pragma once
 
 #include <fstream>
 
 #include "runner.hpp"
 
-inline void figure(const char* name, double value, const char* limit, const char* unit) {
-  std::printf("%s\t%.2f\t%s\t%s\n", name, value, limit, unit);
+inline void figure(const char* name, double value, const char* limit, const char* unit,
+                   const char* role = "ours") {
+  std::printf("%s\t%.2f\t%s\t%s\t%s\n", name, value, limit, unit, role);
   std::fflush(stdout);
+}
+/// The bare mechanism's.
+inline void limit_figure(const char* name, double value, const char* unit) {
+  figure(name, value, "", unit, "limit");
 }
 
 /// What `work` takes on the wall, in nanoseconds, without what other programs took of this CPU.

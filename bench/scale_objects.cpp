@@ -150,10 +150,10 @@ void attaching(std::size_t count) {
   figure("destroy an object of 2 helpers, in order", all.destroy, "<=60", "ns");
   figure("destroy an object of 2 helpers, at random", all.destroy_at_random, "<=250", "ns");
   const bare_costs bare = bare_objects(no_order(count));
-  figure("the limit of attaching: bare stores to fresh memory", bare.attach, "", "ns");
-  figure("the limit at random: bare accesses", bare.destroy, "", "ns");
-  figure("the same and 60 instructions, 8 of them stores", bare.destroy_laden, "", "ns");
-  figure("the same under a lock", bare.destroy_laden_with_lock, "", "ns");
+  limit_figure("attach: bare stores to fresh memory", bare.attach, "ns");
+  limit_figure("at random: bare accesses", bare.destroy, "ns");
+  limit_figure("the same and 60 instructions, 8 of them stores", bare.destroy_laden, "ns");
+  limit_figure("the same under a lock", bare.destroy_laden_with_lock, "ns");
   figure("attach, of as much with a hundredth of the objects", all.attach / few.attach, "<=1.25",
          "x");
   figure("destroy in order, of as much with a hundredth", all.destroy / few.destroy, "<=1.25", "x");
@@ -208,7 +208,7 @@ void revoking(std::size_t count) {
   figure("revoke a helper, objects", static_cast<double>(count) / median(took) * 1000, ">=5",
          "million/s");
   figure("runner's throughput during the revoke", median(kept), ">=0.90", "x");
-  figure("the limit: beside a bare walk over the objects", median(kept_beside_walk), "", "x");
+  limit_figure("the same beside a bare walk over the objects", median(kept_beside_walk), "x");
   (void)destroy_ns(objects);
 }
 
