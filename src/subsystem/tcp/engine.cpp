@@ -11,6 +11,7 @@
 #include "subsystem/tcp/acknowledging.hpp"
 #include "subsystem/tcp/crowd.hpp"
 #include "subsystem/tcp/sending.hpp"
+#include "subsystem/tcp/sequence.hpp"
 #include "subsystem/tcp/states.hpp"
 
 namespace khelp::tcp {
@@ -240,9 +241,9 @@ void engine::tick(uint64_t packet, const moment& when, const order& until) {
       break;
     const bool ended = silent->how_far == stage::ending;
     close(*silent,
-          !ended          ? ending::silent
-          : silent->reset ? ending::reset
-                          : ending::closed,
+          !ended                        ? ending::silent
+          : silent->reset_by != nullptr ? ending::reset
+                                        : ending::closed,
           closing);
   }
   watcher_.now = {packet, phase::passing};
@@ -368,7 +369,7 @@ void engine::apply_to(flow& f, end& from, end& to, const routed_segment& what) {
 
   if (rst) {
     if (is_believable_reset(from, to, seg)) {
-      f.reset = true;
+      f.reset_by = &from;
       from.block.t_state = to.block.t_state = KHELP_TCPS_CLOSED;
       table_.set_stage(f, stage::ending);
     }
@@ -384,8 +385,8 @@ void engine::apply_to(flow& f, end& from, end& to, const routed_segment& what) {
     learn_numbers(from, seg.seq);
   if (syn)
     from.block.iss = seg.seq;
-  if (syn && f.reset) {  // refused, and tried again with the same number
-    f.reset = false;
+  if (syn && f.reset_by != nullptr) {  // refused, and tried again with the same number
+    f.reset_by = nullptr;
     table_.set_stage(f, stage::opening);
   }
   from.sent = true;
@@ -404,6 +405,10 @@ void engine::apply_to(flow& f, end& from, end& to, const routed_segment& what) {
   const seen_before seen = send(from, seg.seq, stop, when_ns_);
   if (control_again || is_resent(f, from, to, seg, seen, before, when_ns_))
     ++stats.retransmitted;
+  if (f.reset_by == &from && seq_after(stop, before.max)) {  // the RST was not this end's
+    f.reset_by = nullptr;
+    table_.set_stage(f, stage::open);
+  }
 
   // What it says to its receiver, then the points, then the receiver moves on.
   leave(from, seg);

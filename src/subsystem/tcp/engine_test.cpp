@@ -747,11 +747,50 @@ TEST(engine, what_was_on_its_way_at_a_reset_still_passes_the_points) {
   EXPECT_EQ(talk.last_in().context.tp, &talk.client_end().block);
 }
 
-TEST(engine, a_reset_that_does_not_fit_is_not_believed) {
+/// A reset of the server's with that number, when 5001 to 5100 are on their way.
+stage stage_after_reset(uint32_t seq) {
   conversation talk;
-  talk.handshake().server({.flags = rst, .seq = 5001 + 0x60000000u});
+  talk.handshake().server({.seq = 5001, .ack_number = 1001, .payload = 100});
+  talk.server({.flags = rst | ack, .seq = seq, .ack_number = 1001});
+  return talk.connection().how_far;
+}
+
+TEST(engine, a_reset_ends_a_connection_only_at_the_number_that_its_receiver_expects) {
+  EXPECT_EQ(stage_after_reset(5001), stage::ending) << "what is on its way may have been lost";
+  EXPECT_EQ(stage_after_reset(5101), stage::ending);
+  EXPECT_EQ(stage_after_reset(5000), stage::open) << "old";
+  EXPECT_EQ(stage_after_reset(5102), stage::open) << "in the window: only asked about";
+  EXPECT_EQ(stage_after_reset(5101 + 12345), stage::open) << "beyond the window";
+  EXPECT_EQ(stage_after_reset(5101 + 0x60000000u), stage::open);
+}
+
+TEST(engine, a_reset_that_is_not_believed_leaves_the_states_alone) {
+  conversation talk;
+  talk.handshake().server({.flags = rst, .seq = 5001 + 12345});
   EXPECT_EQ(talk.client_end().block.t_state, KHELP_TCPS_ESTABLISHED);
+  EXPECT_EQ(talk.server_end().block.t_state, KHELP_TCPS_ESTABLISHED);
+}
+
+TEST(engine, a_syn_is_refused_only_by_a_reset_that_acknowledges_it) {
+  for (const sent& answer : {sent{.flags = rst}, sent{.flags = rst | ack, .ack_number = 1000},
+                             sent{.flags = rst | ack, .ack_number = 1002}}) {
+    conversation talk;
+    talk.client({.flags = syn, .seq = 1000}).server(answer);
+    EXPECT_EQ(talk.connection().how_far, stage::opening);
+    talk.server({.flags = rst | ack, .ack_number = 1001});
+    EXPECT_EQ(talk.connection().how_far, stage::ending);
+  }
+}
+
+TEST(engine, an_end_that_goes_on_behind_a_reset_did_not_send_it) {
+  conversation talk;
+  talk.handshake().server({.flags = rst, .seq = 5001});
+  talk.client({.seq = 1001, .ack_number = 5001, .payload = 100});
+  EXPECT_EQ(talk.connection().how_far, stage::ending) << "it was on its way";
+  talk.server({.seq = 5001, .ack_number = 1101, .payload = 100});
   EXPECT_EQ(talk.connection().how_far, stage::open);
+  talk.flush();
+  EXPECT_EQ(talk.closed.at(0).why, ending::flushed);
 }
 
 TEST(engine, one_fin_leaves_the_other_direction_open) {

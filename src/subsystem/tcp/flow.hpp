@@ -109,15 +109,15 @@ struct flow {
   const place* where = nullptr;  ///< the points that its segments pass
   uint8_t low_end = 0;           ///< which end has key.low_address and key.low_port
   bool with_itself = false;      ///< one socket connected to itself: ends[0] is both ends
-  bool reset = false;
   stage how_far = stage::opening;
-  uint32_t began_tick = 0;   ///< the clock's tick of its first segment
-  int64_t syn_ns = 0;        ///< of the first SYN; meaningful if one was seen
-  int64_t handshake_ns = 0;  ///< from SYN to the ACK of its answer; 0: not seen
-  int64_t active_ns = 0;     ///< the table's clock at its latest segment
-  int64_t queued_ns = 0;     ///< the table's clock when it was put at its queue's tail
-  uint64_t queued_at = 0;    ///< when that was: queues ascend by this, then by began_at
-  flow* next = nullptr;      ///< queue of its stage, or free list
+  const end* reset_by = nullptr;  ///< whose RST ended it; nullptr: none did
+  uint32_t began_tick = 0;        ///< the clock's tick of its first segment
+  int64_t syn_ns = 0;             ///< of the first SYN; meaningful if one was seen
+  int64_t handshake_ns = 0;       ///< from SYN to the ACK of its answer; 0: not seen
+  int64_t active_ns = 0;          ///< the table's clock at its latest segment
+  int64_t queued_ns = 0;          ///< the table's clock when it was put at its queue's tail
+  uint64_t queued_at = 0;         ///< when that was: queues ascend by this, then by began_at
+  flow* next = nullptr;           ///< queue of its stage, or free list
   flow* previous = nullptr;
 
   /// The connection that has this control block.

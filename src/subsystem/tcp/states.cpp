@@ -62,13 +62,9 @@ bool all_said(const end& e) {
 
 bool is_believable_reset(const end& from, const end& to, const segment& seg) {
   if (!from.known)
-    return true;
-  const uint32_t ahead = seg.seq - from.block.snd_una;
-  const uint32_t behind = from.block.snd_max - seg.seq;
-  if (ahead <= largest_window || behind <= largest_window)
-    return true;
-  return seg.has(KHELP_TH_ACK) && to.known && !seq_before(seg.ack, to.block.snd_una) &&
-         !seq_after(seg.ack, to.block.snd_max);
+    return seg.has(KHELP_TH_ACK) && to.known && seq_after(seg.ack, to.lowest) &&
+           !seq_after(seg.ack, to.block.snd_max);
+  return !seq_before(seg.seq, from.block.snd_una) && !seq_after(seg.seq, from.block.snd_max);
 }
 
 bool begins_anew(const flow& f, const end& from, const segment& seg) {

@@ -23,7 +23,12 @@ void arrive(end& to, const segment& seg, bool acceptable);
 /// Its FIN was sent and acknowledged.
 bool all_said(const end& e);
 
-/// Does the RST fit: a number its sender may be at, or an ACK of what the other end has in flight?
+/// Does the RST end the connection? Its number must be the next one that its receiver expects,
+/// and that lies between what the receiver has acknowledged and what the capture has shown. An RST
+/// elsewhere in the window is only asked about (a challenge ACK), one outside of it is dropped. If
+/// its sender has not said anything yet, it must acknowledge something of the other end: the SYN.
+///
+/// Source   RFC 5961 3.2, RFC 9293 3.10.7.3.
 bool is_believable_reset(const end& from, const end& to, const segment& seg);
 
 /// Does this SYN begin another connection between the same addresses and ports?
