@@ -105,7 +105,7 @@ static void conformance_43_unregister_removes_a_hook_before_it_runs(void) {
 static void hook_proc_run_passes_both_arguments(void) { /* N-1 */
   hook_list_t* list = hook_alloc();
   char proc[] = "p";
-  hook_callback_proc_t* function = say_proc_and_arg; /* N-2: the type is there */
+  hook_callback_proc_t function = say_proc_and_arg; /* N-2: the type is there */
   hook_register(list, function, letter_a);
   hook_register(list, say_proc_and_arg, letter_b);
   hook_proc_run(list, HOOK_PRESERVE, proc, NULL, NULL);
@@ -156,6 +156,63 @@ static void a_function_of_a_type_of_the_programs_own_is_taken_as_a_plain_pointer
   hook_free(list);
 }
 #endif
+
+static void the_types_are_pointers_to_functions(void) {
+  hook_list_t* list = hook_alloc();
+  char some[] = "a";
+  hook_callback_t callback = say_arg;
+  hook_mask_func_t mask = is_one_of;
+  hook_register(list, callback, letter_a);
+  hook_register(list, callback, letter_b);
+  hook_run(list, HOOK_PRESERVE, mask, some);
+  CHECK(was_said("a"));
+  hook_free(list);
+}
+
+/* As a table of functions that a driver is given. */
+struct hook_ops {
+  hook_list_t* (*alloc)(void);
+  void (*free)(hook_list_t*);
+  hook_t* (*add)(hook_list_t*, void*, void*);
+  void (*remove)(hook_list_t*, hook_t*);
+  void (*run)(hook_list_t*, int, hook_mask_func_t, void*);
+  void (*proc_run)(hook_list_t*, int, void*, hook_mask_func_t, void*);
+  void (*run_reverse)(hook_list_t*, int, hook_mask_func_t, void*);
+};
+static void the_seven_functions_have_addresses(void) {
+  struct hook_ops ops;
+  hook_list_t* list;
+  hook_t* b;
+  char proc[] = "p";
+  ops.alloc = hook_alloc;
+  ops.free = &hook_free;
+  ops.add = hook_register;
+  ops.remove = hook_unregister;
+  ops.run = hook_run;
+  ops.proc_run = hook_proc_run;
+  ops.run_reverse = hook_run_reverse;
+  list = ops.alloc();
+  ops.add(list, (void*)say_arg, letter_a);
+  b = ops.add(list, (void*)say_arg, letter_b);
+  ops.run(list, HOOK_PRESERVE, NULL, NULL);
+  ops.run_reverse(list, HOOK_PRESERVE, NULL, NULL);
+  CHECK(was_said("abba"));
+  ops.remove(list, b);
+  ops.proc_run(list, HOOK_PRESERVE, proc, NULL, NULL);
+  CHECK(was_said("p"));
+  ops.free(list);
+}
+
+/* Nobody includes sys/queue.h here: it comes with sys/hook.h, as in the proposal. */
+struct counted {
+  TAILQ_ENTRY(counted) entry;
+};
+static void queues_come_with_the_header(void) {
+  TAILQ_HEAD(, counted) all = TAILQ_HEAD_INITIALIZER(all);
+  struct counted one;
+  TAILQ_INSERT_TAIL(&all, &one, entry);
+  CHECK(TAILQ_FIRST(&all) == &one);
+}
 
 static void the_same_function_may_be_registered_twice(void) {
   hook_list_t* list = hook_alloc();
@@ -224,6 +281,9 @@ int main(void) {
 #ifndef __cplusplus
   TEST(a_function_of_a_type_of_the_programs_own_is_taken_as_a_plain_pointer);
 #endif
+  TEST(the_types_are_pointers_to_functions);
+  TEST(the_seven_functions_have_addresses);
+  TEST(queues_come_with_the_header);
   TEST(the_same_function_may_be_registered_twice);
   TEST(hook_unregister_ignores_what_is_not_on_the_list);
   TEST(a_run_does_not_see_what_is_added_nor_call_what_is_removed);

@@ -13,6 +13,7 @@ __KERNEL_RCSID(0, "$NetBSD$");
 #include <sys/kmem.h>
 #include <sys/mutex.h>
 #include <sys/param.h>
+#include <sys/queue.h>
 #include <sys/systm.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -246,6 +247,120 @@ static void an_assertion_that_fails_says_what_and_where(void) {
   CHECK(ends_with(assert_false_in_plain_words, " no turn"));
 }
 
+/* ---- lists and queues ---- */
+
+struct item {
+  int number;
+  SLIST_ENTRY(item) slist;
+  LIST_ENTRY(item) list;
+  SIMPLEQ_ENTRY(item) simpleq;
+  TAILQ_ENTRY(item) tailq;
+};
+SLIST_HEAD(slist, item);
+LIST_HEAD(list, item);
+SIMPLEQ_HEAD(simpleq, item);
+TAILQ_HEAD(tailq, item);
+
+/* The numbers in order, as digits of one number. */
+#define DIGITS(kind, head, field, digits)                               \
+  do {                                                                  \
+    struct item* at;                                                    \
+    (digits) = 0;                                                       \
+    kind##_FOREACH(at, head, field)(digits) = (digits)*10 + at->number; \
+  } while (0)
+
+static void elements_are_removed_while_they_are_walked(void) {
+  struct item items[4], *at, *following;
+  struct slist slist = SLIST_HEAD_INITIALIZER(slist);
+  struct list list = LIST_HEAD_INITIALIZER(list);
+  struct simpleq simpleq = SIMPLEQ_HEAD_INITIALIZER(simpleq);
+  struct tailq tailq = TAILQ_HEAD_INITIALIZER(tailq);
+  int digits;
+  for (int i = 3; i >= 0; i--) {
+    items[i].number = i + 1;
+    SLIST_INSERT_HEAD(&slist, &items[i], slist);
+    LIST_INSERT_HEAD(&list, &items[i], list);
+    SIMPLEQ_INSERT_HEAD(&simpleq, &items[i], simpleq);
+    TAILQ_INSERT_HEAD(&tailq, &items[i], tailq);
+  }
+  SLIST_FOREACH_SAFE(at, &slist, slist, following) {
+    if (at->number % 2 == 0)
+      SLIST_REMOVE(&slist, at, item, slist);
+  }
+  DIGITS(SLIST, &slist, slist, digits);
+  CHECK(digits == 13);
+  LIST_FOREACH_SAFE(at, &list, list, following) {
+    if (at->number % 2 == 0)
+      LIST_REMOVE(at, list);
+  }
+  DIGITS(LIST, &list, list, digits);
+  CHECK(digits == 13);
+  SIMPLEQ_FOREACH_SAFE(at, &simpleq, simpleq, following) {
+    if (at->number % 2 == 0)
+      SIMPLEQ_REMOVE(&simpleq, at, item, simpleq);
+  }
+  DIGITS(SIMPLEQ, &simpleq, simpleq, digits);
+  CHECK(digits == 13);
+  TAILQ_FOREACH_REVERSE_SAFE(at, &tailq, tailq, tailq, following) {
+    if (at->number % 2 == 0)
+      TAILQ_REMOVE(&tailq, at, tailq);
+  }
+  TAILQ_FOREACH_SAFE(at, &tailq, tailq, following) {
+    if (at->number == 1)
+      TAILQ_REMOVE(&tailq, at, tailq);
+  }
+  DIGITS(TAILQ, &tailq, tailq, digits);
+  CHECK(digits == 3);
+}
+
+static void lists_are_moved_joined_and_mended(void) {
+  struct item items[5];
+  struct list list = LIST_HEAD_INITIALIZER(list), moved = LIST_HEAD_INITIALIZER(moved);
+  struct simpleq simpleq = SIMPLEQ_HEAD_INITIALIZER(simpleq), rest;
+  struct tailq tailq = TAILQ_HEAD_INITIALIZER(tailq);
+  struct slist slist = SLIST_HEAD_INITIALIZER(slist);
+  int digits;
+  for (int i = 0; i < 5; i++)
+    items[i].number = i + 1;
+
+  LIST_INSERT_HEAD(&list, &items[1], list);
+  LIST_INSERT_HEAD(&list, &items[0], list);
+  LIST_MOVE(&list, &moved, list);
+  CHECK(LIST_EMPTY(&list));
+  LIST_REPLACE(&items[1], &items[2], list);
+  LIST_REPLACE(&items[0], &items[3], list);
+  DIGITS(LIST, &moved, list, digits);
+  CHECK(digits == 43);
+
+  SIMPLEQ_INIT(&rest);
+  CHECK(SIMPLEQ_LAST(&rest, item, simpleq) == NULL);
+  SIMPLEQ_INSERT_TAIL(&simpleq, &items[0], simpleq);
+  SIMPLEQ_CONCAT(&simpleq, &rest);
+  SIMPLEQ_INSERT_TAIL(&rest, &items[1], simpleq);
+  SIMPLEQ_INSERT_TAIL(&rest, &items[2], simpleq);
+  SIMPLEQ_CONCAT(&simpleq, &rest);
+  CHECK(SIMPLEQ_EMPTY(&rest));
+  SIMPLEQ_REMOVE_AFTER(&simpleq, &items[1], simpleq);
+  CHECK(SIMPLEQ_LAST(&simpleq, item, simpleq) == &items[1]);
+  SIMPLEQ_INSERT_TAIL(&simpleq, &items[4], simpleq);
+  DIGITS(SIMPLEQ, &simpleq, simpleq, digits);
+  CHECK(digits == 125);
+
+  TAILQ_INSERT_TAIL(&tailq, &items[0], tailq);
+  TAILQ_INSERT_TAIL(&tailq, &items[1], tailq);
+  TAILQ_REPLACE(&tailq, &items[1], &items[2], tailq);
+  TAILQ_REPLACE(&tailq, &items[0], &items[3], tailq);
+  TAILQ_INSERT_TAIL(&tailq, &items[4], tailq);
+  DIGITS(TAILQ, &tailq, tailq, digits);
+  CHECK(digits == 435);
+
+  SLIST_INSERT_HEAD(&slist, &items[1], slist);
+  SLIST_INSERT_HEAD(&slist, &items[0], slist);
+  SLIST_REMOVE_AFTER(&items[0], slist);
+  DIGITS(SLIST, &slist, slist, digits);
+  CHECK(digits == 1);
+}
+
 int main(void) {
   mutex_init(&lock, MUTEX_DEFAULT, IPL_NONE);
   cv_init(&cv, "test");
@@ -258,6 +373,8 @@ int main(void) {
   TEST(milliseconds_are_ticks_and_a_short_time_is_not_none);
   TEST(memory_is_freed_with_its_size);
   TEST(an_assertion_that_fails_says_what_and_where);
+  TEST(elements_are_removed_while_they_are_walked);
+  TEST(lists_are_moved_joined_and_mended);
   cv_destroy(&cv);
   mutex_destroy(&lock);
   return TESTS_END();

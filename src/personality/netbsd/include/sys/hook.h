@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <sys/mutex.h>
+#include <sys/queue.h>
 
 #include <khelp/hook_list.h>
 
