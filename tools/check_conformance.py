@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Every line of docs/conformance.md has a test named after it, every row of docs/defects.md one that
-is there: check_conformance.py ROOT"""
+is there, and every number of a defect that the code quotes has a row: check_conformance.py ROOT"""
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(sys.argv[1])
 FOLDERS = ("src", "tests", "helpers")
+CODE = ("include", "src", "helpers", "examples", "tests")
+SOURCES = {".h", ".hpp", ".c", ".cpp"}
 SUFFIXES = {".cpp", ".c", ".py"}
 
 
@@ -21,7 +23,22 @@ def tests():
     return "\n".join(p.read_text() for p in paths if p.suffix in SUFFIXES)
 
 
+def quoted():
+    """{number of a defect: a file that quotes it}."""
+    found = {}
+    for path in (p for folder in CODE for p in sorted((ROOT / folder).rglob("*"))):
+        if path.suffix in SOURCES:
+            for number in re.findall(r"\b[HKOUMVNDE]-\d+\b", path.read_text()):
+                found.setdefault(number, path.relative_to(ROOT))
+    return found
+
+
 def problems():
+    rows = set(re.findall(r"\b[A-Z]-\d+\b", " ".join(
+        re.findall(r"^\| ([A-Z]-\d[^|]*)", page("defects.md"), re.MULTILINE))))
+    for number, path in quoted().items():
+        if number not in rows:
+            yield f"docs/defects.md: there is no row {number}, which {path} quotes"
     text = tests()
     named = set(re.findall(r"conformance_(\d+)_\w", text))
     for number in re.findall(r"^(\d+)\. ", page("conformance.md"), re.MULTILINE):

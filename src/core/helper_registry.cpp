@@ -463,7 +463,8 @@ result<void> helper_registry::drain(helper_batch batch, std::int64_t timeout_ns,
       }
     }
   } const meanwhile{batch};
-  // Pairs with attachment_reference: who attaches now sees the state, or is counted below.
+  // Pairs with the barrier of attach() in attachment.cpp: a thread that attaches now sees the
+  // state, or its reference is counted below.
   full_barrier();
   // They attach no more, so each of them has to be waited for once.
   for (const auto& h : batch) {
@@ -522,7 +523,7 @@ result<void> helper_registry::claim(helper_batch batch, int how, std::int64_t ti
         give_up_claims(batch);
     }
   } undo{batch};
-  // Pairs with attachment_reference, as in drain().
+  // Pairs with the barrier of attach() in attachment.cpp, as in drain().
   full_barrier();
   auto free = check_free(batch);
   undo.done = free.has_value();

@@ -116,7 +116,6 @@ bool supersedes(const subscription& wish, const subscription& old) {
   return wish.everywhere && old.everywhere && wish.owner == old.owner && !old.taken_off.empty();
 }
 
-// An instance ends, and its number does not come back.
 // A hook of nobody that was added to this one point goes with it, as upstream's does: who added it
 // has no reason to keep its argument alive.
 void forget_ownerless(std::vector<std::shared_ptr<subscription>>& wishes, std::uintptr_t vid) {
@@ -125,6 +124,7 @@ void forget_ownerless(std::vector<std::shared_ptr<subscription>>& wishes, std::u
   });
 }
 
+// An instance ends, and its number does not come back.
 void forget_instance(std::vector<std::shared_ptr<subscription>>& wishes, std::uintptr_t vid) {
   std::erase_if(wishes,
                 [vid](const auto& wish) { return !wish->everywhere && wish->instance == vid; });

@@ -25,9 +25,9 @@ inline futex_lock& osd_stripe(const khelp_osd& osd) noexcept {
   return osd_stripes[((address >> 6) ^ (address >> 12)) % osd_stripe_count].lock;
 }
 
-// The way past the stripe, for the owner who takes data that ends plainly from its object
-// (detach_plain). Whoever looks from outside for objects that hold data has it shut, and then their
-// stripes: a revoke, a fork. It comes before the stripes.
+// Lets an owner take its object's data without the stripe, when that data ends plainly
+// (detach_helpers() in attachment.cpp). Whoever looks from outside for objects that hold data, a
+// revoke or a fork, shuts it first and then takes the stripes.
 extern gate object_gate __attribute__((visibility("hidden")));
 
 // Around a fork: shut the gate and take all stripes, in order; give them back in parent and child.

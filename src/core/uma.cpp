@@ -32,7 +32,7 @@ std::size_t alignment_for(std::size_t size, int mask) {
       mask == KHELP_UMA_ALIGN_CACHE ? cache_line : static_cast<std::size_t>(mask) + 1;
   if (mask < KHELP_UMA_ALIGN_CACHE || !std::has_single_bit(asked) || asked > max_alignment)
     return 0;
-  // Whatever was asked for, a type of this size must be at home (checklist 38).
+  // Whatever was asked for, a type of this size must be at home (docs/conformance.md, 38).
   const std::size_t natural = std::min(size & (~size + 1), natural_alignment);
   // Under AddressSanitizer items do not share one of its granules of 8 bytes.
   const std::size_t least = KHELP_UNDER_ASAN ? 8 : 1;

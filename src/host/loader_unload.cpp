@@ -178,7 +178,10 @@ result<void> loader::unload(std::int32_t id, const unload_request& request) {
     throw;
   }
   f->how = how;
-  f->forced = request.force;
+  {
+    lock_guard held(mutex_);
+    f->forced = request.force;
+  }
   if (in_hook) {
     settle(f, KHELP_MODULE_GOING);
     return {};

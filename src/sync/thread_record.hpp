@@ -17,7 +17,7 @@ struct khelp_osd;
 
 namespace khelp {
 
-// Sections one thread can have open before it takes the slow path (section.hpp: deep_section).
+// Sections one thread can have open before it takes the slow path (section.hpp: any_section).
 inline constexpr unsigned section_depth = 16;
 // Counters of one thread: blocks of cells, handed out by counters.hpp. Mapped, touched only when
 // used.

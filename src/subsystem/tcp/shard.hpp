@@ -16,7 +16,8 @@ class shard_watcher : public flow_watcher {
  public:
   /// Room for what is found out in a round; nullptr: nothing is noted. Used again for later rounds.
   virtual std::unique_ptr<findings> new_findings() { return nullptr; }
-  /// A round begins: findings go there from now on. It was left as on_round() left it.
+  /// A round begins: findings go there from now on. It may be one that was used
+  /// before: replay's on_round has read it, and what it left in it is still there.
   virtual void note_into(findings&) {}
 };
 
