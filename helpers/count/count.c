@@ -1,12 +1,19 @@
 /// A helper module in FreeBSD's style: counts the segments of each end of a TCP connection.
 /// docs/write-a-helper.md walks through it.
-#include <netinet/tcp_var.h>
-#include <sys/hhook.h>
+/* The kernel's headers need this order (style(9)). */
+// clang-format off
+#include <sys/param.h>
 #include <sys/kernel.h>
+#include <sys/hhook.h>
 #include <sys/khelp.h>
 #include <sys/module.h>
 #include <sys/module_khelp.h>
-#include <sys/param.h>
+#include <sys/socket.h>
+
+#include <netinet/tcp_var.h>
+
+#include <vm/uma.h>
+// clang-format on
 
 /* One per end of a connection. The framework makes it, zeroed, and takes it away. */
 struct count {

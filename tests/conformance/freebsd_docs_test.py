@@ -31,6 +31,13 @@ class Docs(coverage_page.CoverageTests, unittest.TestCase):
             with self.subTest(file=name):
                 self.assertEqual(on_page, in_tree)
 
+    def test_the_tutorials_helper_includes_in_the_kernels_order(self):
+        text = (REPOSITORY / "helpers/count/count.c").read_text()
+        headers = re.findall(r"^#include <([^>]+)>", text, re.MULTILINE)
+        self.assertEqual(headers[0], "sys/param.h")
+        folders = [header.split("/")[0] for header in headers]
+        self.assertEqual(folders, sorted(folders, key=["sys", "netinet", "vm"].index))
+
     def test_every_function_of_the_include_root_has_a_row(self):
         rows = " ".join(cells[0] for cells in PAGES[0].rows())
         rows = re.sub(r"`(\w+)`, `…(_\w+)`", r"`\1` `\1\2`", rows)
