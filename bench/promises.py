@@ -32,6 +32,8 @@ PROMISES = [
     promise("1 hook", "instructions", 52),
     promise("1 hook", "of limit", 1.3),
     promise("1 hook with its object's data", "instructions", 66),
+    promise("a verdict of 1 hook", "instructions", 60),
+    promise("a verdict of 1 hook with its object's data", "instructions", 75),
     promise("4 hooks", "of limit", 1.25),
     promise("16 hooks", "of limit", 1.15),
     promise("1 hook, two threads of one", "of limit", 0.9, least=True),

@@ -15,7 +15,9 @@ namespace {
 struct khelp_point {
   khelp::hook_point<tick> point;
 
-  constexpr explicit khelp_point(int callbacks) : point("bench", KHELP_HHOOK_TYPE_APP, callbacks) {}
+  constexpr explicit khelp_point(int callbacks, std::int32_t type = KHELP_HHOOK_TYPE_APP,
+                                 khelp::combine rule = khelp::combine::ignore)
+      : point("bench", type, callbacks, rule) {}
 
   void open() { must(khelp::to_errno(point.open()), "open"); }
   static khelp_hookinfo hook(std::intptr_t number) {
@@ -57,6 +59,25 @@ void open_freebsd_point() {
   bench_freebsd_point = &freebsd_point.head();
 }
 
+// A point whose hooks decide.
+template <khelp::combine Rule>
+struct verdict_point : khelp_point {
+  constexpr explicit verdict_point(int callbacks)
+      : khelp_point(callbacks, KHELP_HHOOK_TYPE_APP + 1 + static_cast<std::int32_t>(Rule), Rule) {}
+
+  void run(tick& event, khelp_osd* object) { keep(point.decide(event, object)); }
+};
+
+template <int Callbacks>
+std::vector<row> verdicts(const char* section) {
+  return {callback_row<verdict_point<khelp::combine::ignore>, Callbacks>(
+              section, "libkhelp, ignored", role::ours, ""),
+          callback_row<verdict_point<khelp::combine::first>, Callbacks>(
+              section, "libkhelp, the first", role::ours, ""),
+          callback_row<verdict_point<khelp::combine::strictest>, Callbacks>(
+              section, "libkhelp, the strictest", role::ours, "")};
+}
+
 constexpr busy_place quiet = {run_point<khelp_point, 1>, [] {}, [] {}};
 constexpr const char* disturbed = "a runner's throughput beside 100 removals a second";
 
@@ -68,6 +89,8 @@ const adds_rows ours{
     callbacks<khelp_point>("libkhelp", role::ours),
     {{"1 hook", "libkhelp, after timing was on and off", role::ours, "", time_and_stop,
       run_point<khelp_point, 1>}},
+    verdicts<1>("a verdict of 1 hook"),
+    verdicts<4>("a verdict of 4 hooks"),
     two_threads<khelp_point>("libkhelp", role::ours),
     {{disturbed, "no removals", role::limit, "", fill_point<khelp_point, 1>, nullptr,
       [] { return undisturbed_part(quiet); }, "x"},

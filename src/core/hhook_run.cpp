@@ -1,11 +1,13 @@
-// Running a point. The straight line (membarrier mode, no run open on this thread, one hook, result
-// unwanted) is written out; everything else goes through run_any().
+// Running a point. The straight line (membarrier mode, no run open on this thread, one hook) is written
+// out once, for runs whose result is wanted and for others; everything else goes through run_any().
 //
 // Nothing on the straight line asks what is rare: hooks with data, suspended ones and several hide
 // behind the set's way to run, timed ones behind the function pointer, nested runs and fences behind
-// `top`, exceptions behind the unwinder's tables.
+// `top`, exceptions behind the unwinder's tables. How a point combines results is asked only where
+// there are several, or where the result is wanted.
 #include <ctime>
 #include <cxxabi.h>
+#include <type_traits>
 
 #include <khelp/hhook.h>
 #include <khelp/stats.h>
@@ -49,7 +51,7 @@ struct run_by_hand {
   khelp_hhook_head& head;
 
   static void count_call(counter_block block) { bump(block, cell_calls); }
-  bool ends_with_first_result() const { return set.rule == result_rule::first; }
+  result_rule rule() const { return set.rule; }
   void* data_or_skip(const hook_entry* entry, khelp_osd* hosd) const {
     return adopt_or_count_skip(set, index_of(set, entry), load_relaxed(entry->slot), hosd);
   }
@@ -87,9 +89,10 @@ KHELP_CATCHES_FORCED_UNWINDING int run_from(const hook_entry* entry, const Run r
     }
     if (way != run_way::with_results || outcome == 0)
       continue;
-    if (run.ends_with_first_result())
+    const result_rule rule = run.rule();
+    if (rule == result_rule::first)
       return outcome;
-    if (combined == 0 || outcome > combined)
+    if (rule == result_rule::strictest && (combined == 0 || outcome > combined))
       combined = outcome;
   }
   return combined;
@@ -142,15 +145,15 @@ inline void close_first(thread_record& record) {
   return adopt_or_count_skip(set, index_of(set, entry), load_relaxed(entry->slot), hosd);
 }
 
-[[gnu::noinline]] bool ends_with_first_result(const thread_record& record) {
-  return set_in_use<hook_set>(record.sections[0])->rule == result_rule::first;
+inline result_rule rule_of(const thread_record& record) {
+  return set_in_use<hook_set>(record.sections[0])->rule;
 }
 
 struct run_on_record {
   thread_record& record;
 
   void count_call(counter_block block) const { bump(record, block, cell_calls); }
-  bool ends_with_first_result() const { return khelp::ends_with_first_result(record); }
+  result_rule rule() const { return rule_of(record); }
   void* data_or_skip(const hook_entry* entry, khelp_osd* hosd) const {
     return khelp::data_or_skip(record, entry, hosd);
   }
@@ -160,18 +163,67 @@ struct run_on_record {
 // What is left to do where the straight line has opened its section. Out of line, and in tail calls,
 // so that the straight line keeps nothing for it in registers.
 template <run_way way>
-[[gnu::noinline]] void run_opened(thread_record& record, void* ctx, khelp_osd* hosd) {
+[[gnu::noinline]] auto run_opened(thread_record& record, void* ctx, khelp_osd* hosd) {
   struct closing {
     thread_record& record;
     ~closing() { close_first(record); }
   } const at_end{record};
+  using result = std::conditional_t<way == run_way::with_results, int, void>;
   const hook_entry* first = set_in_use<hook_set>(record.sections[0])->entries();
-  run_from<way>(first, run_on_record{record}, ctx, hosd);
+  return static_cast<result>(run_from<way>(first, run_on_record{record}, ctx, hosd));
 }
 
 // The one hook of the straight line threw; called in the handler.
 [[gnu::cold, gnu::noinline]] void count_first_exception(thread_record& record) {
   count_exception(record, set_in_use<hook_set>(record.sections[0])->entries());
+}
+
+// What the point makes of its only hook's result.
+inline int result_of_one(const thread_record& record, int outcome) noexcept {
+  return rule_of(record) == result_rule::ignore ? 0 : outcome;
+}
+
+// Result: int, or void where nobody wants it.
+template <class Result>
+KHELP_CATCHES_FORCED_UNWINDING inline Result run_straight(khelp_hhook_head& head, void* ctx,
+                                                          khelp_osd* hosd) {
+  thread_record& record = *straight_record;
+  if (KHELP_UNLIKELY(!may_open_first(record)))
+    return static_cast<Result>(run_any(head, ctx, hosd));
+  open_section& section = open_record_section(record, 0, &head, hosd);
+  light_barrier();
+  const auto* set = use_published<hook_set>(section, head.hhh_hooks);
+  if (KHELP_UNLIKELY(set == nullptr)) {
+    close_first(record);
+    return Result();
+  }
+  const hook_entry& entry = *set->entries();
+  void* hdata = nullptr;
+  if (const run_way found = set->way_to_run(); KHELP_UNLIKELY(found != run_way::one_plain)) {
+    if (found == run_way::one)
+      hdata = slot_value(hosd, load_relaxed(entry.slot));
+    else if (found == run_way::several_plain)
+      return run_opened<run_way::several_plain>(record, ctx, hosd), Result();
+    else if (found == run_way::several)
+      return run_opened<run_way::several>(record, ctx, hosd), Result();
+    if (KHELP_UNLIKELY(hdata == nullptr))
+      return static_cast<Result>(run_opened<run_way::with_results>(record, ctx, hosd));
+  }
+  bump(record, entry.block, cell_calls);
+  int outcome = 0;
+  try {
+    outcome = entry.fn(entry.type, entry.id, entry.udata, ctx, hdata, hosd);
+  } catch (const abi::__forced_unwind&) {
+    // The thread is cancelled, or ends, inside the hook.
+    close_first(record);
+    throw;
+  } catch (...) {
+    count_first_exception(record);
+  }
+  if constexpr (!std::is_void_v<Result>)
+    outcome = result_of_one(record, outcome);
+  close_first(record);
+  return static_cast<Result>(outcome);
 }
 
 }  // namespace
@@ -200,44 +252,10 @@ int run_timed_hook(std::int32_t type, std::int32_t id, void* udata, void* ctx, v
 
 }  // namespace khelp
 
-extern "C" KHELP_CATCHES_FORCED_UNWINDING void khelp_hhook_run_hooks(khelp_hhook_head* hhh,
-                                                                     void* ctx, khelp_osd* hosd) {
-  using namespace khelp;
-  thread_record& record = *straight_record;
-  if (KHELP_UNLIKELY(!may_open_first(record))) {
-    run_any(*hhh, ctx, hosd);
-    return;
-  }
-  open_section& section = open_record_section(record, 0, hhh, hosd);
-  light_barrier();
-  const auto* set = use_published<hook_set>(section, hhh->hhh_hooks);
-  if (KHELP_UNLIKELY(set == nullptr))
-    return close_first(record);
-  const hook_entry& entry = *set->entries();
-  void* hdata = nullptr;
-  if (const run_way found = set->way_to_run(); KHELP_UNLIKELY(found != run_way::one_plain)) {
-    if (found == run_way::one)
-      hdata = slot_value(hosd, load_relaxed(entry.slot));
-    else if (found == run_way::several_plain)
-      return run_opened<run_way::several_plain>(record, ctx, hosd);
-    else if (found == run_way::with_results)
-      return run_opened<run_way::with_results>(record, ctx, hosd);
-    if (KHELP_UNLIKELY(hdata == nullptr))
-      return run_opened<run_way::several>(record, ctx, hosd);
-  }
-  bump(record, entry.block, cell_calls);
-  try {
-    entry.fn(entry.type, entry.id, entry.udata, ctx, hdata, hosd);
-  } catch (const abi::__forced_unwind&) {
-    // The thread is cancelled, or ends, inside the hook.
-    close_first(record);
-    throw;
-  } catch (...) {
-    count_first_exception(record);
-  }
-  close_first(record);
+extern "C" void khelp_hhook_run_hooks(khelp_hhook_head* hhh, void* ctx, khelp_osd* hosd) {
+  khelp::run_straight<void>(*hhh, ctx, hosd);
 }
 
 extern "C" int khelp_hhook_run_hooks_result(khelp_hhook_head* hhh, void* ctx, khelp_osd* hosd) {
-  return khelp::run_any(*hhh, ctx, hosd);
+  return khelp::run_straight<int>(*hhh, ctx, hosd);
 }

@@ -45,6 +45,8 @@ enum hook_cell : unsigned {
 enum class result_rule : std::uint32_t { ignore, first, strictest };
 
 // How runs go through a set: what they need not ask. Plain: no hook needs data, none is suspended.
+// With results: there are several, and the rule is not ignore. Of one hook the rule says only whether
+// its result counts.
 enum class run_way : std::uint8_t { one_plain, one, several_plain, several, with_results };
 
 class hook_set final : public published_set {
@@ -70,10 +72,10 @@ class hook_set final : public published_set {
     bool plain = true;
     for (std::uint32_t i = 0; i < count; ++i)
       plain = plain && entries()[i].slot == 0;
-    if (results != result_rule::ignore)
-      way_ = run_way::with_results;
-    else if (count == 1)
+    if (count == 1)
       way_ = plain ? run_way::one_plain : run_way::one;
+    else if (results != result_rule::ignore)
+      way_ = run_way::with_results;
     else
       way_ = plain ? run_way::several_plain : run_way::several;
   }
