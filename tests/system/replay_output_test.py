@@ -17,7 +17,8 @@ import xml.etree.ElementTree
 
 from program import BULK, DATA, DELACK, HELPERS, KHELP, WRAP, SystemTest, replay_json, run
 
-CAPTURE_KEYS = ["error", "file", "first", "last", "link_type", "malformed", "packets",
+CAPTURE_KEYS = ["error", "file", "first", "last", "link_type", "malformed", "not_followed",
+                "packets",
                 "tcp_segments"]
 DIRECTION_KEYS = ["bytes", "dst", "helpers", "retransmitted", "segments", "src"]
 ERTT_KEYS = {"samples", "min_us", "median_us", "max_us", "last_us", "marked_us", "delayed_ack",

@@ -52,6 +52,15 @@ void write_time(json_writer& json, std::optional<std::int64_t> ns) {
     json.null();
 }
 
+void write_not_followed(json_writer& json, const tcp::not_followed_counts& counts) {
+  json.begin_object();
+  for (std::size_t i = 0; i < tcp::not_followed_texts.size(); ++i) {
+    json.key(tcp::not_followed_texts[i].key);
+    json.number(counts.by_reason()[i]);
+  }
+  json.end_object();
+}
+
 std::string capture_text(const capture_report& capture) {
   std::string text;
   json_writer json(text);
@@ -74,6 +83,8 @@ std::string capture_text(const capture_report& capture) {
     json.text(capture.link_type);
   json.key("malformed");
   json.number(capture.malformed);
+  json.key("not_followed");
+  write_not_followed(json, capture.not_followed);
   json.key("packets");
   json.number(capture.packets);
   json.key("tcp_segments");

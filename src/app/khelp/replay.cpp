@@ -20,6 +20,7 @@
 #include "app/khelp/helper_set.hpp"
 #include "app/khelp/measurements.hpp"
 #include "app/khelp/memory_report.hpp"
+#include "app/khelp/not_followed_text.hpp"
 #include "app/khelp/numbered_text.hpp"
 #include "app/khelp/output.hpp"
 #include "app/khelp/overwriting.hpp"
@@ -258,6 +259,7 @@ class replay {
       report.first_ns = capture.first_ns;
       report.last_ns = capture.last_ns;
       report.error = capture.error;
+      report.not_followed = capture.not_followed;
       summary_.captures.push_back(std::move(report));
     }
     if (interruption() != 0 && !summary_.captures.empty()) {
@@ -270,6 +272,15 @@ class replay {
     summary_.instance_by = asked_.instance_by;
     summary_.elapsed_us =
         std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_).count();
+  }
+
+  /// Table and JSON have a place for all of them; rows of CSV have none.
+  void complain_of_what_was_not_followed() const {
+    for (const capture_report& capture : summary_.captures) {
+      const bool has_no_place = asked_.form == report_form::csv && capture.not_followed.all() != 0;
+      if (has_no_place || many_not_followed(capture))
+        complain(capture.file + ": not followed: " + not_followed_text(capture.not_followed));
+    }
   }
 
   bool any_capture_opened() const {
@@ -313,6 +324,7 @@ class replay {
 
   int finish() {
     complete_summary();
+    complain_of_what_was_not_followed();
     bool whole = true;
     if (asked_.form != report_form::table || any_capture_opened())
       whole &= complete(writer_->finish(summary_));

@@ -10,6 +10,8 @@
 #include <khelp/khelp.h>
 #include <khelp/stats.h>
 
+#include "subsystem/tcp/not_followed.hpp"
+
 namespace khelp::app {
 
 /// One thing a helper reports per object.
@@ -60,6 +62,7 @@ struct capture_report {
   std::optional<std::int64_t> first_ns;  ///< capture time of the first and the last packet
   std::optional<std::int64_t> last_ns;
   std::string error;  ///< empty: read to its end
+  tcp::not_followed_counts not_followed{};
 };
 
 /// What one helper did during the whole replay.

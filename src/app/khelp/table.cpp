@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "app/khelp/not_followed_text.hpp"
 #include "app/khelp/printable.hpp"
 #include "app/khelp/text_grid.hpp"
 #include "app/khelp/units.hpp"
@@ -256,18 +257,23 @@ std::string totals_text(const replay_summary& summary) {
   std::uint64_t packets = 0;
   std::uint64_t segments = 0;
   std::uint64_t malformed = 0;
+  tcp::not_followed_counts not_followed;
   for (const capture_report& capture : summary.captures) {
     packets += capture.packets;
     segments += capture.tcp_segments;
     malformed += capture.malformed;
+    not_followed += capture.not_followed;
   }
   std::string text = partial_line(summary);
-  text += fmt::format("{}: {}, {}, {} malformed\n{}, {} with data\n",
+  text += fmt::format("{}: {}, {}, {} malformed\n",
                       counted(summary.captures.size(), "capture", "captures"),
                       counted(packets, "packet", "packets"),
-                      counted(segments, "TCP segment", "TCP segments"), grouped(malformed),
-                      counted(summary.connections, "connection", "connections"),
-                      counted(summary.directions_with_data, "direction", "directions"));
+                      counted(segments, "TCP segment", "TCP segments"), grouped(malformed));
+  if (not_followed.all() != 0)
+    text += "not followed: " + not_followed_text(not_followed) + "\n";
+  text +=
+      fmt::format("{}, {} with data\n", counted(summary.connections, "connection", "connections"),
+                  counted(summary.directions_with_data, "direction", "directions"));
   if (!summary.helpers.empty())
     text += "helpers:\n";
   for (const helper_totals& helper : summary.helpers)

@@ -20,7 +20,7 @@ std::string directions_table(const std::vector<ranked_direction>& busiest,
                              const std::vector<helper_schema>& schemas, const appearance& look,
                              std::string_view instances = {});
 
-/// Packets, connections, and one line per helper.
+/// Packets, what was not followed of them, connections, and one line per helper.
 std::string totals_text(const replay_summary& summary);
 
 }  // namespace khelp::app

@@ -120,6 +120,19 @@ TEST(table, totals_add_the_captures_up_and_tell_what_helpers_did) {
             "  count (version 1): attached to 1 end, called 1 time; nothing skipped\n");
 }
 
+TEST(table, totals_say_what_was_not_followed) {
+  replay_summary summary;
+  summary.captures = {{"a", "", 3, 1, 0, {}, {}, ""}, {"b", "", 2, 1, 0, {}, {}, ""}};
+  summary.captures[0].not_followed.add(tcp::not_followed::llc);
+  summary.captures[0].not_followed.add(tcp::not_followed::cut);
+  summary.captures[1].not_followed.add(tcp::not_followed::llc);
+  EXPECT_EQ(totals_text(summary),
+            "2 captures: 5 packets, 2 TCP segments, 0 malformed\n"
+            "not followed: 1 frame cut before the end of their headers, "
+            "2 of IEEE 802.2 without an EtherType\n"
+            "0 connections, 0 directions with data\n");
+}
+
 TEST(table, what_was_interrupted_says_that_it_is_partial) {
   replay_summary summary;
   summary.captures = {{"a", "", 3, 2, 0, {}, {}, ""}, {"b", "", 1, 1, 0, {}, {}, "interrupted"}};

@@ -8,10 +8,14 @@ namespace khelp::tcp {
 
 namespace {
 
-constexpr decoded is_tcp{verdict::tcp, ""};
-constexpr decoded not_tcp{verdict::not_tcp, ""};
+constexpr decoded is_tcp{verdict::tcp, {}, ""};
+constexpr decoded not_tcp{verdict::not_tcp, {}, ""};
+constexpr decoded passed_over(not_followed reason) {
+  return {verdict::not_followed, reason, ""};
+}
+constexpr decoded cut = passed_over(not_followed::cut);
 constexpr decoded malformed(const char* why) {
-  return {verdict::malformed, why};
+  return {verdict::malformed, {}, why};
 }
 
 /// What is left of a frame: the captured bytes, and how many the wire had.
@@ -137,7 +141,7 @@ decoded decode_tcp(const view& packet, segment& out) {
   if (packet.length < fixed_header)
     return malformed("the IP packet is too short for a TCP header");
   if (!packet.holds(fixed_header))
-    return malformed("cut inside the TCP header");
+    return cut;
 
   out.header_words = packet.u8(12) >> 4;
   const size_t header = out.header_words * size_t{4};
@@ -184,7 +188,7 @@ decoded decode_ipv4(const view& packet, segment& out) {
   if (packet.length < fixed_header)
     return malformed("the frame is too short for an IPv4 header");
   if (!packet.holds(fixed_header))
-    return malformed("cut inside the IPv4 header");
+    return cut;
   if (packet.u8(0) >> 4 != 4)
     return malformed("not version 4 where IPv4 was announced");
   const size_t header = (packet.u8(0) & 0x0f) * size_t{4};
@@ -199,9 +203,9 @@ decoded decode_ipv4(const view& packet, segment& out) {
   if (packet.length < header)
     return malformed("the frame is too short for its IPv4 header");
   if (!packet.holds(header))
-    return malformed("cut inside the IPv4 header");
-  const bool cut = total > packet.length;
-  if (cut && !checksum_is_right(packet.first(static_cast<uint32_t>(header))))
+    return cut;
+  const bool shortened = total > packet.length;
+  if (shortened && !checksum_is_right(packet.first(static_cast<uint32_t>(header))))
     return malformed("the IPv4 total length exceeds the frame");
 
   if (packet.u8(9) != protocol_tcp)
@@ -214,7 +218,7 @@ decoded decode_ipv4(const view& packet, segment& out) {
   out.source = address_of(&packet.captured[12]);
   out.destination = address_of(&packet.captured[16]);
   const decoded found = decode_tcp(packet.first(total).skip(header), out);
-  if (cut && found.what == verdict::tcp)
+  if (shortened && found.what == verdict::tcp)
     out.shown -= std::min(out.payload, total - packet.length);
   return found;
 }
@@ -259,7 +263,7 @@ decoded decode_ipv6_payload(view packet, uint8_t next, bool length_unknown, segm
     if (packet.length < 8)
       return malformed("the IPv6 packet is too short for its extension headers");
     if (!packet.holds(8))
-      return malformed("cut inside an IPv6 extension header");
+      return cut;
 
     size_t size = 8;
     if (sized_in_8)
@@ -269,7 +273,7 @@ decoded decode_ipv6_payload(view packet, uint8_t next, bool length_unknown, segm
     if (size > packet.length)
       return malformed("an IPv6 extension header is longer than its packet");
     if (!packet.holds(size))
-      return malformed("cut inside an IPv6 extension header");
+      return cut;
 
     if (next == ipv6_fragment && (packet.u16(2) & 0xfff8) != 0)
       return not_tcp;
@@ -293,7 +297,7 @@ decoded decode_ipv6(const view& packet, segment& out) {
   if (packet.length < fixed_header)
     return malformed("the frame is too short for an IPv6 header");
   if (!packet.holds(fixed_header))
-    return malformed("cut inside the IPv6 header");
+    return cut;
   if (packet.u8(0) >> 4 != 6)
     return malformed("not version 6 where IPv6 was announced");
   const uint32_t announced = packet.u16(4);
@@ -314,7 +318,7 @@ decoded decode_ip(const view& packet, segment& out) {
   if (packet.length == 0)
     return malformed("the frame is empty");
   if (!packet.holds(1))
-    return malformed("cut before the IP header");
+    return cut;
   switch (packet.u8(0) >> 4) {
     case 4:
       return decode_ipv4(packet, out);
@@ -337,6 +341,54 @@ enum ethertype : uint16_t {
   ethertype_old_vlan_2 = 0x9200,
 };
 
+/// What is said of the network itself, and protocols that carry no IP.
+decoded decode_other_ethertype(uint16_t type) {
+  switch (type) {
+    case 0x0806:  // ARP
+    case 0x0842:  // Wake-on-LAN
+    case 0x6003:  // DECnet
+    case 0x8035:  // RARP
+    case 0x809b:  // AppleTalk
+    case 0x80f3:  // AppleTalk ARP
+    case 0x8137:  // IPX
+    case 0x8809:  // LACP and other slow protocols
+    case 0x8863:  // PPPoE discovery
+    case 0x888e:  // 802.1X
+    case 0x8892:  // PROFINET
+    case 0x88a2:  // ATA over Ethernet
+    case 0x88a4:  // EtherCAT
+    case 0x88b8:  // GOOSE
+    case 0x88ba:  // sampled values
+    case 0x88c7:  // 802.11 pre-authentication
+    case 0x88cc:  // LLDP
+    case 0x88e1:  // HomePlug management
+    case 0x88f5:  // MVRP
+    case 0x88f7:  // PTP
+    case 0x8902:  // CFM
+    case 0x8906:  // Fibre Channel
+    case 0x890d:  // 802.11 TDLS
+    case 0x8914:  // Fibre Channel's initialization
+    case 0x8915:  // RDMA
+    case 0x9000:  // loopback test
+      return not_tcp;
+    default:
+      return passed_over(not_followed::ethertype);
+  }
+}
+
+decoded decode_other_ppp(uint16_t protocol) {
+  constexpr uint16_t first_control_protocol = 0x4000;
+  switch (protocol) {
+    case 0x0023:  // OSI
+    case 0x0029:  // AppleTalk
+    case 0x002b:  // IPX
+    case 0x003f:  // NetBIOS
+      return not_tcp;
+    default:
+      return protocol >= first_control_protocol ? not_tcp : passed_over(not_followed::ppp);
+  }
+}
+
 decoded decode_pppoe(const view& packet, segment& out) {
   constexpr size_t header = 6;
   constexpr uint16_t ppp_ipv4 = 0x0021;
@@ -344,7 +396,7 @@ decoded decode_pppoe(const view& packet, segment& out) {
   if (packet.length < header + 2)
     return malformed("the frame is too short for a PPPoE session header");
   if (!packet.holds(header + 2))
-    return malformed("cut inside the PPPoE header");
+    return cut;
   if (packet.u8(0) != 0x11)
     return malformed("not version 1, type 1 where PPPoE was announced");
   if (packet.u8(1) != 0)
@@ -355,23 +407,35 @@ decoded decode_pppoe(const view& packet, segment& out) {
     case ppp_ipv6:
       return decode_ipv6(packet.skip(header + 2), out);
     default:
-      return not_tcp;
+      return decode_other_ppp(packet.u16(header));
   }
 }
 
-/// An IEEE 802.3 length instead of a type: IP only behind a SNAP header.
+/// An IEEE 802.2 header, where a length or a protocol number stood instead of a type. IP lies behind
+/// a SNAP header.
 decoded decode_llc(const view& packet, segment& out) {
   constexpr std::array<uint8_t, 6> snap{0xaa, 0xaa, 0x03, 0, 0, 0};
-  if (!packet.holds(snap.size() + 2) ||
-      !std::equal(snap.begin(), snap.end(), packet.captured.begin()))
-    return not_tcp;
-  switch (packet.u16(snap.size())) {
+  if (packet.length < 2)
+    return malformed("the frame is too short for an IEEE 802.2 header");
+  if (!packet.holds(2))
+    return cut;
+  const uint16_t access_points = packet.u16(0);
+  if (access_points == 0x4242 || access_points == 0xe0e0 || access_points == 0xf0f0 ||
+      access_points == 0xfefe || access_points == 0xffff)
+    return not_tcp;  // spanning tree, IPX, NetBIOS, OSI, IPX without a header
+  if (access_points != 0xaaaa || packet.length < snap.size() + 2)
+    return passed_over(not_followed::llc);
+  if (!packet.holds(snap.size() + 2))
+    return cut;
+  if (!std::equal(snap.begin(), snap.end(), packet.captured.begin()))
+    return passed_over(not_followed::llc);
+  switch (const uint16_t type = packet.u16(snap.size())) {
     case ethertype_ipv4:
       return decode_ipv4(packet.skip(snap.size() + 2), out);
     case ethertype_ipv6:
       return decode_ipv6(packet.skip(snap.size() + 2), out);
     default:
-      return not_tcp;
+      return decode_other_ethertype(type);
   }
 }
 
@@ -383,7 +447,7 @@ decoded decode_ethertype(uint16_t type, view packet, segment& out) {
     if (packet.length < 4)
       return malformed("the frame is too short for a VLAN tag");
     if (!packet.holds(4))
-      return malformed("cut inside a VLAN tag");
+      return cut;
     if (!tagged)
       out.vlan = packet.u16(0) & 0x0fff;
     tagged = true;
@@ -401,7 +465,7 @@ decoded decode_ethertype(uint16_t type, view packet, segment& out) {
     case ethertype_pppoe_session:
       return decode_pppoe(packet, out);
     default:
-      return not_tcp;
+      return decode_other_ethertype(type);
   }
 }
 
@@ -410,7 +474,7 @@ decoded decode_typed(const view& packet, size_t header, size_t type_at, segment&
   if (packet.length < header)
     return malformed("the frame is too short for its link header");
   if (!packet.holds(header))
-    return malformed("cut inside the link header");
+    return cut;
   return decode_ethertype(packet.u16(type_at), packet.skip(header), out);
 }
 
@@ -420,7 +484,7 @@ decoded decode_null(const view& packet, segment& out) {
   if (packet.length < 4)
     return malformed("the frame is too short for its link header");
   if (!packet.holds(4))
-    return malformed("cut inside the link header");
+    return cut;
   const uint32_t family = packet.u32(0);
   switch (family < 0x10000 ? family : __builtin_bswap32(family)) {
     case 2:

@@ -9,6 +9,7 @@
 #include <khelp/tcp.h>
 
 #include "subsystem/tcp/link_layer.hpp"
+#include "subsystem/tcp/not_followed.hpp"
 
 namespace khelp::tcp {
 
@@ -48,14 +49,16 @@ struct segment {
 };
 
 enum class verdict : uint8_t {
-  tcp,        ///< a segment
-  not_tcp,    ///< something else, or a later fragment
-  malformed,  ///< its headers contradict themselves, or were not captured
+  tcp,           ///< a segment
+  not_tcp,       ///< something else, or a later fragment
+  not_followed,  ///< it may hold a segment, and is not looked into any further
+  malformed,     ///< its headers contradict themselves
 };
 
 struct decoded {
   verdict what;
-  const char* why;  ///< for malformed frames, in words; else ""
+  not_followed reason;  ///< for verdict::not_followed
+  const char* why;      ///< for malformed frames, in words; else ""
 };
 
 /// Look for a TCP segment in a frame.

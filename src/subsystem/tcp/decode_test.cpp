@@ -43,6 +43,7 @@ class guarded_frame {
 
 struct outcome {
   verdict what;
+  not_followed reason;
   std::string why;
   segment seg;
 };
@@ -51,7 +52,7 @@ outcome decode_bytes(link_layer link, const bytes& frame) {
   const guarded_frame guarded(frame);
   segment seg;
   const decoded found = decode(link, guarded.captured(), static_cast<uint32_t>(frame.size()), seg);
-  return {found.what, found.why, seg};
+  return {found.what, found.reason, found.why, seg};
 }
 
 const bytes data_segment = build::tcp({.payload = 10});
@@ -196,9 +197,36 @@ TEST(decode, tells_other_traffic_from_malformed_frames) {
       {raw_ip, build::ipv4(data_segment, {.fragment = 0x0010})},
       {raw_ip, build::ipv6(bytes{6, 0, 0, 0x10, 0, 0, 0, 9} + data_segment, 44)},
       {null, bytes{7, 0, 0, 0} + data_segment},
+      {pppoe, build::pppoe(0xc021, bytes(8, 0))},
+      {pppoe, build::pppoe(0x002b, bytes(8, 0))},
   };
   for (const auto& [link, frame] : others)
     EXPECT_EQ(decode_bytes(link, frame).what, verdict::not_tcp);
+}
+
+TEST(decode, says_why_it_does_not_look_further_into_what_may_be_tcp) {
+  using enum link_layer;
+  const struct {
+    link_layer link;
+    bytes frame;
+    not_followed why;
+  } cases[] = {
+      {ethernet, build::ethernet(0x88e5, bytes(60, 0)), not_followed::ethertype},
+      {ethernet, build::ethernet(0x8100, build::vlan(7, 0x88e5, bytes(60, 0))),
+       not_followed::ethertype},
+      {ethernet, build::ethernet(100, bytes(100, 0x06)), not_followed::llc},
+      {ethernet, build::ethernet(100, bytes{0xaa, 0xaa, 3, 0, 0, 0xf8} + bytes(94, 0)),
+       not_followed::llc},
+      {ethernet, build::ethernet(100, bytes{0xaa, 0xaa, 3, 0, 0, 0} + build::typed(0x88e5, {})),
+       not_followed::ethertype},
+      {pppoe, build::pppoe(0x002d, bytes(40, 0)), not_followed::ppp},
+      {pppoe, build::pppoe(0x00fd, bytes(40, 0)), not_followed::ppp},
+  };
+  for (const auto& each : cases) {
+    const outcome found = decode_bytes(each.link, each.frame);
+    EXPECT_EQ(found.what, verdict::not_followed);
+    EXPECT_EQ(found.reason, each.why);
+  }
 }
 
 TEST(decode, counts_a_first_fragment_with_what_it_carries) {
@@ -335,8 +363,9 @@ TEST(decode, never_reads_beyond_what_was_captured) {
           decode(each.link, snapped.captured(), static_cast<uint32_t>(each.frame.size()), seg);
       if (found.what == verdict::tcp) {
         EXPECT_EQ(seg.seq, 100u);
-      } else if (found.what == verdict::malformed) {
-        EXPECT_EQ(std::string(found.why).substr(0, 3), "cut");
+      } else {
+        EXPECT_EQ(found.what, verdict::not_followed);
+        EXPECT_EQ(found.reason, not_followed::cut);
       }
     }
   }

@@ -204,6 +204,8 @@ bool replay_session::add(const frame& packet, round& into) {
   if (found.what == verdict::tcp)
     return route(into);
   into.segments.remove_last();
+  if (found.what == verdict::not_followed)
+    capture.not_followed.add(found.reason);
   if (found.what == verdict::malformed && ++capture.malformed <= most_remarks)
     capture.remarks.push_back(capture.file + ": packet " + std::to_string(capture.packets) + ": " +
                               found.why);

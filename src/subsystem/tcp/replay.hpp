@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "subsystem/tcp/crowd.hpp"
+#include "subsystem/tcp/not_followed.hpp"
 #include "subsystem/tcp/packet_source.hpp"
 #include "subsystem/tcp/points.hpp"
 #include "subsystem/tcp/round_queue.hpp"
@@ -25,7 +26,8 @@ struct capture_summary {
   std::string link_type;
   uint64_t packets = 0;
   uint64_t tcp_segments = 0;
-  uint64_t malformed = 0;  ///< frames whose headers contradict themselves or were not captured
+  uint64_t malformed = 0;  ///< frames whose headers contradict themselves
+  not_followed_counts not_followed;
   std::optional<int64_t> first_ns;  ///< time of its first packet; none: it had no packet
   std::optional<int64_t> last_ns;
   std::string error;  ///< why it could not be opened or read on, where; "": it was read whole

@@ -1,0 +1,16 @@
+/// What a replay says of frames that it did not follow.
+#pragma once
+
+#include <string>
+
+#include "app/khelp/report.hpp"
+
+namespace khelp::app {
+
+/// "1,200 frames of an unknown link type, 4 of ..."; "": there were none.
+std::string not_followed_text(const tcp::not_followed_counts& counts);
+
+/// They are more than a few, or all that there was: people are told, whatever the report's form.
+bool many_not_followed(const capture_report& capture);
+
+}  // namespace khelp::app

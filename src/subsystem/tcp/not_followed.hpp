@@ -1,0 +1,60 @@
+/// What a capture held that may be TCP and was not followed, by reason.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace khelp::tcp {
+
+/// Why a frame was not followed. A frame that is known to hold no TCP (ARP, UDP) has no reason.
+enum class not_followed : uint8_t {
+  cut,        ///< the snap length cut it before the end of its TCP header
+  ethertype,  ///< an EtherType that decode() does not know
+  link_type,  ///< its interface's link type is one that decode() does not know
+  llc,        ///< an IEEE 802.2 header that names no EtherType
+  ppp,        ///< a PPP protocol that decode() does not know: compressed headers, encryption
+};
+
+/// How reports call a reason.
+struct not_followed_text {
+  const char* key;    ///< JSON. The enumerators' names, and in their order: the alphabet's
+  const char* words;  ///< go behind "5 frames"
+};
+
+inline constexpr std::array not_followed_texts{
+    not_followed_text{"cut", "cut before the end of their headers"},
+    not_followed_text{"ethertype", "of an unknown EtherType"},
+    not_followed_text{"link_type", "of an unknown link type"},
+    not_followed_text{"llc", "of IEEE 802.2 without an EtherType"},
+    not_followed_text{"ppp", "of an unknown PPP protocol"},
+};
+static_assert(not_followed_texts.size() == static_cast<size_t>(not_followed::ppp) + 1);
+
+/// Frames by reason.
+class not_followed_counts {
+ public:
+  void add(not_followed why) { ++counts_[static_cast<size_t>(why)]; }
+  not_followed_counts& operator+=(const not_followed_counts& more) {
+    for (size_t i = 0; i < counts_.size(); ++i)
+      counts_[i] += more.counts_[i];
+    return *this;
+  }
+  uint64_t of(not_followed why) const { return counts_[static_cast<size_t>(why)]; }
+  /// In the order of not_followed_texts.
+  const std::array<uint64_t, not_followed_texts.size()>& by_reason() const { return counts_; }
+  uint64_t all() const {
+    uint64_t sum = 0;
+    for (const uint64_t each : counts_)
+      sum += each;
+    return sum;
+  }
+  /// Of the most frequent reason.
+  uint64_t most() const { return *std::max_element(counts_.begin(), counts_.end()); }
+
+ private:
+  std::array<uint64_t, not_followed_texts.size()> counts_{};
+};
+
+}  // namespace khelp::tcp
