@@ -2,7 +2,8 @@
 ///
 /// A file is copied once into sealed memory, its bytes are checked, its records are read; only then
 /// is it mapped and its code run. What cannot be unmapped safely stays mapped and is called a
-/// zombie.
+/// zombie: a file that is permanent by its bytes (khelp_check_file()) always, others for as long as
+/// something holds their code.
 #ifndef KHELP_LOADER_H
 #define KHELP_LOADER_H
 
@@ -72,7 +73,8 @@ KHELP_API int khelp_load(const char* name, const struct khelp_load_options* opti
 /// Errors   ENOENT · EBUSY files that depend on it, objects or runs hold it (khelp_failure_text()
 ///          lists them), or it is the program itself · what a module answered · ETIMEDOUT ·
 ///          EALREADY it is on its way · EDEADLK · EINVAL an unknown how. 0: its hooks are
-///          gone; whether the code is unmapped, khelp_modules() says (ZOMBIE if not).
+///          gone; whether the code is unmapped, khelp_modules() says (ZOMBIE if not, and `reason`
+///          what holds it).
 KHELP_API int khelp_unload(int32_t id, int how, int64_t timeout_ns);
 
 /// The id of the file that provides a module, by the module's name; -1: none. The code that runs in
@@ -95,7 +97,7 @@ struct khelp_module_info {
   uint32_t state; /**< enum khelp_module_state */
   uint32_t version;
   uint32_t references; /**< who holds it: who loaded it, and each file that depends on it */
-  uint32_t permanent;  /**< 1: cannot be unmapped once loaded */
+  uint32_t permanent;  /**< 1: is never unmapped once it is loaded */
   uint64_t base;       /**< where it is mapped; 0: not */
   uint64_t bytes;      /**< mapped size */
   const char* name;
@@ -114,8 +116,9 @@ KHELP_API int khelp_modules(void (*fn)(void* arg, const struct khelp_module_info
 /// Check a file without running any of its code, and describe it.
 ///
 /// Shape    fn is called once for each line of the description (severity 0) and each problem
-///          (severity 2: refused; 1: loadable but permanent). The problems are those of the plan
-///          that a load would make, the files that this one needs included. The description also
+///          (severity 2: refused; 1: loadable but permanent: a load never unmaps it again, as its
+///          functions may leave an address of it where nobody can look). The problems are those of
+///          the plan that a load would make, the files that this one needs included. The description also
 ///          tells what speaks against a load in this process alone: modules that are loaded
 ///          already, or not found along the module path, symbols that nobody defines.
 /// Errors   ENOENT, EACCES... as open(2) · ENOEXEC at least one severity 2 · ENOMEM.

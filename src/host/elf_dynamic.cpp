@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "host/elf_image.hpp"
+#include "host/keepers.hpp"
 
 /// The dynamic section and what it names: strings, needed libraries, symbols.
 
@@ -119,10 +120,8 @@ void check_flags(image& elf) {
     elf.problem("it is a program, not a shared object (DF_1_PIE)");
   if ((flags_1 & DF_1_NOOPEN) != 0)
     elf.problem("it forbids being loaded (DF_1_NOOPEN)");
-  if ((flags_1 & DF_1_NODELETE) != 0) {
+  if ((flags_1 & DF_1_NODELETE) != 0)
     elf.report.summary.permanent.emplace_back("it forbids being unloaded (DF_1_NODELETE)");
-    elf.report.summary.kept_for_ever = true;
-  }
 }
 
 /// One section says the same as the segment; tools read the one, the dynamic linker the other.
@@ -179,18 +178,6 @@ bool read_symbols(image& elf) {
   return true;
 }
 
-/// Functions that leave an address of the helper's code with the C library for later, where nothing
-/// takes it back when the helper goes.
-constexpr std::pair<std::string_view, std::string_view> keepers[] = {
-    {"__cxa_thread_atexit", "a thread that ends later runs its thread_local destructors"},
-    {"__cxa_thread_atexit_impl", "a thread that ends later runs its thread_local destructors"},
-    {"pthread_key_create", "a thread that ends later runs the destructor of its pthread key"},
-    {"tss_create", "a thread that ends later runs the destructor of its thread key"},
-    {"__cxa_at_quick_exit", "quick_exit runs a function of it"},
-    {"signal", "a signal handler of it may be installed"},
-    {"sigaction", "a signal handler of it may be installed"},
-};
-
 /// Symbols that the dynamic linker makes the same in all files, and so keeps.
 struct unique_symbols {
   std::uint64_t count = 0;
@@ -210,9 +197,14 @@ void keep_name(image& elf, const Elf64_Sym& symbol, std::uint64_t& budget,
 void note_import(image& elf, const Elf64_Sym& symbol) {
   if (ELF64_ST_BIND(symbol.st_info) == STB_GLOBAL)
     keep_name(elf, symbol, elf.import_budget, elf.report.summary.imports);
-  for (const auto& [function, why] : keepers) {
-    if (elf.dynamic_text_is(symbol.st_name, function))
-      elf.report.summary.permanent.push_back(sentence(why, " (it calls ", function, ")"));
+  const std::string_view name = elf.file.characters(
+      elf.strings.offset + symbol.st_name,
+      std::min<std::uint64_t>(elf.strings.size - symbol.st_name, longest_keeper + 1));
+  const keeper found = keeper_named(name, ELF64_ST_BIND(symbol.st_info) == STB_WEAK);
+  if (found.how != keeping::nothing) {
+    auto& told =
+        found.how == keeping::for_ever ? elf.report.summary.permanent : elf.report.summary.delayed;
+    told.push_back(sentence(found.why, " (it uses ", name, ")"));
   }
 }
 
@@ -276,7 +268,6 @@ void tell_unique(image& elf, const unique_symbols& unique) {
     reason += sentence(" and ", unique.count - 1, " more");
   reason += " for ever (STB_GNU_UNIQUE; build with -fno-gnu-unique)";
   elf.report.summary.permanent.push_back(std::move(reason));
-  elf.report.summary.kept_for_ever = true;
 }
 
 }  // namespace

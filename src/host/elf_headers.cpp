@@ -232,10 +232,8 @@ void add_permanent(image& elf, std::string_view reason) {
 
 void read_note(image& elf, std::string_view name, std::uint32_t type, std::uint64_t content,
                std::uint64_t size) {
-  if (name == "Go") {
+  if (name == "Go")
     add_permanent(elf, "it contains the Go runtime, which cannot be unloaded");
-    elf.report.summary.kept_for_ever = true;
-  }
   if (name != "GNU" || type != NT_GNU_BUILD_ID)
     return;
   static constexpr char digits[] = "0123456789abcdef";

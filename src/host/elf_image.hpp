@@ -136,14 +136,6 @@ struct image {
     return found;
   }
 
-  /// Whether a name in the dynamic string table is this one: no scan for its end.
-  bool dynamic_text_is(std::uint64_t offset, std::string_view name) const {
-    if (offset >= strings.size || name.size() >= strings.size - offset)
-      return false;
-    return file.same(strings.offset + offset, name) &&
-           file.read<char>(strings.offset + offset + name.size()) == '\0';
-  }
-
   /// A name for a sentence.
   std::string name_for_people(std::uint64_t offset) const {
     const std::uint64_t room = std::min<std::uint64_t>(strings.size - offset, longest_quoted + 1);

@@ -54,8 +54,8 @@ struct elf_summary {
   std::vector<std::string> exports;       // symbols that others may use
   std::string soname;
   std::string build_id;                // lower-case hexadecimal, empty when there is none
-  std::vector<std::string> permanent;  // why the mapping can never be removed; empty: it can
-  bool kept_for_ever = false;          // of these, a reason that time does not remove
+  std::vector<std::string> permanent;  // why the file must never be unmapped; empty: it may be
+  std::vector<std::string> delayed;    // what may keep it mapped for some time after its unload
   std::uint64_t memory_size = 0;       // from the base to the end of the last mapped page
 };
 

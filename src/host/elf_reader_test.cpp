@@ -230,8 +230,22 @@ TEST(elf_reader, the_bytes_of_a_section_are_found_by_its_name) {
 TEST(elf_reader, what_the_dynamic_linker_would_keep_for_ever_is_marked_permanent) {
   EXPECT_TRUE(tells(judge("no_delete.so").summary.permanent, "DF_1_NODELETE"));
   EXPECT_TRUE(tells(judge("go.so").summary.permanent, "Go runtime"));
-  EXPECT_TRUE(tells(judge("thread_exit.so").summary.permanent, "__cxa_thread_atexit"));
   EXPECT_EQ(lines(judge("plain.so").summary.permanent), "");
+}
+
+TEST(elf_reader, a_file_with_thread_local_objects_may_go_when_the_linker_says_so) {
+  EXPECT_TRUE(tells(judge("thread_exit.so").summary.delayed, "__cxa_thread_atexit"));
+  EXPECT_EQ(lines(judge("thread_exit.so").summary.permanent), "");
+}
+
+TEST(elf_reader, a_file_is_permanent_when_it_calls_what_keeps_an_address_of_it) {
+  for (const std::string function : {"on_exit", "pthread_create", "sysv_signal", "timer_create"}) {
+    const elf_summary file = judge("calls_" + function + ".so").summary;
+    EXPECT_TRUE(tells(file.permanent, "(it uses " + function + ")")) << lines(file.permanent);
+    EXPECT_EQ(file.permanent.size(), 1U);
+  }
+  EXPECT_EQ(lines(judge("asks_for_threads.so").summary.permanent), "")
+      << "old compilers name a function only to see whether there are threads";
 }
 
 TEST(elf_reader, unique_symbols_make_a_file_permanent) {

@@ -101,6 +101,8 @@ std::vector<std::string> describe(const load_plan& plan) {
                              hex(event.fingerprint)));
   for (const std::string& library : file.elf.needed)
     lines.push_back("linked with " + library);
+  for (const std::string& line : file.elf.delayed)
+    lines.push_back("may stay mapped for some time after its unload: " + line);
   add_missing_symbols(lines, plan);
   if (!file.elf.build_id.empty())
     lines.push_back("build id " + file.elf.build_id);

@@ -210,6 +210,8 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, std::int3
   for (const file& f : loaded_now) {
     if (!f->amiss.empty())
       log(KHELP_LOG_WARNING, {f->path, ": ", f->amiss});
+    if (f->permanent)
+      log(KHELP_LOG_INFO, {f->path, ": cannot be unmapped again: ", f->if_kept});
   }
   return loaded_now.back()->id;
 }
@@ -264,11 +266,13 @@ result<loader::file> loader::enter(const planned_file& planned,
   f->personality = contents.modules.front().personality;
   f->bytes = contents.elf.memory_size;
   f->permanent = !contents.elf.permanent.empty();
-  f->kept_for_ever = contents.elf.kept_for_ever;
   f->reason = joined(contents.elf.permanent);
-  f->if_kept = f->permanent ? f->reason
-                            : "the dynamic linker still needs it (destructors of threads that have "
-                              "not ended, or another library uses it)";
+  if (f->permanent)
+    f->if_kept = f->reason;
+  else if (!contents.elf.delayed.empty())
+    f->if_kept = joined(contents.elf.delayed);
+  else
+    f->if_kept = "the dynamic linker still needs it (another library uses it)";
   f->offers = contents.offers;
   f->soname = contents.elf.soname;
   f->exports = contents.elf.exports;

@@ -82,9 +82,9 @@ struct loaded_file {
   std::uint32_t version = 0;
   std::uint32_t personality = 0;
   std::uint64_t bytes = 0;
-  bool permanent = false;
+  bool permanent = false;      // it is never unmapped once it is mapped
   bool kept_for_ever = false;  // as a zombie it is not looked at again
-  std::string if_kept;         // the reason, should the linker keep the code
+  std::string if_kept;         // the reason, should the code stay
   std::string if_cut_off = "a fork cut off its load or unload, which another thread was at";
   std::vector<offered_interface> offers;
   std::string soname;                // the linker's name for it when others are linked with it
@@ -171,7 +171,8 @@ class loader {
   void settle(const file& f, khelp_module_state state, std::string reason = {}) noexcept
       KHELP_EXCLUDES(mutex_);
   void let_go(const file& f) noexcept KHELP_EXCLUDES(mutex_);
-  void keep_for_ever(const file& f) noexcept KHELP_EXCLUDES(mutex_);
+  void keep_for_ever(const file& f, std::string reason) noexcept KHELP_EXCLUDES(mutex_);
+  void become_zombie(const file& f, std::string reason) noexcept KHELP_EXCLUDES(mutex_);
   void needs_nobody(const file& f) noexcept KHELP_EXCLUDES(mutex_);
   void unload_unneeded() KHELP_EXCLUDES(mutex_);
   bool reap_one(const file& f) KHELP_EXCLUDES(mutex_);

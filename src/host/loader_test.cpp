@@ -447,7 +447,7 @@ TEST_F(loader, objects_that_hold_its_data_refuse_the_unload_or_lose_it) {
 TEST_F(loader, a_zombie_goes_when_the_threads_that_kept_it_have_ended) {
   test_point point;
   const std::int32_t id = load("thread_exit");
-  EXPECT_TRUE(listed(id)->permanent);
+  EXPECT_FALSE(listed(id)->permanent) << "it may go, in time";
   std::latch ran(1);
   std::latch end(1);
   std::thread thread([&] {

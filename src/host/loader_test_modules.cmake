@@ -37,6 +37,14 @@ test_module(unmet NAME=unmet VERSION=1 CALLS=nobody_defines_this)
 test_module(permanent NAME=permanent VERSION=1)
 target_link_options(test_module_permanent PRIVATE -Wl,-z,nodelete)
 
+# What a module may leave behind: LEAVES is a function of leaves.cpp.
+foreach(leaves key handler exit_function)
+  khelp_add_helper(test_module_${leaves} SOURCES test_modules/leaves.cpp)
+  string(TOUPPER LEAVES_${leaves} leaves_definition)
+  target_compile_definitions(test_module_${leaves} PRIVATE LEAVES=${leaves} ${leaves_definition})
+  place_test_module(${leaves})
+endforeach()
+
 khelp_add_helper(test_module_pair SOURCES test_modules/pair.c FREEBSD)
 place_test_module(pair)
 

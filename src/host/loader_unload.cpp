@@ -167,7 +167,7 @@ result<void> loader::unload(std::int32_t id, const unload_request& request) {
       enter_state(f, KHELP_MODULE_GOING);
     if (auto stopped = stop_all(*f, how, limit); !stopped) {
       if (cannot_be_sure(stopped.error())) {
-        settle(f, KHELP_MODULE_ZOMBIE, std::move(stopped.error().detail));
+        become_zombie(f, std::move(stopped.error().detail));
         return {};
       }
       settle(f, KHELP_MODULE_LIVE);
@@ -193,31 +193,38 @@ result<void> loader::unload(std::int32_t id, const unload_request& request) {
   return {};
 }
 
-/// Give the code back and see whether the linker took it. What a fork has cut off is not touched
-/// again: its destructors would meet what is half there.
+/// Give the code back and see whether the linker took it. What the check of its bytes calls permanent
+/// is not given back at all; and what a fork has cut off is not touched again: its destructors would
+/// meet what is half there.
 void loader::let_go(const file& f) noexcept {
   needs_nobody(f);
-  if (f->cut_off) {
-    keep_for_ever(f);
+  if (f->cut_off || f->permanent) {
+    keep_for_ever(f, std::move(f->cut_off ? f->if_cut_off : f->if_kept));
     return;
   }
   f->code.close();
   if (f->code.is_there()) {
-    settle(f, KHELP_MODULE_ZOMBIE, std::move(f->if_kept));
+    become_zombie(f, std::move(f->if_kept));
   } else {
     f->copy.reset();
     settle(f, KHELP_MODULE_DEAD);
   }
 }
 
-void loader::keep_for_ever(const file& f) noexcept {
+void loader::keep_for_ever(const file& f, std::string reason) noexcept {
   {
     lock_guard held(mutex_);
     f->kept_for_ever = true;
     for (registered_module& module : f->registered)
       module.there = false;
   }
-  settle(f, KHELP_MODULE_ZOMBIE, std::move(f->if_cut_off));
+  become_zombie(f, std::move(reason));
+}
+
+/// Stopped for good, and its code stays.
+void loader::become_zombie(const file& f, std::string reason) noexcept {
+  log(KHELP_LOG_WARNING, {f->name, ": its code stays mapped (zombie): ", reason});
+  settle(f, KHELP_MODULE_ZOMBIE, std::move(reason));
 }
 
 /// What it stands on may go.
@@ -293,7 +300,7 @@ bool loader::reap_one(const file& f) {
 bool loader::adopt(const file& f, khelp_module_state state, bool bound) {
   if (!bound) {  // nothing of it has run, and its modules may be half in the list
     needs_nobody(f);
-    keep_for_ever(f);
+    keep_for_ever(f, std::move(f->if_cut_off));
     return true;
   }
   const bool untouched =
@@ -343,7 +350,7 @@ bool loader::bury_zombie(const file& f) {
 bool loader::finish(const file& f) {
   if (auto stopped = stop_all(*f, f->how, deadline(0)); !stopped) {
     if (cannot_be_sure(stopped.error()))
-      settle(f, KHELP_MODULE_ZOMBIE, std::move(stopped.error().detail));
+      become_zombie(f, std::move(stopped.error().detail));
     else
       settle(f, KHELP_MODULE_LIVE, "it refused to be unloaded: " + stopped.error().detail);
     return true;
