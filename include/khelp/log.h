@@ -15,8 +15,11 @@ KHELP_BEGIN_DECLS
 
 /// Receives one message: a line of words without its newline, valid during the call.
 ///
-/// Context  any thread, several at once, perhaps with locks of the library held: it must not call
-///          the library.
+/// Context  any thread, several at once, with no lock of the library held, but in the middle of
+///          whatever it does: the sink may look (statistics, zones) and use memory, but not add,
+///          remove, load or unload, nor end the thread. A cancellation of the thread waits until it
+///          has returned. If it throws, the message is lost; the next one that it takes is followed
+///          by one that says how many were.
 typedef void (*khelp_log_sink)(void* arg, int level, const char* words);
 
 /// Send messages to `sink` from now on; NULL drops them.

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <new>
 
+#include "base/cancellation.hpp"
+#include "base/number_text.hpp"
 #include "base/panic.hpp"
 
 namespace khelp {
@@ -22,6 +24,38 @@ struct sink_record {
 };
 
 std::atomic<const sink_record*> current{nullptr};
+// Messages that ended in an exception of the sink's, and were not told about yet.
+std::atomic<std::uint64_t> lost{0};
+
+// Callers are in the middle of anything: nothing may unwind them. False: the sink threw.
+bool hand_over(const sink_record& to, int level, const char* words) noexcept {
+  const no_cancellation later;
+  const int saved = errno;
+  bool returned = true;
+  try {
+    to.sink(to.arg, level, words);
+  } catch (...) {
+    returned = false;
+  }
+  errno = saved;
+  return returned;
+}
+
+// By the sink itself, once it takes messages again.
+void tell_lost(const sink_record& to) noexcept {
+  const std::uint64_t count = lost.exchange(0);
+  if (count == 0)
+    return;
+  char line[80];
+  const number_text number(count);
+  char* end = line;
+  for (const std::string_view part :
+       {std::string_view("messages lost because the log's sink threw: "), std::string_view(number)})
+    end = std::copy(part.begin(), part.end(), end);
+  *end = '\0';
+  if (!hand_over(to, KHELP_LOG_WARNING, line))
+    lost += count;
+}
 
 }  // namespace
 
@@ -36,9 +70,10 @@ void log(int level, std::initializer_list<std::string_view> parts) noexcept {
     end = std::copy_n(part.data(), std::min(part.size(), room), end);
   }
   *end = '\0';
-  const int saved = errno;
-  to->sink(to->arg, level, line.data());
-  errno = saved;
+  if (hand_over(*to, level, line.data()))
+    tell_lost(*to);
+  else
+    ++lost;
 }
 
 }  // namespace khelp

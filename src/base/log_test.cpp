@@ -3,8 +3,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <stdexcept>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -36,6 +40,76 @@ TEST(log, cuts_a_long_line_and_leaves_errno_alone) {
   ASSERT_EQ(khelp_log_set_sink(nullptr, nullptr), 0);
   ASSERT_EQ(got.size(), 1u);
   EXPECT_EQ(got[0].second, std::string(500, 'a') + std::string(11, 'b'));
+}
+
+TEST(log, says_how_many_messages_a_sink_lost_by_throwing) {
+  struct listener {
+    messages got;
+    bool throws = true;
+  } here;
+  const khelp_log_sink sink = [](void* arg, int level, const char* words) {
+    auto& to = *static_cast<listener*>(arg);
+    if (to.throws)
+      throw std::runtime_error("disk full");
+    keep(&to.got, level, words);
+  };
+  ASSERT_EQ(khelp_log_set_sink(sink, &here), 0);
+  errno = ENOENT;
+  khelp::log(KHELP_LOG_WARNING, {"one"});
+  khelp::log(KHELP_LOG_WARNING, {"two"});
+  EXPECT_EQ(errno, ENOENT);
+  here.throws = false;
+  khelp::log(KHELP_LOG_INFO, {"three"});
+  khelp::log(KHELP_LOG_INFO, {"four"});
+  ASSERT_EQ(khelp_log_set_sink(nullptr, nullptr), 0);
+  EXPECT_EQ(here.got,
+            (messages{{KHELP_LOG_INFO, "three"},
+                      {KHELP_LOG_WARNING, "messages lost because the log's sink threw: 2"},
+                      {KHELP_LOG_INFO, "four"}}));
+}
+
+// write(2) is a cancellation point.
+void write_to_nowhere(void* arg, int, const char*) {
+  (void)!write(*static_cast<int*>(arg), "", 1);
+}
+
+TEST(log, a_pending_cancellation_waits_until_the_sink_has_returned) {
+  int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(nowhere, 0);
+  ASSERT_EQ(khelp_log_set_sink(write_to_nowhere, &nowhere), 0);
+  bool logged = false;
+  pthread_t thread{};
+  ASSERT_EQ(pthread_create(
+                &thread, nullptr,
+                [](void* arg) -> void* {
+                  pthread_cancel(pthread_self());
+                  khelp::log(KHELP_LOG_WARNING, {"a hook threw"});
+                  *static_cast<bool*>(arg) = true;
+                  pthread_testcancel();
+                  return nullptr;
+                },
+                &logged),
+            0);
+  void* result = nullptr;
+  pthread_join(thread, &result);
+  ASSERT_EQ(khelp_log_set_sink(nullptr, nullptr), 0);
+  close(nowhere);
+  EXPECT_TRUE(logged);
+  EXPECT_EQ(result, PTHREAD_CANCELED);
+}
+
+TEST(log, a_panic_of_a_cancelled_thread_still_says_its_words) {
+  const auto panics = [](void*) -> void* {
+    pthread_cancel(pthread_self());
+    khelp_panic("no way on");
+  };
+  EXPECT_EXIT(
+      {
+        pthread_t thread{};
+        pthread_create(&thread, nullptr, panics, nullptr);
+        pthread_join(thread, nullptr);
+      },
+      testing::KilledBySignal(SIGABRT), "^panic: no way on\n$");
 }
 
 TEST(log, printf_sends_a_message_a_line) {

@@ -4,11 +4,13 @@
 #include <cstdlib>
 #include <unistd.h>
 
+#include "base/cancellation.hpp"
 #include "base/log.hpp"
 
 namespace khelp {
 
 void panic(std::initializer_list<std::string_view> words) noexcept {
+  const no_cancellation later;
   char line[512];
   char* end = line;
   for (std::string_view part : words) {

@@ -1,9 +1,10 @@
 // A file descriptor that is closed by its owner's end.
 #pragma once
 
-#include <pthread.h>
 #include <unistd.h>
 #include <utility>
+
+#include "base/cancellation.hpp"
 
 namespace khelp {
 
@@ -30,10 +31,8 @@ class unique_fd {
  private:
   // close(2) is a cancellation point, and a destructor cannot be unwound.
   static void close_whole(int fd) noexcept {
-    int before = PTHREAD_CANCEL_ENABLE;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    const no_cancellation later;
     close(fd);
-    pthread_setcancelstate(before, nullptr);
   }
 
   int fd_ = -1;

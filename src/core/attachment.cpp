@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "base/cancellation.hpp"
 #include "base/log.hpp"
 #include "core/helper.hpp"
 #include "core/helper_registry.hpp"
@@ -17,7 +18,6 @@
 #include "core/osd_slots.hpp"
 #include "core/osd_stripe.hpp"
 #include "core/uma_zone.hpp"
-#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {

@@ -8,13 +8,13 @@
 #include <new>
 #include <utility>
 
+#include "base/cancellation.hpp"
 #include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "core/attachment.hpp"
 #include "core/khelp_slots.hpp"
 #include "core/reaper.hpp"
 #include "core/uma.hpp"
-#include "sync/cancellation.hpp"
 
 namespace khelp {
 namespace {

@@ -12,10 +12,10 @@
 #include <khelp/hhook.h>
 #include <khelp/stats.h>
 
+#include "base/cancellation.hpp"
 #include "core/attachment.hpp"
 #include "core/hook_registry.hpp"
 #include "core/hook_set.hpp"
-#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
 

@@ -2,9 +2,9 @@
 #include <cerrno>
 #include <cxxabi.h>
 
+#include "base/cancellation.hpp"
 #include "base/log.hpp"
 #include "core/hook_lists.hpp"
-#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {

@@ -1,10 +1,10 @@
 // Constructors and destructors of instances: registered at a place, called in every instance.
 #include <cerrno>
 
+#include "base/cancellation.hpp"
 #include "base/log.hpp"
 #include "core/guarded.hpp"
 #include "core/instance.hpp"
-#include "sync/cancellation.hpp"
 
 namespace khelp {
 namespace {

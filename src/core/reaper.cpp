@@ -3,8 +3,8 @@
 #include <atomic>
 #include <new>
 
+#include "base/cancellation.hpp"
 #include "core/hook_registry.hpp"
-#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {

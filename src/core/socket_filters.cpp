@@ -5,10 +5,10 @@
 #include <new>
 #include <utility>
 
+#include "base/cancellation.hpp"
 #include "base/log.hpp"
 #include "core/hook_lists.hpp"
 #include "core/reaper.hpp"
-#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
 

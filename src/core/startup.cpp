@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/cancellation.hpp"
 #include "base/log.hpp"
 #include "core/guarded.hpp"
-#include "sync/cancellation.hpp"
 
 namespace khelp {
 namespace {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "base/cancellation.hpp"
 #include "base/log.hpp"
 #include "core/helper_registry.hpp"
 #include "core/reaper.hpp"
@@ -14,7 +15,6 @@
 #include "host/module_path.hpp"
 #include "host/sentence.hpp"
 #include "host/symbols.hpp"
-#include "sync/cancellation.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {

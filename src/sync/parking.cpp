@@ -4,8 +4,8 @@
 #include <cerrno>
 #include <sched.h>
 
+#include "base/cancellation.hpp"
 #include "sync/cancellable_waits.hpp"
-#include "sync/cancellation.hpp"
 #include "sync/futex.hpp"
 
 namespace khelp {

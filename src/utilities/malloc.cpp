@@ -7,10 +7,10 @@
 
 #include <khelp/malloc.h>
 
+#include "base/cancellation.hpp"
 #include "base/log.hpp"
 #include "base/number_text.hpp"
 #include "base/panic.hpp"
-#include "sync/cancellation.hpp"
 #include "sync/word.hpp"
 #include "utilities/malloc_type.hpp"
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <unistd.h>
 
+#include "base/cancellation.hpp"
 #include "base/unique_fd.hpp"
-#include "sync/cancellation.hpp"
 
 namespace khelp::procfs {
 namespace {

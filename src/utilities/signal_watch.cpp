@@ -7,7 +7,7 @@
 
 #include <khelp/error.h>
 
-#include "sync/cancellation.hpp"
+#include "base/cancellation.hpp"
 
 namespace khelp {
 namespace {

@@ -4,7 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sync/cancellation.hpp"
+#include "base/cancellation.hpp"
 #include "sync/word.hpp"
 
 static_assert(sizeof(khelp_sleep_count) == 64, "khelp_sleep_hash() counts in 64 bytes");
