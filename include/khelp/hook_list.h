@@ -53,8 +53,8 @@ struct khelp_hook_x {
   void* pointer; /**< a function of one argument or two: of what the run that calls it passes */
   void* arg;
   /** Called once with `arg` when no thread is inside the hook and none will enter it: by the
-      removal, or by a later cold call. Never on a thread that is in a hook, never with a lock held;
-      it must not throw. Or NULL. */
+      removal, or by a later cold call. Never on a thread that is in a hook, never with a lock held.
+      What it throws goes to the log; a cancellation of the thread waits for its end. Or NULL. */
   void (*release)(void* arg);
 };
 

@@ -116,7 +116,8 @@ struct khelp_helper_x {
   /// Make the data; memory is zeroed. Non-zero: the object gets none (errno); so if it throws. May
   /// be NULL.
   int (*data_init)(void* data, void* arg, int flags);
-  /// End the data. May be NULL.
+  /// End the data. What it throws goes to the log; a cancellation of the thread waits for its end.
+  /// May be NULL.
   void (*data_fini)(void* data, void* arg);
   int (*mod_init)(void);                /**< before any hook can run; non-zero refuses the load */
   int (*mod_destroy)(void);             /**< after the last hook and the last data are gone */

@@ -60,7 +60,7 @@ KHELP_STATIC_ASSERT(sizeof(struct khelp_osd) == 32, "struct khelp_osd is part of
 
 /// Called with the value when its slot is emptied. Runs with no lock of the library held; may sleep
 /// and may call the library, but not wait for hooks if the caller of the emptying function could
-/// not.
+/// not. What it throws goes to the log; a cancellation of the thread waits for its end.
 typedef void (*khelp_osd_destructor_t)(void* value);
 /// A type's method: non-zero stops khelp_osd_call() and is its result.
 typedef int (*khelp_osd_method_t)(void* object, void* data);

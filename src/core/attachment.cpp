@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/cancellation.hpp"
-#include "base/log.hpp"
+#include "core/guarded.hpp"
 #include "core/helper.hpp"
 #include "core/helper_registry.hpp"
 #include "core/khelp_slots.hpp"
@@ -86,56 +86,24 @@ class item_call {
   ~item_call() { --item_calls; }
 };
 
-// Freed also when the helper's function does not return normally.
-void end_item(helper& h, void* item) {
+// Whatever the helper's function does, the item is freed, and the object's other data ends too.
+void end_item(helper& h, void* item) noexcept {
   const item_call in_progress;
-  if (h.native != nullptr && h.native->data_fini != nullptr) {
-    struct freeing {
-      helper& h;
-      void* item;
-      ~freeing() {
-        if (item != nullptr)
-          khelp_uma_zfree_arg(h.zone, item, nullptr);
-      }
-    } unwinding{h, item};
-    h.native->data_fini(item, nullptr);
-    unwinding.item = nullptr;
-  }
-  khelp_uma_zfree_arg(h.zone, item, nullptr);
+  const auto fini = h.native != nullptr ? h.native->data_fini : nullptr;
+  guarded_to_the_end("helper", h.name, "the destructor of its per-object data", [&] {
+    if (fini != nullptr)
+      fini(item, nullptr);
+    else
+      khelp_uma_zfree_arg(h.zone, item, nullptr);  // FreeBSD's: the zone has it
+  });
+  if (fini != nullptr)
+    khelp_uma_zfree_arg(h.zone, item, nullptr);
 }
 
 // The item that an object held, and its reference.
-void end_held_item(helper& h, void* item) {
-  struct held_reference {
-    helper& h;
-    ~held_reference() { reference::release(h); }
-  } const held{h};
+void end_held_item(helper& h, void* item) noexcept {
   end_item(h, item);
-}
-
-// Strangers' ends where nothing may unwind: an exception is told.
-template <class Fn>
-void uncancelled_quietly(Fn end) noexcept {
-  try {
-    end();
-  } catch (...) {
-    log(KHELP_LOG_WARNING, {"a helper's destructor of per-object data threw"});
-  }
-}
-
-// A cancellation waits, too.
-template <class Fn>
-void quietly(Fn end) noexcept {
-  const no_cancellation later;
-  uncancelled_quietly(end);
-}
-
-void end_item_quietly(helper& h, void* item) noexcept {
-  quietly([&] { end_item(h, item); });
-}
-
-void end_held_item_quietly(helper& h, void* item) noexcept {
-  quietly([&] { end_held_item(h, item); });
+  reference::release(h);
 }
 
 // What a call is about to give an object: a reference that is counted, data that is being made.
@@ -196,7 +164,7 @@ class gift_list {
       return;
     helper& h = *std::exchange(g.from, nullptr);
     if (g.is_made)
-      end_item_quietly(h, g.item);
+      end_item(h, g.item);
     else if (g.item != nullptr)
       khelp_uma_zfree_arg(h.zone, g.item, nullptr);
     reference::release(h);
@@ -302,7 +270,7 @@ void end_deferred_items() noexcept {
     uma::owner_place owner = zone->owner_of(item);
     deferred_items = const_cast<void*>(owner.load().address);
     owner.clear();
-    end_held_item_quietly(*static_cast<helper*>(uma::served_by(zone)), item);
+    end_held_item(*static_cast<helper*>(uma::served_by(zone)), item);
   }
 }
 
@@ -454,7 +422,7 @@ class attaching {
   void take_back(unsigned slot) noexcept {
     const taken_item taken = take_out(osd_, slot, false);
     if (taken.item != nullptr)
-      end_held_item_quietly(*taken.from, taken.item);
+      end_held_item(*taken.from, taken.item);
   }
 
   khelp_osd& osd_;
@@ -628,7 +596,7 @@ void end_revoked(helper& from, bool may_wait) {
           place.clear();
           reference::take(now.from);
         }
-        uncancelled_quietly([&] { end_held_item(now.from, item); });
+        end_held_item(now.from, item);
       },
       &p);
 }

@@ -1,5 +1,4 @@
-// A call of somebody's code whose exceptions end here, in words, while their type is still mapped.
-// Cancellation goes on.
+// Calls of somebody's code whose exceptions end here, in words, while their type is still mapped.
 #pragma once
 
 #include <cerrno>
@@ -10,8 +9,12 @@
 
 #include <khelp/result.hpp>
 
+#include "base/cancellation.hpp"
+#include "base/log.hpp"
+
 namespace khelp {
 
+// A cancellation goes on.
 template <class Fn>
 auto guarded(std::string_view whose, std::string_view what, Fn fn) -> result<decltype(fn())> {
   std::string thrown;
@@ -30,6 +33,28 @@ auto guarded(std::string_view whose, std::string_view what, Fn fn) -> result<dec
     thrown = "something that is no std::exception";
   }
   return failure(ECANCELED, std::string(whose) + ": " + std::string(what) + " threw: " + thrown);
+}
+
+// Where nothing may unwind: a cancellation waits, what is thrown goes to the log, "helper 'name': its
+// destroy threw: words", or "name: ..." if it has no kind. False: it threw.
+template <class Fn>
+bool guarded_to_the_end(std::string_view kind, std::string_view name, std::string_view what,
+                        Fn fn) noexcept {
+  const no_cancellation later;
+  const auto tell = [&](std::string_view thrown) {
+    const bool named_alone = kind.empty();
+    log(KHELP_LOG_WARNING, {kind, named_alone ? "" : " '", name, named_alone ? ": " : "': ", what,
+                            " threw: ", thrown});
+  };
+  try {
+    fn();
+    return true;
+  } catch (const std::exception& e) {
+    tell(e.what());
+  } catch (...) {
+    tell("something that is no std::exception");
+  }
+  return false;
 }
 
 }  // namespace khelp

@@ -8,10 +8,10 @@
 #include <new>
 #include <utility>
 
-#include "base/cancellation.hpp"
 #include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "core/attachment.hpp"
+#include "core/guarded.hpp"
 #include "core/khelp_slots.hpp"
 #include "core/reaper.hpp"
 #include "core/uma.hpp"
@@ -147,15 +147,10 @@ void call_mod_destroy(helper& h) noexcept {
   const auto destroy = std::exchange(h.mod_destroy, nullptr);
   if (destroy == nullptr)
     return;
-  const no_cancellation later;
-  const char* words = ": its destroy answered that it failed";
-  try {
-    if (destroy() == 0)
-      return;
-  } catch (...) {
-    words = ": its destroy threw";
-  }
-  log(KHELP_LOG_WARNING, {"helper '", h.name, "'", words});
+  int answer = 0;
+  guarded_to_the_end("helper", h.name, "its destroy", [&] { answer = destroy(); });
+  if (answer != 0)
+    log(KHELP_LOG_WARNING, {"helper '", h.name, "': its destroy answered that it failed"});
 }
 
 bool is_ending(std::uint32_t state) {

@@ -554,6 +554,23 @@ TEST(hook_list, the_argument_is_released_once_when_its_hook_is_removed) {
   EXPECT_EQ(owner.times, 1);
 }
 
+TEST(hook_list, a_release_function_that_throws_is_told_and_the_argument_counts_as_released) {
+  const listening log;
+  test_list list;
+  khelp_hook_x x{};
+  x.size = sizeof x;
+  x.name = "owner";
+  x.callback = [](void*) {};
+  x.release = [](void*) { throw std::runtime_error("no"); };
+  khelp_hook* named = khelp_hook_register_x(list.get(), &x);
+  x.name = nullptr;
+  khelp_hook_register_x(list.get(), &x);
+  EXPECT_EQ(list.remove(named), 0);
+  EXPECT_EQ(list.free(), 0);
+  EXPECT_EQ(log.got, (messages{"hook 'owner': its release function threw: no",
+                               "a hook of a hook list: its release function threw: no"}));
+}
+
 TEST(hook_list, a_hook_that_removes_itself_keeps_its_argument_until_it_has_left) {
   struct self_removing : released {
     khelp_hook_list* list = nullptr;
@@ -942,6 +959,34 @@ TEST(hook_list, at_exit_the_process_runs_its_exit_hooks_then_its_shutdown_hooks_
               std::exit(0);
             }),
             "e2! e1! s2 s1 ");
+}
+
+// write(2) is a cancellation point.
+TEST(hook_list, a_thread_that_is_cancelled_still_ends_the_process_or_forks_with_all_hooks) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of several threads";
+#endif
+  EXPECT_EQ(written_by_child([](int fd) {
+              to = fd;
+              add_to_process(KHELP_HOOKS_SHUTDOWN, "s ");
+              add_to_process(KHELP_HOOKS_EXIT, "e");
+              add_to_process(KHELP_HOOKS_FORK, "f");
+              pthread_t thread{};
+              pthread_create(
+                  &thread, nullptr,
+                  [](void*) -> void* {
+                    pthread_cancel(pthread_self());
+                    if (fork() == 0)
+                      std::exit(0);
+                    pthread_testcancel();
+                    return nullptr;
+                  },
+                  nullptr);
+              pthread_join(thread, nullptr);
+              wait(nullptr);
+              _exit(0);
+            }),
+            "f! e! s ");
 }
 
 TEST(hook_list, shutdown_hooks_that_the_program_ran_do_not_run_again) {

@@ -7,8 +7,8 @@
 #include <new>
 #include <utility>
 
-#include "base/cancellation.hpp"
 #include "base/log.hpp"
+#include "core/guarded.hpp"
 #include "core/reaper.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
@@ -108,8 +108,11 @@ bool listed_hook::resume() noexcept {
 }
 
 void listed_hook::release_once() noexcept {
-  if (release_ != nullptr && exchange(released_, 1) == 0)
-    release_(arg);
+  if (release_ == nullptr || exchange(released_, 1) != 0)
+    return;
+  const std::string_view kind = name[0] != '\0' ? "hook" : "";
+  const std::string_view whose = name[0] != '\0' ? name : "a hook of a hook list";
+  guarded_to_the_end(kind, whose, "its release function", [this] { release_(arg); });
 }
 
 // ---- hook_lists ----
@@ -215,10 +218,8 @@ result<void> hook_lists::remove(khelp_hook_list* list, khelp_hook* which, std::u
                      "hook removed from new runs, but membarrier(2) is refused: whether a run is "
                      "still inside cannot be known");
     // Strangers' code: not under the caller's lock, nor inside another hook.
-    if (lock == nullptr && !inside_section()) {
-      const no_cancellation later;
+    if (lock == nullptr && !inside_section())
       hook->release_once();
-    }
   }
   if (lock == nullptr)
     khelp::reap();

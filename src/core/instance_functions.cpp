@@ -2,7 +2,6 @@
 #include <cerrno>
 
 #include "base/cancellation.hpp"
-#include "base/log.hpp"
 #include "core/guarded.hpp"
 #include "core/instance.hpp"
 
@@ -21,13 +20,8 @@ result<void> call_constructor(vnet_instance& v, const khelp_sysinit& start) {
 }
 
 void call_destructor(vnet_instance& v, const khelp_sysinit& end) noexcept {
-  const no_cancellation later;
   v.vnet_state = end.subsystem;
-  try {
-    end.function(end.argument);
-  } catch (...) {
-    log(KHELP_LOG_WARNING, {"an instance: a destructor threw"});
-  }
+  guarded_to_the_end("", "an instance", "a destructor", [&] { end.function(end.argument); });
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include <khelp/error.h>
 #include <khelp/khelp.h>
+#include <khelp/log.h>
 #include <khelp/stats.h>
 
 namespace {
@@ -527,6 +528,68 @@ TEST(khelp, a_constructor_that_throws_at_an_adoption_makes_the_run_skip_its_hook
   EXPECT_EQ(stat_of("bad").calls, 0u);
   EXPECT_EQ(stat_of("bad").skipped[KHELP_SKIP_NO_MEMORY], 1u);
   khelp_destroy_osd(&osd);
+}
+
+namespace {
+
+// What is logged while it lives.
+struct listening {
+  std::vector<std::string> got;
+  listening() {
+    khelp_log_set_sink(
+        [](void* arg, int, const char* words) {
+          static_cast<listening*>(arg)->got.emplace_back(words);
+        },
+        this);
+  }
+  ~listening() { khelp_log_set_sink(nullptr, nullptr); }
+};
+
+}  // namespace
+
+TEST(khelp, a_destructor_that_throws_is_told_and_the_objects_other_data_ends) {
+  static int ended;
+  ended = 0;
+  const listening log;
+  declared first("first", fresh_type());
+  first.x.data_fini = [](void*, void*) { ++ended; };
+  declared last("last", fresh_type());
+  last.x.data_fini = [](void*, void*) { throw std::runtime_error("no"); };
+  std::int32_t first_id = 0;
+  std::int32_t last_id = 0;
+  ASSERT_EQ(khelp_helper_register(&first.x, &first_id), 0) << khelp_failure_text();
+  ASSERT_EQ(khelp_helper_register(&last.x, &last_id), 0) << khelp_failure_text();
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  EXPECT_EQ(khelp_destroy_osd(&osd), 0);
+  EXPECT_TRUE(all_zero(osd));
+  EXPECT_EQ(ended, 1);
+  EXPECT_EQ(log.got, std::vector<std::string>{
+                         "helper 'last': the destructor of its per-object data threw: no"});
+  EXPECT_EQ(khelp_helper_unregister(first_id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+  EXPECT_EQ(khelp_helper_unregister(last_id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+}
+
+TEST(khelp, a_cancelled_thread_ends_the_data_of_its_object_whole) {
+  static bool whole;
+  whole = false;
+  declared d("closer", fresh_type());
+  d.x.data_fini = [](void*, void*) {
+    pthread_testcancel();
+    whole = true;
+  };
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&d.x, &id), 0) << khelp_failure_text();
+  khelp_osd osd = KHELP_OSD_INITIALIZER;
+  ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
+  std::thread([&] {
+    pthread_cancel(pthread_self());
+    khelp_destroy_osd(&osd);
+    pthread_testcancel();
+  }).join();
+  EXPECT_TRUE(whole);
+  EXPECT_TRUE(all_zero(osd));
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
 }
 
 namespace {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/failure_text.hpp"
+#include "core/guarded.hpp"
 #include "core/osd_slots.hpp"
 #include "core/osd_stripe.hpp"
 #include "core/osd_types.hpp"
@@ -84,7 +85,7 @@ void* take_value(khelp_osd& osd, unsigned slot) {
 
 void destroy(const slot_entry& entry, void* value) {
   if (value != nullptr && entry.destructor != nullptr)
-    entry.destructor(value);
+    guarded_to_the_end("", "object data", "a slot's destructor", [&] { entry.destructor(value); });
 }
 
 void destroy_values(type& t, khelp_osd& osd) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <khelp/error.h>
+#include <khelp/log.h>
 #include <khelp/uma.h>
 
 #include "core/osd_slots.hpp"
@@ -430,14 +431,27 @@ TEST_F(osd, deregistration_waits_for_a_destructor_that_an_owner_started_meanwhil
   owner.join();
 }
 
-TEST_F(osd, a_throwing_destructor_leaves_the_object_usable) {
-  khelp_osd object{};
-  const unsigned slot = add([](void*) { throw std::runtime_error("destructor"); });
-  khelp_osd_set(type, &object, slot, &values[1]);
-  EXPECT_THROW(khelp_osd_del(type, &object, slot), std::runtime_error);
-  EXPECT_TRUE(all_zero(object));
+TEST_F(osd, a_throwing_destructor_is_told_and_the_other_values_end_too) {
+  std::vector<std::string> told;
+  khelp_log_set_sink(
+      [](void* arg, int, const char* words) {
+        static_cast<std::vector<std::string>*>(arg)->emplace_back(words);
+      },
+      &told);
+  khelp_osd objects[2] = {};
+  const unsigned slot = add([](void*) { throw std::runtime_error("no"); });
+  const unsigned next = add();
+  khelp_osd_set(type, &objects[0], slot, &values[1]);
+  khelp_osd_set(type, &objects[0], next, &values[2]);
+  khelp_osd_set(type, &objects[1], slot, &values[3]);
+  khelp_osd_exit(type, &objects[0]);
+  EXPECT_EQ(destroyed, std::vector<int>{2});
+  EXPECT_TRUE(all_zero(objects[0]));
   khelp_osd_deregister(type, slot);
+  EXPECT_TRUE(all_zero(objects[1]));
   EXPECT_EQ(add(), slot) << "no use was left behind";
+  khelp_log_set_sink(nullptr, nullptr);
+  EXPECT_EQ(told, std::vector<std::string>(2, "object data: a slot's destructor threw: no"));
 }
 
 TEST_F(osd, get_is_safe_while_others_delete_and_set) {

@@ -12,6 +12,7 @@
 
 #include <khelp/hook_list.h>
 
+#include "base/cancellation.hpp"
 #include "core/cold_call.hpp"
 #include "core/hook_lists.hpp"
 
@@ -24,7 +25,9 @@ std::array<std::atomic<khelp_hook_list*>, names.size()> lists;
 std::atomic<bool> exited{false};
 std::atomic<pid_t> forked_child{0};
 
+// Whoever exits or forks is not unwound out of it by a hook that meets the thread's cancellation.
 void run_with_event(std::size_t which) {
+  const no_cancellation later;
   khelp_process_event event{getpid(), getppid()};
   if (khelp_hook_list* list = lists[which])
     khelp_hook_proc_run(list, KHELP_HOOK_REVERSE, &event, nullptr, nullptr);
@@ -33,6 +36,7 @@ void run_with_event(std::size_t which) {
 void at_exit() {
   if (exited.exchange(true))
     return;
+  const no_cancellation later;
   run_with_event(KHELP_HOOKS_EXIT);
   if (khelp_hook_list* list = lists[KHELP_HOOKS_SHUTDOWN])
     khelp_hook_run(list, KHELP_HOOK_REVERSE | KHELP_HOOK_UNREGISTER, nullptr, nullptr);

@@ -5,8 +5,7 @@
 #include <new>
 #include <utility>
 
-#include "base/cancellation.hpp"
-#include "base/log.hpp"
+#include "core/guarded.hpp"
 #include "core/hook_lists.hpp"
 #include "core/reaper.hpp"
 #include "sync/section.hpp"
@@ -23,15 +22,8 @@ __thread unsigned callback_depth __attribute__((tls_model("initial-exec")));
 // Strangers' code outside a run: an exception ends here, a cancellation waits.
 template <class Fn>
 bool call_out(const socket_filter& filter, Fn fn) noexcept {
-  const no_cancellation later;
   ++callback_depth;
-  bool returned = true;
-  try {
-    fn();
-  } catch (...) {
-    returned = false;
-    log(KHELP_LOG_WARNING, {"socket filter '", filter.name, "': a callback threw"});
-  }
+  const bool returned = guarded_to_the_end("socket filter", filter.name, "a callback", fn);
   --callback_depth;
   return returned;
 }

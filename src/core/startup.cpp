@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/cancellation.hpp"
-#include "base/log.hpp"
 #include "core/guarded.hpp"
 
 namespace khelp {
@@ -97,16 +96,14 @@ result<void> file_startup::start_in_instances(const khelp_sysinit& function) {
 }
 
 void file_startup::stop(const khelp_sysinit& function) noexcept {
-  try {
+  guarded_to_the_end("", name_, "an end function", [&] {
     if (function.kind == KHELP_SYSINIT_INSTANCE_START)
       (void)the_instances().remove_start(function);
     else if (function.kind == KHELP_SYSINIT_INSTANCE_END)
       (void)the_instances().remove_end(function);
     else if (number_of(function) < reached_)
       function.function(function.argument);
-  } catch (...) {
-    log(KHELP_LOG_WARNING, {name_, ": an end function threw"});
-  }
+  });
 }
 
 bool file_startup::next_is_for_instances(start_place limit) const {
