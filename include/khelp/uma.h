@@ -20,6 +20,7 @@ typedef struct khelp_uma_zone* khelp_uma_zone_t;
 typedef int (*khelp_uma_ctor)(void* mem, int size, void* arg, int flags);
 typedef void (*khelp_uma_dtor)(void* mem, int size, void* arg);
 typedef int (*khelp_uma_init)(void* mem, int size, int flags);
+/// What it throws goes to the log; a cancellation of the thread waits for its end.
 typedef void (*khelp_uma_fini)(void* mem, int size);
 
 /// Allocation flags, FreeBSD's values.

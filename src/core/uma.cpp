@@ -166,7 +166,9 @@ void khelp_uma_zone_set_maxcache(khelp_uma_zone_t zone, int items) {
 
 void khelp_uma_zone_set_warning(khelp_uma_zone_t zone, const char* warning) {
   try {
-    std::string words(warning == nullptr ? "" : warning);
+    std::shared_ptr<const std::string> words;
+    if (warning != nullptr && *warning != '\0')
+      words = std::make_shared<const std::string>(warning);
     lock_guard held(zone->lock);
     zone->warning.swap(words);
   } catch (const std::bad_alloc&) {

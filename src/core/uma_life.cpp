@@ -228,16 +228,25 @@ void forget_items([[maybe_unused]] khelp_uma_zone& zone, [[maybe_unused]] slab& 
 #endif
 }
 
+// Its slabs stay, so they can be gone through without the lock, which no sink is called with.
 void report_leaks(khelp_uma_zone& zone) noexcept {
-  lock_guard held(zone.lock);
-  const std::uint64_t pages = zone.slabs.slabs() * zone.layout.length / 4096;
-  log(KHELP_LOG_WARNING, {"Freed UMA keg (", zone.name, ") was not empty (", number_text(zone.out),
-                          " items). Lost ", number_text(pages), " pages of memory."});
   using all_slabs = slab_list<&slab::among_all>;
-  for (slab* s = zone.slabs.all().first(); s != nullptr; s = all_slabs::next(*s)) {
-    s->zone = nullptr;
-    if (zone.debug < KHELP_UMA_DEBUG_BITMAP)
-      continue;
+  slab* first = nullptr;
+  std::uint64_t items = 0;
+  std::uint64_t pages = 0;
+  {
+    lock_guard held(zone.lock);
+    first = zone.slabs.all().first();
+    items = zone.out;
+    pages = zone.slabs.slabs() * zone.layout.length / 4096;
+    for (slab* s = first; s != nullptr; s = all_slabs::next(*s))
+      s->zone = nullptr;
+  }
+  log(KHELP_LOG_WARNING, {"Freed UMA keg (", zone.name, ") was not empty (", number_text(items),
+                          " items). Lost ", number_text(pages), " pages of memory."});
+  if (zone.debug < KHELP_UMA_DEBUG_BITMAP)
+    return;
+  for (slab* s = first; s != nullptr; s = all_slabs::next(*s)) {
     const std::uint64_t* live = zone.layout.debug_bits(*s);
     for (unsigned i = 0; i < zone.layout.items; ++i) {
       if ((load_relaxed(live[i / 64]) >> (i % 64) & 1) != 0)

@@ -304,6 +304,28 @@ TEST(uma_limit, conformance_37_the_warning_is_logged_at_most_once_in_300_seconds
   khelp_uma_zdestroy(zone);
 }
 
+// Promise 9: the sink's process may have its own memory in zones.
+TEST(uma_limit, the_log_is_told_of_the_limit_and_of_leaks_without_a_lock) {
+  khelp_uma_zone_t zone = limited_zone(2);
+  khelp_uma_zone_set_warning(zone, "too many sockets");
+  struct listener {
+    khelp_uma_zone_t zone;
+    int told = 0;
+  } here{zone};
+  khelp_log_set_sink(
+      [](void* arg, int, const char*) {
+        auto& to = *static_cast<listener*>(arg);
+        ++to.told;
+        EXPECT_GE(khelp_uma_zone_get_cur(to.zone), 2);
+        khelp_uma_stats([](void*, const khelp_uma_stat*) {}, nullptr);
+      },
+      &here);
+  fill(zone);
+  khelp_uma_zdestroy(zone);
+  khelp_log_set_sink(nullptr, nullptr);
+  EXPECT_EQ(here.told, 2);
+}
+
 TEST(uma_limit, warnings_can_be_switched_off_for_the_process) {
   log_lines log;
   khelp_uma_zone_t zone = limited_zone(1);

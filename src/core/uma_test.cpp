@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <khelp/error.h>
+#include <khelp/log.h>
 #include <khelp/uma.h>
 
 #include "core/uma_zone.hpp"
@@ -95,6 +96,39 @@ TEST_F(uma, conformance_35_an_item_lives_init_ctor_dtor_ctor_dtor_fini) {
   khelp_uma_zfree(zone, item);
   khelp_uma_zdestroy(zone);
   EXPECT_EQ(calls_about(item), "icdcdf");
+}
+
+int finis = 0;
+int inits_before_failing = 0;
+
+TEST_F(uma, a_fini_that_throws_is_told_and_the_other_items_get_theirs) {
+  std::vector<std::string> told;
+  khelp_log_set_sink(
+      [](void* arg, int, const char* words) {
+        static_cast<std::vector<std::string>*>(arg)->emplace_back(words);
+      },
+      &told);
+  const khelp_uma_fini fini = [](void*, int) {
+    if (++finis == 1)
+      throw std::runtime_error("no");
+  };
+  const khelp_uma_init init = [](void*, int, int) {
+    if (inits_before_failing-- == 0)
+      throw std::runtime_error("cannot");
+    return 0;
+  };
+  khelp_uma_zone_t zone = khelp_uma_zcreate("throwing", 1000, nullptr, nullptr, init, fini, 0, 0);
+  finis = 0;
+  inits_before_failing = 3;
+  EXPECT_THROW(khelp_uma_zalloc(zone, KHELP_M_WAITOK), std::runtime_error);
+  EXPECT_EQ(finis, 3) << "undone although the first threw in turn";
+  finis = 0;
+  inits_before_failing = -1;
+  khelp_uma_zfree(zone, khelp_uma_zalloc(zone, KHELP_M_WAITOK));
+  khelp_uma_zdestroy(zone);
+  EXPECT_GT(finis, 1);
+  khelp_log_set_sink(nullptr, nullptr);
+  EXPECT_EQ(told, std::vector<std::string>(2, "zone 'throwing': its fini threw: no"));
 }
 
 TEST_F(uma, init_and_fini_run_once_for_every_item_of_a_slab) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "core/guarded.hpp"
 #include "core/uma_life.hpp"
 #include "core/uma_registry.hpp"
 #include "sync/futex.hpp"
@@ -392,16 +393,19 @@ void khelp_uma_zone::sleep_on_limit(waiter& me) noexcept {
 
 void khelp_uma_zone::tell_limit() {
   void (*action)(khelp_uma_zone*, int) = nullptr;
+  std::shared_ptr<const std::string> words;
   {
     lock_guard held(lock);
     action = maxaction;
     const std::int64_t now = monotonic_seconds();
-    if (!warning.empty() && warnings_on() &&
+    if (warning != nullptr && warnings_on() &&
         (warned_at == INT64_MIN || now - warned_at >= warning_interval_s)) {
       warned_at = now;
-      log(KHELP_LOG_WARNING, {"[zone: ", name, "] ", warning});
+      words = warning;
     }
   }
+  if (words != nullptr)
+    log(KHELP_LOG_WARNING, {"[zone: ", name, "] ", *words});
   if (action != nullptr)
     action(this, 1);
 }
@@ -475,11 +479,11 @@ bool khelp_uma_zone::run_init(slab& s, int request) {
   return false;
 }
 
-void khelp_uma_zone::run_fini(slab& s, unsigned count) {
+void khelp_uma_zone::run_fini(slab& s, unsigned count) noexcept {
   if (fini == nullptr)
     return;
   for (unsigned i = 0; i < count; ++i)
-    fini(layout.item(s, i), item_size);
+    guarded_to_the_end("zone", name, "its fini", [&] { fini(layout.item(s, i), item_size); });
 }
 
 bool khelp_uma_zone::may_release(bool for_good) const noexcept {
@@ -503,18 +507,10 @@ void khelp_uma_zone::release_slabs(bool for_good) {
     }
     if (s == nullptr)
       return;
-    // It goes also when fini does not return normally: its other items then go without.
-    struct leaving {
-      khelp_uma_zone& zone;
-      slab& s;
-      slab_unmapping& gone;
-      ~leaving() {
-        forget_items(zone, s);
-        gone.add(s);
-      }
-    } leave{*this, *s, gone};
     for (unsigned i = 0; i < layout.items; ++i)
       check_free_item(*this, layout.item(*s, i));
     run_fini(*s, layout.items);
+    forget_items(*this, *s);
+    gone.add(*s);
   }
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <pthread.h>
 #include <string>
 
@@ -97,8 +98,8 @@ struct khelp_uma_zone {
   std::uint64_t cross KHELP_GUARDED_BY(lock) = 0;
   std::uint64_t orphan_allocs KHELP_GUARDED_BY(lock) = 0;  // by threads without caches
   std::uint64_t orphan_frees KHELP_GUARDED_BY(lock) = 0;
-  std::string warning KHELP_GUARDED_BY(lock);
-  std::int64_t warned_at KHELP_GUARDED_BY(lock) = INT64_MIN;  // monotonic seconds
+  std::shared_ptr<const std::string> warning KHELP_GUARDED_BY(lock);  // nullptr: none
+  std::int64_t warned_at KHELP_GUARDED_BY(lock) = INT64_MIN;          // monotonic seconds
   void (*maxaction)(khelp_uma_zone*, int) KHELP_GUARDED_BY(lock) = nullptr;
   std::atomic<void*> served{nullptr};
 
@@ -187,7 +188,7 @@ struct khelp_uma_zone {
   void tell_limit() KHELP_EXCLUDES(lock);
   bool may_release(bool for_good) const noexcept KHELP_REQUIRES(lock);
   bool run_init(khelp::uma::slab& s, int request);
-  void run_fini(khelp::uma::slab& s, unsigned count);
+  void run_fini(khelp::uma::slab& s, unsigned count) noexcept;
 };
 
 namespace khelp::uma {
