@@ -11,10 +11,10 @@ import argparse
 import ipaddress
 import struct
 
-SYN, FIN, PSH, ACK = 0x02, 0x01, 0x08, 0x10
+SYN, FIN, RST, PSH, ACK = 0x02, 0x01, 0x04, 0x08, 0x10
 START_US = 1_600_000_000_000_000
 ETHERNET = bytes.fromhex("020000000001" "020000000002" "0800")
-QUIET_US = 600_000_000  # between two rounds: longer than any connection is remembered
+REMEMBERED_US = 240_000_000  # for that long, a connection that ended
 
 
 def file_header(snaplen=65535):
@@ -64,6 +64,12 @@ def conversation(client, server, when_us, exchanges, rtt_us, size=100, closes=Tr
     yield up(when_us + 300, cseq + 1, sseq + 1, ACK)
 
 
+def others(begin_us, end_us):
+    """Yields (time, frame): what is no TCP, so often that time is seen to pass."""
+    for when_us in range(begin_us, end_us, 50_000_000):
+        yield when_us, ETHERNET[:12] + b"\x88\xcc" + bytes(46)
+
+
 def tagged(frame, vlan):
     return frame[:12] + struct.pack(">HH", 0x8100, vlan) + frame[12:]
 
@@ -82,7 +88,7 @@ def capture(connections=1, exchanges=20, rtt_us=10_000, repeat=1):
                 yield record(when, data)
                 end = max(end, when)
             start = end + 1000
-        start = end + QUIET_US
+        start = end + 1000
 
 
 def later(captured, seconds):

@@ -70,6 +70,12 @@ class SameResults(SystemTest):
                 make_pcap.later(capture, BULK_BEGINS + 10 * number - begins))
         self.compare("--load", "ertt", "--csv", *in_a_row)
 
+    def test_of_more_connections_than_are_remembered_once_they_ended(self):
+        ended = self.folder / "ended.pcap"
+        ended.write_bytes(b"".join(make_pcap.capture(connections=6000, exchanges=0)))
+        _, out, _, _ = self.compare("--load", "ertt", "--csv", ended)
+        self.assertEqual(out.count("\n"), 1 + 2 * 6000)
+
     def test_of_a_capture_that_ends_in_the_middle_of_a_packet(self):
         whole = (DATA / "gt-20ms-bulk.snd.pcap").read_bytes()
         cut = self.folder / "cut.pcap"

@@ -153,25 +153,26 @@ class Endless(SystemTest):
         return resident, report.read_bytes()
 
     def compare(self, *options):
-        # Which thread does what, and keeps memory for it, differs from run to run.
-        once = max(self.resident_after(1, *options)[0] for _ in range(3))
+        # Which thread does what, and keeps memory for it, differs from run to run. Three times the
+        # capture is long enough for the first connections to be forgotten.
+        threefold = max(self.resident_after(3, *options)[0] for _ in range(2))
         tenfold, out = self.resident_after(10, *options)
-        growth = tenfold / once - 1
-        print(f"resident {' '.join(options) or 'table'}: once {once} kB, ten times {tenfold} kB, "
-              f"{growth:+.1%}")
+        growth = tenfold / threefold - 1
+        print(f"resident {' '.join(options) or 'table'}: three times {threefold} kB, ten times "
+              f"{tenfold} kB, {growth:+.1%}")
         self.assertLessEqual(growth, MEMORY_GROWTH)
         return out
 
-    def test_ten_times_the_capture_needs_no_more_memory_for_the_table(self):
+    def test_ten_times_the_capture_needs_no_more_memory_than_three_times_for_the_table(self):
         self.assertIn(b"4,000 connections", self.compare())
 
-    def test_ten_times_the_capture_needs_no_more_memory_for_json(self):
+    def test_ten_times_the_capture_needs_no_more_memory_than_three_times_for_json(self):
         self.assertEqual(len(json.loads(self.compare("--json"))["connections"]), 4000)
 
-    def test_ten_times_the_capture_needs_no_more_memory_for_csv(self):
+    def test_ten_times_the_capture_needs_no_more_memory_than_three_times_for_csv(self):
         self.assertEqual(self.compare("--csv").count(b"\n"), 8001)
 
-    def test_ten_times_the_capture_needs_no_more_memory_for_the_plot(self):
+    def test_ten_times_the_capture_needs_no_more_memory_than_three_times_for_the_plot(self):
         self.compare("--plot", str(self.folder / "rtt.svg"))
 
 
@@ -184,7 +185,10 @@ class InARow(SystemTest):
         with capture.open("wb") as out:
             out.write(make_pcap.file_header())
             for closes in (True, False):
-                begins_us = make_pcap.START_US + (0 if closes else 60_000_000)
+                begins_us = make_pcap.START_US + (0 if closes else 2 * make_pcap.REMEMBERED_US)
+                if not closes:
+                    for when, data in make_pcap.others(make_pcap.START_US, begins_us):
+                        out.write(make_pcap.record(when, data))
                 for number in range(half):
                     client = f"10.{int(closes)}.{number // 250}.{number % 250 + 1}"
                     for when, data in make_pcap.conversation(

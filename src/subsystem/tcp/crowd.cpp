@@ -8,7 +8,7 @@ void crowd::make_room(uint64_t packet) {
   order when{packet, phase::crowded};
   for (member next = in_the_way(); next.keeper != nullptr; next = in_the_way()) {
     next.keeper->give_up(*next.connection, when);
-    ++when.queued;
+    ++when.place;
   }
 }
 
@@ -26,26 +26,26 @@ size_t crowd::live() const {
   return count;
 }
 
-crowd::member crowd::first_at(stage how_far) const {
-  const auto place_in_queue = [](const flow& f) { return std::pair(f.queued_at, f.began_at); };
-  member first;
+crowd::member crowd::longest_idle(stage how_far) const {
+  const auto silence = [](const flow& f) { return std::pair(f.active_ns, f.began_at); };
+  member longest;
   for (engine* one : engines_) {
-    flow* head = one->table().first_at(how_far);
-    if (head != nullptr &&
-        (first.connection == nullptr || place_in_queue(*head) < place_in_queue(*first.connection)))
-      first = {one, head};
+    flow* idle = one->table().longest_idle(how_far);
+    if (idle != nullptr &&
+        (longest.connection == nullptr || silence(*idle) < silence(*longest.connection)))
+      longest = {one, idle};
   }
-  return first;
+  return longest;
 }
 
 crowd::member crowd::in_the_way() const {
   if (number_at(stage::opening) >= limits_.opening_flows)
-    return first_at(stage::opening);
+    return longest_idle(stage::opening);
   if (live() < limits_.flows)
     return {};
   for (const stage how_far : stages_by_weight) {
-    if (const member first = first_at(how_far); first.keeper != nullptr)
-      return first;
+    if (const member idle = longest_idle(how_far); idle.keeper != nullptr)
+      return idle;
   }
   return {};
 }

@@ -26,7 +26,7 @@ class crowd {
   };
   size_t number_at(stage how_far) const;
   size_t live() const;
-  member first_at(stage how_far) const;
+  member longest_idle(stage how_far) const;
   member in_the_way() const;
 
   const std::vector<engine*> engines_;

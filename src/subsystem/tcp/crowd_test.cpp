@@ -36,7 +36,8 @@ class two_engines {
   };
 
   void pass(size_t who, uint16_t connection, uint8_t flags) {
-    engines_[who].tick(++packet_, {});
+    const auto now_ns = static_cast<int64_t>(++packet_);
+    engines_[who].tick(packet_, {.when_ns = now_ns, .now_ns = now_ns});
     engines_[who].apply(segment_of(connection, flags, points_, hash_), &crowd_);
   }
 
@@ -58,7 +59,7 @@ TEST(crowd, engines_share_one_limit) {
   EXPECT_EQ(both.gone.size(), 1u);
 }
 
-TEST(crowd, the_one_that_was_queued_first_goes_whoever_keeps_it) {
+TEST(crowd, of_those_that_were_active_once_the_first_goes_whoever_keeps_it) {
   two_engines both({.flows = 3});
   both.data(1, 1);
   both.data(0, 2);
@@ -66,6 +67,18 @@ TEST(crowd, the_one_that_was_queued_first_goes_whoever_keeps_it) {
   both.data(0, 4);
   both.data(1, 5);
   EXPECT_EQ(both.gone, (std::vector<uint64_t>{1, 2}));
+}
+
+TEST(crowd, the_one_that_was_silent_for_longest_goes_whatever_its_age) {
+  two_engines both({.flows = 3});
+  both.data(1, 1);
+  both.data(0, 2);
+  both.data(0, 3);
+  both.data(1, 1);
+  both.data(0, 4);
+  both.data(0, 3);
+  both.data(1, 5);
+  EXPECT_EQ(both.gone, (std::vector<uint64_t>{2, 1}));
 }
 
 TEST(crowd, a_flood_of_syns_drives_out_only_itself) {

@@ -69,11 +69,22 @@ constexpr phase phase_of_flush(stage how_far) {
 }
 
 order silence_order(uint64_t packet, const flow& f) {
-  return {packet, phase_of_silence(f.how_far), f.queued_at, f.began_at};
+  return {packet, phase_of_silence(f.how_far), static_cast<uint64_t>(f.active_ns), f.began_at};
+}
+
+order shed_order(uint64_t packet, const flow& f) {
+  return {packet, phase::shed, static_cast<uint64_t>(f.active_ns), f.began_at};
 }
 
 order flush_order(uint64_t packet, const flow& f) {
   return {packet, phase_of_flush(f.how_far), f.queued_at, f.began_at};
+}
+
+/// Why it closes when its silence has been long enough.
+ending ending_of(const flow& f) {
+  if (f.how_far != stage::ending)
+    return ending::silent;
+  return f.reset_by != nullptr ? ending::reset : ending::closed;
 }
 
 // ---- the points ----
@@ -239,12 +250,7 @@ void engine::tick(uint64_t packet, const moment& when, const order& until) {
     const order closing = silence_order(packet, *silent);
     if (closing > until)
       break;
-    const bool ended = silent->how_far == stage::ending;
-    close(*silent,
-          !ended                        ? ending::silent
-          : silent->reset_by != nullptr ? ending::reset
-                                        : ending::closed,
-          closing);
+    close(*silent, ending_of(*silent), closing);
   }
   watcher_.now = {packet, phase::passing};
 }
@@ -307,6 +313,20 @@ void engine::give_up(flow& gone, const order& when) {
 void engine::list_silent(uint64_t packet, const moment& when, std::vector<order>& all) const {
   table_.for_each_silent(when.now_ns,
                          [&](const flow& f) { all.push_back(silence_order(packet, f)); });
+}
+
+void engine::list_ended(uint64_t packet, std::vector<order>& all) const {
+  table_.for_each_at(stage::ending, [&](const flow& f) { all.push_back(shed_order(packet, f)); });
+}
+
+void engine::shed(int64_t when_ns, const order& until) {
+  khelp_clock_set(when_ns);
+  while (flow* ended = table_.longest_idle(stage::ending)) {
+    const order when = shed_order(until.packet, *ended);
+    if (when > until)
+      return;
+    close(*ended, ending_of(*ended), when);
+  }
 }
 
 void engine::list_flush(uint64_t packet, std::vector<order>& all) const {

@@ -58,6 +58,11 @@ class engine {
 
   /// How those will be closed that tick() finds silent then, in no particular order.
   void list_silent(uint64_t packet, const moment& when, std::vector<order>& all) const;
+  /// How connections that ended will be closed behind that packet, if there are too many: in no
+  /// particular order.
+  void list_ended(uint64_t packet, std::vector<order>& all) const;
+  /// Close them, up to here.
+  void shed(int64_t when_ns, const order& until);
   /// How live connections will be closed behind that packet, in no particular order.
   void list_flush(uint64_t packet, std::vector<order>& all) const;
   /// Close them, up to here.

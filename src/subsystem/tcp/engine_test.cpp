@@ -87,6 +87,12 @@ class conversation : flow_watcher {
     engine_.tick(++packet_, {now_ns_, clock_.advance(now_ns_)});
     return *this;
   }
+  /// Packets of others meanwhile, one a second.
+  conversation& pass_time(int64_t ns) {
+    for (int64_t passed = 0; passed < ns; passed += second)
+      at(now_ns_ - start_ns + second);
+    return *this;
+  }
   void flush() { engine_.flush(now_ns_, {packet_ + 1, phase::flushed_open, ~uint64_t{0}, 0}); }
   conversation& client(const sent& what) {
     return apply(what, {10, 0, 0, 1}, {10, 0, 0, 2}, false);
@@ -701,15 +707,15 @@ void end_of(conversation& talk) {
   talk.client({.seq = 1002, .ack_number = 5002});
 }
 
-TEST(engine, both_fins_acknowledged_end_a_connection_after_a_short_silence) {
+TEST(engine, both_fins_acknowledged_end_a_connection_after_four_minutes_of_silence) {
   conversation talk;
   talk.handshake();
   end_of(talk);
   EXPECT_EQ(talk.server_end().block.t_state, KHELP_TCPS_CLOSED);
   EXPECT_EQ(talk.client_end().block.t_state, KHELP_TCPS_TIME_WAIT);
-  talk.at(9 * second);
+  talk.pass_time(240 * second);
   EXPECT_TRUE(talk.closed.empty());
-  talk.at(11 * second);
+  talk.pass_time(second);
   ASSERT_EQ(talk.closed.size(), 1u);
   EXPECT_EQ(talk.closed[0].why, ending::closed);
   EXPECT_EQ(talk.closed[0].stats[0].segments, 4u);
@@ -721,10 +727,10 @@ TEST(engine, late_segments_belong_to_the_connection_that_ended) {
   talk.handshake();
   end_of(talk);
   talk.at(5 * second).server({.flags = fin | ack, .seq = 5001, .ack_number = 1002});
-  talk.at(6 * second).client({.seq = 1002, .ack_number = 5002});
-  talk.at(15 * second);
+  talk.pass_time(200 * second).client({.seq = 1002, .ack_number = 5002});
+  talk.pass_time(240 * second);
   EXPECT_TRUE(talk.closed.empty());
-  talk.at(30 * second);
+  talk.pass_time(second);
   ASSERT_EQ(talk.closed.size(), 1u);
   EXPECT_EQ(talk.closed[0].stats[1].retransmitted, 1u);
   EXPECT_EQ(talk.watcher().opened(), 1u);
@@ -733,7 +739,7 @@ TEST(engine, late_segments_belong_to_the_connection_that_ended) {
 TEST(engine, a_reset_ends_a_connection) {
   conversation talk;
   talk.handshake().server({.flags = rst, .seq = 5001});
-  talk.at(11 * second);
+  talk.pass_time(241 * second);
   ASSERT_EQ(talk.closed.size(), 1u);
   EXPECT_EQ(talk.closed[0].why, ending::reset);
 }
@@ -808,21 +814,36 @@ TEST(engine, one_fin_leaves_the_other_direction_open) {
 TEST(engine, syns_without_answer_are_forgotten) {
   conversation talk;
   talk.client({.flags = syn, .seq = 1000});
-  for (int64_t t = 1; t <= 76; ++t)
+  for (int64_t t = 1; t <= 240; ++t)
     talk.at(t * second);
+  EXPECT_TRUE(talk.closed.empty());
+  talk.at(241 * second);
   ASSERT_EQ(talk.closed.size(), 1u);
   EXPECT_EQ(talk.closed[0].why, ending::silent);
   EXPECT_EQ(talk.closed[0].syn_seen, (std::array{true, false}));
 }
 
-TEST(engine, idle_connections_are_forgotten) {
+TEST(engine, idle_connections_are_forgotten_after_two_hours_and_four_minutes) {
   conversation talk;
   talk.handshake();
-  for (int64_t t = 1; t <= 180; ++t)
+  for (int64_t t = 1; t <= 7440; ++t)
     talk.at(t * second);
   EXPECT_TRUE(talk.closed.empty());
-  talk.at(181 * second);
+  talk.at(7441 * second);
   EXPECT_EQ(talk.closed.at(0).why, ending::silent);
+}
+
+TEST(engine, silence_counts_from_the_latest_segment) {
+  conversation talk;
+  talk.handshake();
+  for (int64_t t = 1; t <= 7440 + 5000; ++t) {
+    talk.at(t * second);
+    if (t == 5000)
+      talk.client({.seq = 1001, .ack_number = 5001, .payload = 1});
+  }
+  EXPECT_TRUE(talk.closed.empty());
+  talk.at((7440 + 5001) * second);
+  EXPECT_EQ(talk.closed.size(), 1u);
 }
 
 TEST(engine, time_that_runs_backwards_ends_nothing) {

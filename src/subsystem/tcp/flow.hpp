@@ -115,9 +115,9 @@ struct flow {
   int64_t syn_ns = 0;             ///< of the first SYN; meaningful if one was seen
   int64_t handshake_ns = 0;       ///< from SYN to the ACK of its answer; 0: not seen
   int64_t active_ns = 0;          ///< the table's clock at its latest segment
-  int64_t queued_ns = 0;          ///< the table's clock when it was put at its queue's tail
-  uint64_t queued_at = 0;         ///< when that was: queues ascend by this, then by began_at
-  flow* next = nullptr;           ///< queue of its stage, or free list
+  uint64_t queued_at = 0;         ///< the packet with which it came to its stage
+  uint32_t idle_place = 0;        ///< its idle_heap's
+  flow* next = nullptr;           ///< those at its stage, or free list
   flow* previous = nullptr;
 
   /// The connection that has this control block.

@@ -68,27 +68,6 @@ flow_table::~flow_table() {
 void flow_table::advance(uint64_t packet, int64_t now_ns) {
   packet_ = packet;
   now_ns_ = now_ns;
-  if (now_ns <= due_ns_)
-    return;
-  for (queue& q : queues_)
-    requeue_active(q);
-}
-
-/// A queue's head was queued first, but may have been active since: then it goes to the tail.
-/// Those that go there at one packet stay in the order in which they began, so that their order is
-/// the same wherever they are kept.
-void flow_table::requeue_active(queue& q) {
-  active_.clear();
-  for (flow* f = q.head; f != nullptr && is_due(*f, now_ns_); f = f->next) {
-    if (!is_silent(*f, now_ns_))
-      active_.push_back(f);
-  }
-  std::sort(active_.begin(), active_.end(),
-            [](const flow* a, const flow* b) { return a->began_at < b->began_at; });
-  for (flow* f : active_) {
-    dequeue(*f);
-    enqueue(*f, 2 * packet_);
-  }
 }
 
 flow* flow_table::find(const flow_key& key, uint64_t hash) {
@@ -158,7 +137,7 @@ flow& flow_table::insert(const flow_key& key, uint64_t hash) {
   fresh.began_at = packet_;
   fresh.active_ns = now_ns_;
   place(fresh);
-  enqueue(fresh, 2 * packet_ + 1);
+  enqueue(fresh);
   ++count_;
   return fresh;
 }
@@ -188,25 +167,23 @@ void flow_table::erase(flow& gone) {
   free_ = empty;
 }
 
-/// What is queued while a packet is looked at comes behind what was queued when time went on to it.
-void flow_table::enqueue(flow& f, uint64_t queued_at) {
+void flow_table::enqueue(flow& f) {
   queue& q = queue_of(f.how_far);
-  ++q.length;
-  f.queued_ns = now_ns_;
-  due_ns_ = std::min(due_ns_, now_ns_ + limits_.of(f.how_far));
-  f.queued_at = queued_at;
+  f.queued_at = packet_;
   f.next = nullptr;
   f.previous = q.tail;
   (q.tail != nullptr ? q.tail->next : q.head) = &f;
   q.tail = &f;
+  idle_of(f.how_far).add(f);
+  due_ns_ = std::min(due_ns_, f.active_ns + limits_.of(f.how_far));
 }
 
 void flow_table::dequeue(flow& f) {
   queue& q = queue_of(f.how_far);
-  --q.length;
   (f.previous != nullptr ? f.previous->next : q.head) = f.next;
   (f.next != nullptr ? f.next->previous : q.tail) = f.previous;
   f.next = f.previous = nullptr;
+  idle_of(f.how_far).remove(f);
 }
 
 void flow_table::set_stage(flow& f, stage how_far) {
@@ -214,39 +191,42 @@ void flow_table::set_stage(flow& f, stage how_far) {
     return;
   dequeue(f);
   f.how_far = how_far;
-  enqueue(f, 2 * packet_ + 1);
+  enqueue(f);
 }
 
-/// A head that is due is silent: requeue_active() has moved the others.
 flow* flow_table::next_silent() {
   if (now_ns_ <= due_ns_)
     return nullptr;
   due_ns_ = std::numeric_limits<int64_t>::max();
-  for (const queue& q : queues_) {
-    if (q.head == nullptr)
+  for (const stage how_far : {stage::opening, stage::open, stage::ending}) {
+    idle_heap& idle = idle_of(how_far);
+    if (idle.empty())
       continue;
-    due_ns_ = std::min(due_ns_, q.head->queued_ns + limits_.of(q.head->how_far));
-    if (now_ns_ > due_ns_)
-      return q.head;
+    const int64_t limit = limits_.of(how_far);
+    flow* longest = nullptr;
+    if (now_ns_ - idle.earliest_ns() > limit)
+      longest = idle.longest_idle();
+    due_ns_ = std::min(due_ns_, idle.earliest_ns() + limit);
+    if (longest != nullptr && now_ns_ > due_ns_)
+      return longest;
   }
   return nullptr;
 }
 
 void flow_table::for_each_silent(int64_t now_ns,
                                  const std::function<void(const flow&)>& visit) const {
-  for (const queue& q : queues_) {
-    for (const flow* f = q.head; f != nullptr && is_due(*f, now_ns); f = f->next) {
-      if (is_silent(*f, now_ns))
-        visit(*f);
-    }
-  }
+  for (size_t i = 0; i < stages; ++i)
+    idle_[i].for_each_idle_since(now_ns - limits_.of(static_cast<stage>(i)), visit);
 }
 
 void flow_table::for_each(const std::function<void(const flow&)>& visit) const {
-  for (const queue& q : queues_) {
-    for (const flow* each = q.head; each != nullptr; each = each->next)
-      visit(*each);
-  }
+  for (size_t i = 0; i < stages; ++i)
+    for_each_at(static_cast<stage>(i), visit);
+}
+
+void flow_table::for_each_at(stage how_far, const std::function<void(const flow&)>& visit) const {
+  for (const flow* each = queue_of(how_far).head; each != nullptr; each = each->next)
+    visit(*each);
 }
 
 }  // namespace khelp::tcp

@@ -11,16 +11,21 @@
 
 #include "subsystem/tcp/decode.hpp"
 #include "subsystem/tcp/flow.hpp"
+#include "subsystem/tcp/idle_heap.hpp"
 
 namespace khelp::tcp {
 
-/// How long connections live without segments, in capture time, and how many there may be (crowd).
+/// How long connections live without segments, in capture time, and how many there may be (crowd,
+/// replay_session).
+///
+/// Source   RFC 5382 REQ-5: established connections are idle for up to 2 h 4 min, others for 4 min.
 struct flow_limits {
-  int64_t opening_ns = 75'000'000'000;  ///< FreeBSD's keepinit
-  int64_t open_ns = 180'000'000'000;
-  int64_t ending_ns = 10'000'000'000;
+  int64_t opening_ns = 240'000'000'000;
+  int64_t open_ns = 7'440'000'000'000;
+  int64_t ending_ns = 240'000'000'000;
   size_t flows = 65536;
   size_t opening_flows = 8192;  ///< of these, with SYNs only: a flood does not drive others out
+  size_t ending_flows = 4096;   ///< of these, ended: more are left in memory for a moment only
 
   int64_t of(stage how_far) const {
     switch (how_far) {
@@ -53,8 +58,8 @@ class flow_hash {
   const uint64_t seed_;
 };
 
-/// Flows at fixed addresses in chunks; an open-addressed index from key to flow; one queue per
-/// stage, ascending by flow::queued_at and flow::began_at.
+/// Flows at fixed addresses in chunks; an open-addressed index from key to flow; per stage a queue
+/// in the order in which they came to it, and a heap that knows who has been silent for how long.
 ///
 /// Allocates when it grows, never for a packet of a known connection. Memory of ended flows is
 /// reused.
@@ -67,7 +72,7 @@ class flow_table {
 
   /// A packet of the replay: its number and the time of the silence clock. Neither goes back.
   void advance(uint64_t packet, int64_t now_ns);
-  /// Nothing is silent before the silence clock has passed this.
+  /// Nothing is silent before the silence clock has passed this; perhaps not then either.
   int64_t due_ns() const { return due_ns_; }
 
   /// nullptr: unknown.
@@ -87,14 +92,18 @@ class flow_table {
   void touch(flow& active) { active.active_ns = now_ns_; }
   void set_stage(flow& f, stage how_far);
 
-  /// A flow that has been silent for too long; nullptr: none. Call again until it says so.
+  /// A flow that has been silent for too long; nullptr: none. Call again until it says so. They
+  /// come by stage, the longest silent first.
   flow* next_silent();
-  /// Of those at a stage, the one that was queued first; nullptr: there is none.
+  /// Of those at a stage, the one that came to it first; nullptr: there is none.
   flow* first_at(stage how_far) { return queue_of(how_far).head; }
-  size_t number_at(stage how_far) const { return queue_of(how_far).length; }
+  /// Of those at a stage, the one that has been silent for longest; nullptr: there is none.
+  flow* longest_idle(stage how_far) { return idle_of(how_far).longest_idle(); }
+  size_t number_at(stage how_far) const { return idle_of(how_far).size(); }
   /// Those that next_silent() would find at a later time.
   void for_each_silent(int64_t now_ns, const std::function<void(const flow&)>& visit) const;
   void for_each(const std::function<void(const flow&)>& visit) const;
+  void for_each_at(stage how_far, const std::function<void(const flow&)>& visit) const;
   size_t size() const { return count_; }
 
  private:
@@ -109,23 +118,17 @@ class flow_table {
   struct queue {
     flow* head = nullptr;
     flow* tail = nullptr;
-    size_t length = 0;
   };
 
   size_t home_of(uint64_t hash) const { return hash & (slots_.size() - 1); }
   queue& queue_of(stage how_far) { return queues_[static_cast<size_t>(how_far)]; }
   const queue& queue_of(stage how_far) const { return queues_[static_cast<size_t>(how_far)]; }
-  bool is_due(const flow& head, int64_t now_ns) const {
-    return now_ns - head.queued_ns > limits_.of(head.how_far);
-  }
-  bool is_silent(const flow& f, int64_t now_ns) const {
-    return now_ns - f.active_ns > limits_.of(f.how_far);
-  }
-  void requeue_active(queue& q);
+  idle_heap& idle_of(stage how_far) { return idle_[static_cast<size_t>(how_far)]; }
+  const idle_heap& idle_of(stage how_far) const { return idle_[static_cast<size_t>(how_far)]; }
   void place(flow& f);
   void grow_index();
   void grow_pool();
-  void enqueue(flow& f, uint64_t queued_at);
+  void enqueue(flow& f);
   void dequeue(flow& f);
 
   const flow_limits limits_;
@@ -137,8 +140,8 @@ class flow_table {
   std::vector<std::unique_ptr<chunk>> chunks_;
   flow* free_ = nullptr;
   size_t count_ = 0;
-  std::vector<flow*> active_;  // of requeue_active(): its memory is kept
   std::array<queue, stages> queues_;
+  std::array<idle_heap, stages> idle_;
 };
 
 }  // namespace khelp::tcp

@@ -1,7 +1,9 @@
 #include "subsystem/tcp/flow_table.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <set>
+#include <vector>
 
 namespace khelp::tcp {
 namespace {
@@ -143,24 +145,67 @@ TEST(flow_table, nothing_is_silent_before_it_is_due) {
   EXPECT_EQ(table.next_silent(), &only);
 }
 
-TEST(flow_table, what_was_active_together_falls_silent_in_the_order_of_beginnings) {
-  flow_table table{flow_limits{.opening_ns = 5 * second, .open_ns = 5 * second}};
+TEST(flow_table, silence_is_exact_whenever_the_activity_was) {
+  constexpr int64_t limit = 100 * second;
+  for (int64_t active = 0; active < limit; active += 7 * second) {
+    flow_table table{flow_limits{.open_ns = limit}};
+    go_to(table, 0);
+    flow& only = insert(table, 1);
+    table.set_stage(only, stage::open);
+    go_to(table, active);
+    table.touch(only);
+    for (int64_t t = active; t <= active + limit; t += second / 2) {
+      go_to(table, t);
+      ASSERT_EQ(table.next_silent(), nullptr) << active << " " << t;
+    }
+    go_to(table, active + limit + 1);
+    ASSERT_EQ(table.next_silent(), &only);
+  }
+}
+
+TEST(flow_table, the_longest_silent_comes_first_and_of_two_the_one_that_began_first) {
+  flow_table table{flow_limits{.opening_ns = 5 * second}};
   go_to(table, second);
   flow& first = insert(table, 1);
   go_to(table, 2 * second);
   flow& second_one = insert(table, 2);
-  table.set_stage(second_one, stage::open);
   go_to(table, 3 * second);
-  table.set_stage(first, stage::open);  // it is queued behind the one that began later
+  flow& third = insert(table, 3);
   go_to(table, 4 * second);
-  table.touch(first);
   table.touch(second_one);
-  go_to(table, 9 * second - 1);  // both are looked at, and have been active
-  EXPECT_EQ(table.next_silent(), nullptr);
+  table.touch(first);
   go_to(table, 20 * second);
-  ASSERT_EQ(table.next_silent(), &first);
-  table.erase(first);
-  EXPECT_EQ(table.next_silent(), &second_one);
+  for (flow* expected : {&third, &first, &second_one}) {
+    ASSERT_EQ(table.next_silent(), expected);
+    table.erase(*expected);
+  }
+  EXPECT_EQ(table.next_silent(), nullptr);
+}
+
+TEST(flow_table, finds_the_longest_idle_of_many_whatever_they_did) {
+  flow_table table{flow_limits{}};
+  std::vector<flow*> all;
+  uint64_t random = 1;
+  const auto next = [&random](uint64_t below) {
+    random = random * 6364136223846793005 + 1442695040888963407;
+    return (random >> 33) % below;
+  };
+  for (int64_t t = 1; t < 4000; ++t) {
+    go_to(table, t * second);
+    if (all.empty() || next(3) == 0) {
+      all.push_back(&insert(table, static_cast<uint32_t>(t)));
+    } else if (next(3) == 0) {
+      const size_t gone = next(all.size());
+      table.erase(*all[gone]);
+      all.erase(all.begin() + static_cast<ptrdiff_t>(gone));
+    } else {
+      table.touch(*all[next(all.size())]);
+    }
+    const auto longest = std::min_element(all.begin(), all.end(), [](const flow* a, const flow* b) {
+      return a->active_ns < b->active_ns;
+    });
+    ASSERT_EQ(table.longest_idle(stage::opening), longest == all.end() ? nullptr : *longest);
+  }
 }
 
 TEST(flow_table, knows_how_many_are_at_a_stage_and_which_came_first) {

@@ -14,6 +14,7 @@ enum class phase : uint8_t {
   reused,    ///< the packet begins a connection anew: the old one closes,
   crowded,   ///< and one is given up for it
   passing,   ///< the packet passes the hook points
+  shed,      ///< connections that ended are closed early: there are many
   released,  ///< helpers' data goes, connections stay
   flushed_ending,
   flushed_opening,
@@ -24,8 +25,10 @@ enum class phase : uint8_t {
 struct order {
   uint64_t packet = 0;  ///< of the replay, from 1
   enum phase phase = phase::passing;
-  uint64_t queued = 0;  ///< closing connections: flow::queued_at, or how many were given up before,
-  uint64_t began = 0;   ///< and flow::began_at
+  /// Closing connections: flow::active_ns (silent, shed), flow::queued_at (reused, flushed), or how
+  /// many were given up before (crowded),
+  uint64_t place = 0;
+  uint64_t began = 0;  ///< and flow::began_at
 
   auto operator<=>(const order&) const = default;
 };

@@ -17,6 +17,7 @@ constexpr size_t most_remarks = 8;
 constexpr size_t round_packets = 512;
 constexpr size_t most_rounds = 4;  ///< under way at once
 constexpr size_t closing_part_connections = 256;
+constexpr uint64_t packets_between_sheddings = 4096;
 constexpr int64_t long_silence_ns = 10'000'000'000;  ///< many may close at the packet behind it
 
 /// Which share of 2^64 a hash falls into.
@@ -173,6 +174,8 @@ bool replay_session::step() {
   const bool taken = add(packet, filled);
   if (filled.moments.size() == round_packets)
     dispatch();
+  if (packets_ % packets_between_sheddings == 0)
+    shed_ended();
   return taken;
 }
 
@@ -329,12 +332,13 @@ void replay_session::run_in_step(round& all) {
 }
 
 void replay_session::deliver(round& done) {
-  live_ = opening_ = 0;
+  live_ = opening_ = ending_ = 0;
   for (const shard_outcome& each : done.outcomes) {
     if (each.failure)
       std::rethrow_exception(each.failure);
     live_ += each.live;
     opening_ += each.opening;
+    ending_ += each.ending;
   }
   if (wanted_.on_round)
     wanted_.on_round(done.outcomes);
@@ -372,7 +376,7 @@ void replay_session::flush() {
   std::vector<order> closings;
   for (const auto& each : shards_)
     each->connections().list_flush(packets_, closings);
-  close_in_parts(std::move(closings), latest_, true);
+  close_in_parts(std::move(closings), latest_, closing_reason::flushed);
 }
 
 void replay_session::release_data() {
@@ -389,15 +393,34 @@ void replay_session::close_silent(const moment& when) {
   std::vector<order> closings;
   for (const auto& each : shards_)
     each->connections().list_silent(packets_ + 1, when, closings);
-  close_in_parts(std::move(closings), when, false);
+  close_in_parts(std::move(closings), when, closing_reason::silent);
+}
+
+/// Half of those that may be kept stay: the ones that were active last. When that is looked at, and
+/// what is found then, depends on the packets only. (Each that is under way may end a connection.)
+void replay_session::shed_ended() {
+  if (ending_ + segments_under_way_ + rounds_.vacant().segments.size() <=
+      wanted_.limits.ending_flows)
+    return;
+  settle();
+  std::vector<order> closings;
+  for (const auto& each : shards_)
+    each->connections().list_ended(packets_, closings);
+  if (closings.size() <= wanted_.limits.ending_flows)
+    return;
+  const auto kept = static_cast<ptrdiff_t>(wanted_.limits.ending_flows / 2);
+  std::nth_element(closings.begin(), closings.end() - kept, closings.end());
+  closings.erase(closings.end() - kept, closings.end());
+  close_in_parts(std::move(closings), latest_, closing_reason::shed);
 }
 
 /// So that what is found out of the connections need not be in memory at once.
-void replay_session::close_in_parts(std::vector<order> closings, const moment& when, bool flush) {
+void replay_session::close_in_parts(std::vector<order> closings, const moment& when,
+                                    closing_reason why) {
   std::sort(closings.begin(), closings.end());
   for (size_t next = 0; next < closings.size(); next += closing_part_connections) {
     const size_t last = std::min(next + closing_part_connections, closings.size()) - 1;
-    round_to_fill().closing = {when, closings[last], flush};
+    round_to_fill().closing = {when, closings[last], why};
     dispatch();
   }
   collect_all();

@@ -120,7 +120,8 @@ class replay_session {
   void dispatch();
   bool may_run_apart(const round& next);
   void close_silent(const moment& when);
-  void close_in_parts(std::vector<order> closings, const moment& when, bool flush);
+  void shed_ended();
+  void close_in_parts(std::vector<order> closings, const moment& when, closing_reason why);
   bool has_room_for(const round& next) const;
   bool start_threads();
   void work();
@@ -151,6 +152,7 @@ class replay_session {
   size_t segments_under_way_ = 0;  ///< in rounds that were submitted and not collected
   size_t live_ = 0;                ///< after the latest round that was delivered
   size_t opening_ = 0;
+  size_t ending_ = 0;
   bool threads_refused_ = false;
   std::vector<std::thread> threads_;
 };

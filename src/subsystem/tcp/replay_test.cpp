@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,7 @@
 #include <khelp/khelp.h>
 
 #include "subsystem/tcp/address.hpp"
+#include "subsystem/tcp/frame_builder.hpp"
 #include "subsystem/tcp/pcap_source.hpp"
 
 namespace khelp::tcp {
@@ -525,6 +527,52 @@ TEST(replay, silence_is_the_same_in_any_number_of_shards) {
   const auto alone = told_by(1, limits, captures);
   for (const size_t shards : {2, 3, 8})
     EXPECT_TRUE(told_by(shards, limits, captures) == alone) << shards;
+}
+
+/// A connection a millisecond, refused at once: two packets each.
+class refusals final : public packet_source {
+ public:
+  explicit refusals(uint32_t connections) : left_(2 * connections) {}
+
+  result<bool> next(frame& packet) override {
+    if (left_ == 0)
+      return false;
+    const bool answer = --left_ % 2 == 0;
+    const auto port = static_cast<uint16_t>(left_ / 2);
+    bytes_ = build::ipv4(
+        build::tcp(answer ? build::tcp_fields{80, port, 0, 101, KHELP_TH_RST | KHELP_TH_ACK}
+                          : build::tcp_fields{port, 80, 100, 0, KHELP_TH_SYN}));
+    packet = {bytes_, static_cast<uint32_t>(bytes_.size()), when_ns_ += 500'000};
+    return true;
+  }
+  link_layer link() const override { return link_layer::raw_ip; }
+  const std::string& link_name() const override { return name_; }
+  const std::string& name() const override { return name_; }
+  std::span<const std::string> remarks() const override { return {}; }
+
+ private:
+  uint32_t left_;
+  int64_t when_ns_ = 0;
+  build::bytes bytes_;
+  const std::string name_ = "refusals";
+};
+
+TEST(replay, no_more_connections_that_ended_are_kept_than_may_be) {
+  constexpr uint32_t connections = 20'000;
+  for (const size_t shards : {1, 3}) {
+    std::atomic<size_t> closed = 0;
+    auto session = replay_session::create(telling([&](const flow&) { ++closed; }));
+    (*session)->open(std::make_unique<refusals>(connections));
+    while ((*session)->step()) {
+      if ((*session)->packets() % 1000 == 0) {
+        (*session)->settle();
+        ASSERT_LE((*session)->live(), 4096u + 4096u) << shards;
+      }
+    }
+    EXPECT_GT(closed, connections / 2);
+    (*session)->flush();
+    EXPECT_EQ(closed, connections);
+  }
 }
 
 class failing_watcher : public shard_watcher {

@@ -49,15 +49,22 @@ struct shard_outcome {
   std::unique_ptr<findings> found;  ///< shard_watcher::new_findings()
   size_t live = 0;                  ///< connections after it
   size_t opening = 0;               ///< of these, with SYNs only
+  size_t ending = 0;                ///< of these, ended
   std::exception_ptr failure;
 };
 
-/// A part of the connections that close together: at a packet after a long silence, or behind the
-/// last one.
+/// Why many connections close together.
+enum class closing_reason : uint8_t {
+  silent,   ///< at a packet after a long silence
+  shed,     ///< behind a packet: they ended, and there are many
+  flushed,  ///< behind the last packet
+};
+
+/// A part of these.
 struct closing_part {
   moment when;  ///< of that packet
   order until;  ///< close what closes up to here
-  bool flush = false;
+  closing_reason why = closing_reason::silent;
 };
 
 /// Helpers' data goes behind that packet.

@@ -63,14 +63,27 @@ void shard::go_to(const round& work, size_t moment) {
 void shard::finish(round& work) {
   watcher_->enter();
   close_silent_before(work, work.moments.size());
-  if (work.closing && work.closing->flush)
-    engine_.flush(work.closing->when.when_ns, work.closing->until);
-  else if (work.closing)
-    engine_.tick(work.closing->until.packet, work.closing->when, work.closing->until);
+  if (work.closing)
+    close_part(*work.closing);
   if (work.release)
     engine_.release(*work.release);
   work.outcomes[number_].live = engine_.live();
   work.outcomes[number_].opening = engine_.table().number_at(stage::opening);
+  work.outcomes[number_].ending = engine_.table().number_at(stage::ending);
+}
+
+void shard::close_part(const closing_part& part) {
+  switch (part.why) {
+    case closing_reason::silent:
+      engine_.tick(part.until.packet, part.when, part.until);
+      break;
+    case closing_reason::shed:
+      engine_.shed(part.when.when_ns, part.until);
+      break;
+    case closing_reason::flushed:
+      engine_.flush(part.when.when_ns, part.until);
+      break;
+  }
 }
 
 /// The silence clock does not go back, so the first moment at which something is due is found by

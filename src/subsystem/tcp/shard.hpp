@@ -49,6 +49,7 @@ class shard {
 
  private:
   void go_to(const round& work, size_t moment);
+  void close_part(const closing_part& part);
   void close_silent_before(const round& work, size_t moment);
 
   const size_t number_;

@@ -122,7 +122,7 @@ TEST(shard, a_flush_closes_up_to_where_it_is_told) {
   one.connections().list_flush(4, closings);
   std::sort(closings.begin(), closings.end());
   ASSERT_EQ(closings.size(), 3u);
-  all.work().closing = {{3 * second, 3 * second}, closings[1], true};
+  all.work().closing = {{3 * second, 3 * second}, closings[1], closing_reason::flushed};
   all.run(one);
   EXPECT_EQ(told, (story{{4, "flushed 1 at 3"}, {4, "flushed 2 at 3"}}));
   EXPECT_EQ(all.work().outcomes[1].live, 1u);
