@@ -63,9 +63,15 @@ void install(int signal, void (*handler)(int, siginfo_t*, void*)) {
 
 // Two threads, one after the other; both live until both are done, because a thread that ends leaves
 // what it had to the next one. Who waits only reads.
+//
+// Nothing else of the process may write meanwhile: step 3 is the main thread's, which has made both
+// threads by then and only waits.
 struct pair_of_threads {
+  static constexpr int both_began = 2, main_waits = 3, first_is_done = 4, both_are_done = 5;
+
   std::atomic<int> step{0};
-  std::uintptr_t places[3];  // of the thread-local variables of all threads of the process
+  // Of the stacks and thread-local variables of all threads. (A new thread has both in one mapping.)
+  std::uintptr_t places[4];
 
   void await(int number) const {
     while (step < number)
@@ -74,7 +80,7 @@ struct pair_of_threads {
 };
 
 // What the process can write, stacks and thread-local variables apart: the kernel itself writes
-// there (rseq), whoever runs.
+// there (rseq, the frames of signals), whoever runs, and ends the process where it cannot.
 std::vector<mapping> writable_elsewhere(const pair_of_threads& threads) {
   std::vector<mapping> found;
   std::FILE* maps = std::fopen("/proc/self/maps", "r");
@@ -117,17 +123,21 @@ int count_in_this_process(void (*loop)(long)) {
   install(SIGTRAP, close_pages);
   pair_of_threads threads;
   threads.places[2] = reinterpret_cast<std::uintptr_t>(&recorded);
+  threads.places[3] = reinterpret_cast<std::uintptr_t>(&threads);
   std::vector<std::uintptr_t> lines[2];
   const auto run = [&](int number) {
     threads.places[number] = reinterpret_cast<std::uintptr_t>(&recorded);
     ++threads.step;
-    threads.await(2 + number);
+    threads.await(pair_of_threads::main_waits + number);
     lines[number] = lines_of(loop, threads);
     ++threads.step;
-    threads.await(4);
+    threads.await(pair_of_threads::both_are_done);
   };
   std::thread first(run, 0);
   std::thread second(run, 1);
+  threads.await(pair_of_threads::both_began);
+  ++threads.step;
+  threads.await(pair_of_threads::both_are_done);
   first.join();
   second.join();
   std::vector<std::uintptr_t> both;

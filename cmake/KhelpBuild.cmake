@@ -57,7 +57,7 @@ if(KHELP_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# Every helper of this tree, so that `khelp_helpers` builds them all.
+# The helpers of helpers/, which are installed; those of examples, tests and benchmarks are not.
 add_custom_target(khelp_helpers)
 
 # ---- folders that are there ----

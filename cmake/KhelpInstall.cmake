@@ -21,16 +21,8 @@ foreach(section 1 3 4 9)
           FILES_MATCHING PATTERN "*.${section}")
 endforeach()
 
-# The helpers of helpers/; those of examples and tests stay here.
 get_target_property(helpers khelp_helpers MANUALLY_ADDED_DEPENDENCIES)
-foreach(helper IN LISTS helpers)
-  if(TARGET ${helper})
-    get_target_property(folder ${helper} SOURCE_DIR)
-    if(folder MATCHES "^${PROJECT_SOURCE_DIR}/helpers/")
-      install(TARGETS ${helper} LIBRARY DESTINATION ${KHELP_INSTALLED_HELPERS})
-    endif()
-  endif()
-endforeach()
+install(TARGETS ${helpers} LIBRARY DESTINATION ${KHELP_INSTALLED_HELPERS})
 
 configure_package_config_file(cmake/khelpConfig.cmake.in ${PROJECT_BINARY_DIR}/khelpConfig.cmake
   INSTALL_DESTINATION ${package_dir})

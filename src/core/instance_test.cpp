@@ -64,7 +64,7 @@ struct destructor {
 // A variable per instance, as long as it lives.
 template <class T>
 struct variable {
-  explicit variable(T first = {}) : initial(first) {
+  explicit variable(const T& first = {}) : initial(first) {
     EXPECT_EQ(khelp_vnet_variables_add(&initial, sizeof initial, &place, 1), 0)
         << khelp_failure_text();
   }

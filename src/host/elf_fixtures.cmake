@@ -22,6 +22,11 @@ macro(elf_fixture name source)
   list(APPEND elf_fixtures ${elf_fixture_folder}/${name})
 endmacro()
 
+# Newer linkers warn of what one of the fixtures is made to have.
+include(CheckLinkerFlag)
+check_linker_flag(C -Wl,--no-warn-rwx-segments KHELP_LINKER_WARNS_OF_RWX)
+set(elf_fixture_quiet $<$<BOOL:${KHELP_LINKER_WARNS_OF_RWX}>:-Wl,--no-warn-rwx-segments>)
+
 set(elf_fixture_needs)
 elf_fixture(plain.so plain.c -shared -Wl,--build-id)
 elf_fixture(both_hashes.so plain.c -shared -Wl,--hash-style=both)
@@ -38,7 +43,7 @@ elf_fixture(filter.so plain.c -shared -Wl,-F,other.so)
 elf_fixture(auxiliary.so plain.c -shared -Wl,-f,other.so)
 elf_fixture(false_name.so plain.c -shared -Wl,-soname,libm.so.6)
 elf_fixture(writable_code.so plain.c -shared -nostdlib -nostartfiles -Wl,--omagic
-            -Wl,-z,max-page-size=4096)
+            -Wl,-z,max-page-size=4096 ${elf_fixture_quiet})
 elf_fixture(linker_set.so linker_set.c -shared)
 elf_fixture(ifunc.so ifunc.c -shared)
 elf_fixture(small_static_tls.so static_tls.c -shared -DBYTES=64)

@@ -15,6 +15,14 @@ std::size_t characters(const std::string& text) {
   }));
 }
 
+void text_grid::row(std::vector<cell> cells) {
+  rows_.push_back({std::move(cells), ""});
+}
+
+void text_grid::line(std::string text) {
+  rows_.push_back({{}, std::move(text)});
+}
+
 std::size_t text_grid::width() const {
   std::size_t sum = 0;
   for (const std::size_t column : widths())

@@ -21,9 +21,9 @@ class text_grid {
   explicit text_grid(std::vector<align> columns) : columns_(std::move(columns)) {}
 
   /// A row with fewer cells than columns ends early.
-  void row(std::vector<cell> cells) { rows_.push_back({std::move(cells), ""}); }
+  void row(std::vector<cell> cells);
   /// A line across the columns, which widens none.
-  void line(std::string text) { rows_.push_back({{}, std::move(text)}); }
+  void line(std::string text);
 
   /// How wide the rows are, and a column.
   std::size_t width() const;
