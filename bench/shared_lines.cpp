@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/ucontext.h>
@@ -150,11 +151,15 @@ int count_in_this_process(void (*loop)(long)) {
 
 // In a child of its own, where no other thread runs.
 double lines_both_write(void (*loop)(long)) {
+  std::fflush(nullptr);  // or the child may write it once more
   const pid_t child = fork();
   if (child == 0)
     _exit(100 + count_in_this_process(loop));
   int status = 0;
   waitpid(child, &status, 0);
-  must(!WIFEXITED(status) || WEXITSTATUS(status) < 100, "a run's writes");
+  if (WIFSIGNALED(status))
+    std::fprintf(stderr, "the child that counts was ended by the signal %s\n",
+                 strsignal(WTERMSIG(status)));
+  must(!WIFEXITED(status) || WEXITSTATUS(status) < 100, "what a run writes");
   return WEXITSTATUS(status) - 100;
 }

@@ -28,7 +28,7 @@ class compared(unittest.TestCase):
         counts = {tuple(row.split(" · ")): i for row, i in counts.items()}
         said = io.StringIO()
         with mock.patch("measure.build_of", return_value=build), \
-                mock.patch("measure.instructions", return_value=counts), \
+                mock.patch("measure.instructions", return_value=(counts, {})), \
                 mock.patch("shutil.which", return_value=valgrind), contextlib.redirect_stdout(said):
             return verb("khelp_bench", self.path), said.getvalue()
 

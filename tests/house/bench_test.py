@@ -1,8 +1,11 @@
 """How figures become verdicts and a picture: bench_test.py ROOT"""
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import pathlib
 import sys
+import tempfile
 import unittest
 import xml.etree.ElementTree as xml
 
@@ -83,6 +86,52 @@ class a_table(unittest.TestCase):
     def test_peers_are_not_judged(self):
         self.table.put_run(["1 hook"], [hook_run(2.0, 2.4)])
         self.assertEqual(self.table.rows["1 hook", "Boost.Signals2"].verdicts(), [])
+
+
+class a_row_that_ends_the_program(unittest.TestCase):
+    # Sections of two rows; "bad" ends the program wherever it comes.
+    PROGRAM = """#!/bin/sh
+shift
+for row in a:one a:bad b:two; do
+  for word in "$@"; do
+    [ "$word" != "$(echo $row | tr : '\\t')" ] || continue 2
+  done
+  [ $row != a:bad ] || { printf 'a\\tbad\\t\\t\\n'; echo "bench: no memory" >&2; exit 1; }
+  printf '%s\\t2.5\\t\\n' "$(echo $row | tr : '\\t')"
+done
+"""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.program = pathlib.Path(folder.name) / "program"
+        self.program.write_text(self.PROGRAM)
+        self.program.chmod(0o755)
+
+    def test_is_left_out_and_the_others_are_measured(self):
+        times, failed = measure.times(self.program, "a", "b")
+        self.assertEqual(times, {("a", "one"): (2.5, None), ("b", "two"): (2.5, None)})
+        self.assertEqual(failed, {("a", "bad"): "bench: no memory"})
+
+    def test_says_so_at_the_end(self):
+        table = bench_run.table(LISTED, {"glibc": None})
+        table.put_failures({("1 hook", "libkhelp"): "bench: no memory"})
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            self.assertEqual(bench_run.print_failures(table), 1)
+        self.assertIn("1 hook · libkhelp, 1 times: bench: no memory", said.getvalue())
+
+    def test_is_named_by_its_signal_where_it_says_nothing(self):
+        self.program.write_text("#!/bin/sh\nprintf 'a\\tone\\t2\\t\\n'; kill -SEGV $$\n")
+        with self.assertRaisesRegex(measure.not_measured, "SIGSEGV"):
+            measure.times(self.program, "a")
+
+    def test_does_not_take_the_lines_of_a_program_of_its_own(self):
+        self.program.write_text("#!/bin/sh\nprintf 'load\\t2\\t<=3\\tus\\n'; exit 1\n")
+        table = bench_run.table(LISTED, {"glibc": None})
+        self.assertFalse(table.run_program("scale", [self.program]))
+        self.assertEqual(table.rows["scale", "load"].figures, [2.0])
+        self.assertEqual(table.ended_early, [("scale", "exit status 1")])
 
 
 class a_stated_limit(unittest.TestCase):
