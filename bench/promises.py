@@ -40,7 +40,7 @@ PROMISES = [
     promise("cache lines that two threads both write", "value", 0),
     promise("a runner's throughput beside 100 removals a second", "value", 0.95, least=True),
     promise("remove, runner running", "of limit", 1.3),
-    promise("remove, runner running, worst", "value", 10000),
+    promise("remove, runner running, worst", "of limit", 10),
     promise("own object data", "instructions", 10),
     promise("another helper's data by id", "instructions", 28),
     *of_memory("64 B, one by one"),

@@ -85,9 +85,11 @@ void helpers_of_the_program() {
     loaded.emplace_back("scale", i, ("scale." + std::to_string(i / 10)).c_str());
   const times among = one_more();
   figure("load a helper, alone", alone.load, "", "us");
-  figure("load a helper, 1,000 loaded", among.load, "<=1000", "us");
+  figure("load a helper, 1,000 loaded", among.load, "", "us");
+  figure("load a helper, 1,000 loaded, of one alone", among.load / alone.load, "<=5.00", "x");
   figure("unload a helper, alone", alone.unload, "", "us");
-  figure("unload a helper, 1,000 loaded", among.unload, "<=1000", "us");
+  figure("unload a helper, 1,000 loaded", among.unload, "", "us");
+  figure("unload a helper, 1,000 loaded, of one alone", among.unload / alone.unload, "<=5.00", "x");
 }
 
 // ---- together
@@ -187,16 +189,32 @@ times one_dlopen(const std::string& path) {
   return t;
 }
 
-times beyond_dlopen(const std::string& file, const std::string& other) {
-  std::vector<double> loads;
-  std::vector<double> unloads;
+// What a module file costs besides dlopen and dlclose, and what these cost beside it.
+struct file_times {
+  times beyond, bare;
+};
+
+file_times beyond_dlopen(const std::string& file, const std::string& other) {
+  std::vector<double> loads, unloads, bare_loads, bare_unloads;
   for (int i = 0; i < 41; ++i) {
     const times bare = one_dlopen(other);
     const times ours = one_file(file);
     loads.push_back(ours.load - bare.load);
     unloads.push_back(ours.unload - bare.unload);
+    bare_loads.push_back(bare.load);
+    bare_unloads.push_back(bare.unload);
   }
-  return {median(loads), median(unloads)};
+  return {{median(loads), median(unloads)}, {median(bare_loads), median(bare_unloads)}};
+}
+
+void file_figures(const char* when, const file_times& t) {
+  const auto named = [when](const char* what) { return std::string(what) + ", " + when; };
+  figure(named("load a module file besides dlopen").c_str(), t.beyond.load, "", "us");
+  limit_figure(named("dlopen of the same").c_str(), t.bare.load, "us");
+  figure(named("load a module file besides dlopen, of the dlopen").c_str(),
+         t.beyond.load / t.bare.load, "<=1.00", "x");
+  figure(named("unload a module file besides dlclose").c_str(), t.beyond.unload, "", "us");
+  limit_figure(named("dlclose of the same").c_str(), t.bare.unload, "us");
 }
 
 void module_files(const std::filesystem::path& original) {
@@ -208,16 +226,12 @@ void module_files(const std::filesystem::path& original) {
   const module_copies copies(original);
   const std::string file = copies.make(many + 1);
   const std::string other = copies.make(many + 2);
-  const times alone = beyond_dlopen(file, other);
+  file_figures("alone", beyond_dlopen(file, other));
   std::vector<std::int32_t> ids(many);
   for (int i = 0; i < many; ++i)
     must(khelp_load(copies.make(i + 1).c_str(), nullptr, &ids[static_cast<std::size_t>(i)]),
          "load");
-  const times among = beyond_dlopen(file, other);
-  figure("load a module file besides dlopen, alone", alone.load, "", "us");
-  figure("load a module file besides dlopen, 1,000 loaded", among.load, "<=1000", "us");
-  figure("unload a module file besides dlclose, alone", alone.unload, "", "us");
-  figure("unload a module file besides dlclose, 1,000 loaded", among.unload, "<=1000", "us");
+  file_figures("1,000 loaded", beyond_dlopen(file, other));
   for (const std::int32_t id : ids)
     must(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), "unload");
 }
