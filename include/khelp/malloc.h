@@ -35,8 +35,9 @@ struct khelp_malloc_type {
 /// Shape    type:  not NULL; khelp_malloc_numbered() has one for those who have none.
 ///          flags: KHELP_M_NOWAIT or KHELP_M_WAITOK (also 0), and perhaps KHELP_M_ZERO and
 ///                 KHELP_M_NULL. Other KHELP_M_... do nothing here.
-/// Context  any thread, no signal handler. WAITOK may wait for memory, about a second, and has free
-///          items of zones given back; it is no cancellation point.
+/// Context  any thread, no signal handler. WAITOK waits for memory: for pauses of 1, 2, 4 … 512 ms, 1.023 s
+///          in all. Before each it has free items of zones given back, after each it tries again.
+///          It is no cancellation point.
 /// Cost     the C library's malloc, 16 bytes for each block, and some 115 instructions.
 /// Errors   NULL: NOWAIT, or with NULL, and no memory. With WAITOK alone no memory ends the process,
 ///          with words on the log and on standard error.

@@ -1,6 +1,7 @@
 // malloc(9): a block is 16 bytes of ours, then the caller's, from the C library's malloc.
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -86,14 +87,16 @@ bool may_wait(int flags) noexcept {
   return (flags & KHELP_M_NOWAIT) == 0;
 }
 
-// Free items of zones are memory too. False: enough has been waited.
-bool wait_for_memory(int& turn) noexcept {
-  constexpr int turns = 9;
+// Pauses of 1, 2, 4 … 512 ms, 1.023 s in all, with an attempt after each.
+constexpr int pauses = 10;
+
+// Free items of zones are memory too. Signals do not shorten the pause.
+void wait_for_memory(int turn) noexcept {
   const no_cancellation whole;
   khelp_uma_reclaim(KHELP_UMA_RECLAIM_DRAIN_CPU);
-  timespec pause{0, 1'000'000L << turn};
-  nanosleep(&pause, nullptr);
-  return ++turn < turns;
+  timespec left{0, 1'000'000L << turn};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+  }
 }
 
 // allocate: () -> header*. One that fails is repeated while the caller may wait.
@@ -101,12 +104,12 @@ template <class Allocate>
 header* insist(std::size_t size, int flags, Allocate allocate) noexcept {
   if (size > largest)
     return nullptr;
-  int turn = 0;
-  for (;;) {
-    header* made = allocate();
-    if (made != nullptr || !may_wait(flags) || !wait_for_memory(turn))
-      return made;
+  header* made = allocate();
+  for (int turn = 0; made == nullptr && may_wait(flags) && turn < pauses; ++turn) {
+    wait_for_memory(turn);
+    made = allocate();
   }
+  return made;
 }
 
 void* fail(khelp_malloc_type& type, std::size_t size, int flags) noexcept {

@@ -24,8 +24,11 @@ bool fails() {
     return false;
   if (left > 1) {
     --left;
-    return false;
+    failed += how == failing::all_before ? 1 : 0;
+    return how == failing::all_before;
   }
+  if (how == failing::all_before)
+    return false;
   if (left == 0 && how == failing::one)
     return false;
   left = 0;

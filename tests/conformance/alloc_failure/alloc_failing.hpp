@@ -4,9 +4,9 @@
 
 namespace alloc {
 
-enum class failing { one, all_from };
+enum class failing { one, all_from, all_before };
 
-// Have the n-th allocation from now on (1: the next) fail, or it and all after it.
+// Have the n-th allocation from now on (1: the next) fail, or it and all after it, or all before it.
 void fail(unsigned n, failing which);
 // No more failures. Returns how many there were.
 unsigned disarm();

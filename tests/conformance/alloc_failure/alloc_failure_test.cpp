@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <khelp/khelp.h>
+#include <khelp/malloc.h>
 #include <khelp/osd.h>
 #include <khelp/stats.h>
 #include <khelp/uma.h>
@@ -180,6 +181,26 @@ TEST(alloc_failure, memory_is_out_from_some_allocation_on_when_nothing_was_done_
 TEST(alloc_failure, memory_is_out_from_some_allocation_on_when_all_is_in_use) {
   for (const row& r : rows())
     every_allocation(r, alloc::failing::all_from, true);
+}
+
+// The call allocates once when nothing fails; then it pauses ten times and tries after each.
+TEST(alloc_failure, memory_that_comes_at_the_end_of_the_wait_is_had) {
+#if defined(ALLOC_OPERATOR_NEW_ONLY)
+  GTEST_SKIP() << "the sanitizer has its own malloc";
+#else
+  static khelp_malloc_type memory KHELP_MALLOC_TYPE_INITIALIZER("waiting", "of a test");
+  constexpr unsigned attempts = 11;
+  khelp_free(khelp_malloc(100, &memory, KHELP_M_WAITOK), &memory);
+  for (const unsigned first_that_succeeds : {attempts, attempts + 1}) {
+    alloc::fail(first_that_succeeds, alloc::failing::all_before);
+    void* block = khelp_malloc(100, &memory, KHELP_M_WAITOK | KHELP_M_NULL);
+    const unsigned failed = alloc::disarm();
+    EXPECT_EQ(block != nullptr, first_that_succeeds == attempts);
+    EXPECT_EQ(failed, first_that_succeeds - 1);
+    khelp_free(block, &memory);
+  }
+  khelp_malloc_type_end(&memory);
+#endif
 }
 
 TEST(alloc_failure,

@@ -9,7 +9,7 @@
 #include <khelp/malloc.h>
 
 typedef unsigned km_flag_t;
-#define KM_SLEEP 0x1u   /**< wait for memory; the process ends when there is none for a second */
+#define KM_SLEEP 0x1u   /**< wait for memory as khelp_malloc() does; then the process ends */
 #define KM_NOSLEEP 0x2u /**< NULL when there is none */
 
 static inline void* khelp_netbsd_kmem(size_t size, km_flag_t flags, int more) {
