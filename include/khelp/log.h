@@ -1,7 +1,7 @@
 /// Where the library's own messages go.
 ///
-/// The library lives in other people's processes, so it prints nothing but a panic's words: until a
-/// sink is set, messages are dropped.
+/// The library lives in other people's processes, so of its own it prints nothing but a panic's
+/// words: until a sink is set, its messages are dropped.
 #ifndef KHELP_LOG_H
 #define KHELP_LOG_H
 
@@ -22,7 +22,7 @@ KHELP_BEGIN_DECLS
 ///          by one that says how many were.
 typedef void (*khelp_log_sink)(void* arg, int level, const char* words);
 
-/// Send messages to `sink` from now on; NULL drops them.
+/// Send messages to `sink` from now on; NULL drops the library's own.
 ///
 /// Context  any thread, also before main(). A message under way in another thread may still reach
 ///          the sink before.
@@ -32,10 +32,11 @@ KHELP_API int khelp_log_set_sink(khelp_log_sink sink, void* arg);
 
 /// Send a program's own words to the sink, at KHELP_LOG_INFO: one message a line, the last of which
 /// need not end in a newline. A call's words beyond 1023 bytes, and a line's beyond 511, are cut.
+/// Without a sink they go to standard error as they are.
 ///
 /// Context  any thread, no signal handler.
 /// Source   the kernels' printf(9), which writes to the console.
-KHELP_API void khelp_printf(const char* format, ...) __attribute__((format(printf, 1, 2)));
+KHELP_API void khelp_printf(const char* format, ...) __attribute__((format(__printf__, 1, 2)));
 
 /// End the process: "panic: " and the words go to the sink, at KHELP_LOG_ERROR, and to standard
 /// error, then abort(3). Words beyond 503 bytes are cut.
@@ -43,7 +44,7 @@ KHELP_API void khelp_printf(const char* format, ...) __attribute__((format(print
 /// Context  any thread.
 /// Source   the kernels' panic(9): a mistake that must not go on, such as a failed KASSERT.
 KHELP_API void khelp_panic(const char* format, ...)
-    __attribute__((noreturn, cold, format(printf, 1, 2)));
+    __attribute__((noreturn, cold, format(__printf__, 1, 2)));
 
 KHELP_END_DECLS
 

@@ -63,8 +63,9 @@ KHELP_API int khelp_mutex_held(const struct khelp_mutex* mutex) KHELP_NOTHROW;
 ///          wakeup_one() that had found it to the next, and holds the mutex (unless PDROP) while
 ///          its clean-up handlers run.
 ///          PCATCH: signals that this thread does not block are held back while it sleeps; their
-///          handlers run before the mutex is locked again. A signal to the process is this sleep's
-///          only if no other thread leaves it unblocked: else the kernel may give it to that one.
+///          handlers run before the mutex is locked again. A signal to the process ends this
+///          sleep or is handled by another thread that takes it (it leaves it unblocked, or sleeps
+///          so itself), never both; which, is not fixed.
 /// Cost     two system calls in all (the sleep and the waking), none if the wakeup comes soon from
 ///          another CPU; PCATCH: about ten, and two descriptors. Without free descriptors signals
 ///          are looked for every 10 ms.

@@ -57,6 +57,11 @@ void tell_lost(const sink_record& to) noexcept {
     lost += count;
 }
 
+bool has_sink() noexcept {
+  const sink_record* to = current;
+  return to != nullptr && to->sink != nullptr;
+}
+
 }  // namespace
 
 void log(int level, std::initializer_list<std::string_view> parts) noexcept {
@@ -91,8 +96,14 @@ extern "C" void khelp_printf(const char* format, ...) {
   char text[1024];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  const bool to_console = !khelp::has_sink();
+  if (to_console)
+    vfprintf(stderr, format, arguments);
+  else
+    vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  if (to_console)
+    return;
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());

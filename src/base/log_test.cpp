@@ -125,6 +125,22 @@ TEST(log, printf_sends_a_message_a_line) {
                            {KHELP_LOG_INFO, "three"}}));
 }
 
+TEST(log, printf_without_a_sink_writes_to_standard_error) {
+  const auto written = [] {
+    testing::internal::CaptureStderr();
+    khelp_printf("%s %d\n", "one", 1);
+    khelp_printf("%s", std::string(2000, 'a').c_str());
+    return testing::internal::GetCapturedStderr();
+  };
+  const std::string as_it_is = "one 1\n" + std::string(2000, 'a');
+  EXPECT_EQ(written(), as_it_is);
+  messages got;
+  ASSERT_EQ(khelp_log_set_sink(keep, &got), 0);
+  EXPECT_EQ(written(), "");
+  ASSERT_EQ(khelp_log_set_sink(nullptr, nullptr), 0);
+  EXPECT_EQ(written(), as_it_is) << "taken away is as never set";
+}
+
 TEST(log, a_panic_is_words_in_the_log_and_on_standard_error_and_the_end) {
   const khelp_log_sink to_standard_error = [](void*, int level, const char* words) {
     std::fprintf(stderr, "level %d: %s; ", level, words);

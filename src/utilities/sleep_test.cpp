@@ -73,10 +73,10 @@ std::atomic<bool> held_in_handler{false};
 std::atomic<khelp_mutex*> watched_mutex{nullptr};
 
 void count_signal(int) {
-  ++handled;
   handled_by = pthread_self();
   if (watched_mutex != nullptr)
     held_in_handler = khelp_mutex_held(watched_mutex) != 0;
+  ++handled;
 }
 
 // A handler while it lives.
@@ -480,6 +480,28 @@ TEST(sleep, a_signal_to_the_process_ends_one_sleep_and_its_thread_handles_it) {
   EXPECT_EQ(a.answer + b.answer, EINTR) << "one of them, the other was woken";
   EXPECT_EQ(handled, 1);
   EXPECT_TRUE(pthread_equal(handled_by, threads[a.answer == EINTR ? 0 : 1]));
+}
+
+// Both may take it: the kernel wakes the thread that leaves it unblocked, and the sleeper sees it.
+TEST(sleep, a_signal_to_the_process_is_handled_once_by_a_sleeper_or_by_a_thread_that_takes_it) {
+  handler on(SIGUSR1, 0);
+  for (int round = 1; round <= 100; ++round) {
+    one_sleep asleep(&channel, catching);
+    await_sleepers(&channel, 1);
+    const pthread_t sleeping = asleep.thread.native_handle();
+    kill(getpid(), SIGUSR1);
+    while (handled != round)
+      std::this_thread::yield();
+    const bool by_the_sleeper = pthread_equal(handled_by, sleeping) != 0;
+    if (!by_the_sleeper) {
+      EXPECT_TRUE(pthread_equal(handled_by, pthread_self()));
+      while (khelp_wakeup(&channel) == 0)
+        std::this_thread::yield();
+    }
+    asleep.join();
+    ASSERT_EQ(asleep.answer, by_the_sleeper ? EINTR : 0) << "round " << round;
+  }
+  EXPECT_EQ(handled, 100);
 }
 
 TEST(sleep, without_descriptors_signals_and_wakeups_are_found_all_the_same) {

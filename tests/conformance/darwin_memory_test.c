@@ -102,6 +102,44 @@ static void printf_goes_to_the_log(void) {
   CHECK(strcmp(logged, "driver: 3 lines") == 0);
 }
 
+/* What `body` writes to standard error. */
+static const char* written_by(void (*body)(void)) {
+  static char words[256];
+  int ends[2], before = dup(STDERR_FILENO);
+  ssize_t length;
+  if (pipe(ends) != 0)
+    return "no pipe";
+  dup2(ends[1], STDERR_FILENO);
+  body();
+  dup2(before, STDERR_FILENO);
+  close(before);
+  close(ends[1]);
+  length = read(ends[0], words, sizeof words - 1);
+  words[length > 0 ? length : 0] = '\0';
+  close(ends[0]);
+  return words;
+}
+
+static void print_two_lines(void) {
+  printf("%s: %d lines\n", "driver", 3);
+  printf("and a half");
+}
+static void printf_goes_to_the_console_when_there_is_no_sink(void) {
+  CHECK(strcmp(written_by(print_two_lines), "driver: 3 lines\nand a half") == 0);
+}
+
+/* As drivers pass it on. */
+static void tell(void (*say)(const char* format, ...)) {
+  say("the answer is %d\n", 42);
+}
+static void tell_by_printf(void) {
+  tell(printf);
+  tell(&printf);
+}
+static void printf_is_a_function_to_pass_on(void) {
+  CHECK(strcmp(written_by(tell_by_printf), "the answer is 42\nthe answer is 42\n") == 0);
+}
+
 int main(void) {
   TEST(the_numbers_are_darwins);
   TEST(conformance_46_accounting_per_type_returns_to_zero);
@@ -112,5 +150,7 @@ int main(void) {
   TEST(what_cannot_be_had_ends_the_process_otherwise);
   TEST(D_1_a_free_with_another_type_is_reported);
   TEST(printf_goes_to_the_log);
+  TEST(printf_goes_to_the_console_when_there_is_no_sink);
+  TEST(printf_is_a_function_to_pass_on);
   return TESTS_END();
 }

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/errno.h>
+#include <sys/lock.h>
 #include <sys/proc.h>
 #include <sys/systm.h>
 #include <sys/wait.h>
@@ -205,7 +206,8 @@ static void machs_words_for_it_do_the_same(void) {
 
 static void processes_are_asked_by_themselves_and_by_number(void) {
   char name[32], same[32];
-  proc_t me = proc_self(), parent = proc_find(proc_selfppid());
+  proc_t me = proc_self();
+  struct proc* parent = proc_find(proc_selfppid());
   CHECK(me != NULL && proc_pid(me) == proc_selfpid() && proc_ppid(me) == proc_selfppid());
   CHECK(proc_exiting(me) == 0 && proc_exiting(NULL) == 0);
   CHECK(proc_is64bit(me) == (sizeof(void*) == 8));

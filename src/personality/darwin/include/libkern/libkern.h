@@ -9,9 +9,9 @@
 
 #include <khelp/log.h>
 
-/// To the program's log (khelp_log_set_sink()), where the kernel's goes to the console. Returns
-/// nothing. Not for signal handlers.
-#define printf(...) khelp_printf(__VA_ARGS__)
+/// To the program's log (khelp_log_set_sink()), without one to standard error. Returns nothing. Not
+/// for signal handlers. Format attributes from here on are to say __printf__.
+#define printf khelp_printf
 
 static inline int imax(int a, int b) {
   return a > b ? a : b;

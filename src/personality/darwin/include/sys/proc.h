@@ -11,34 +11,37 @@
 #include <khelp/proc.h>
 #include <khelp/sleep.h>
 
+/* Opaque, as it is to kernel extensions. */
+struct proc;
+
 /// This process, with a reference; NULL: it is ending. The others take NULL (khelp/proc.h).
 static inline proc_t proc_self(void) {
-  return khelp_proc_self();
+  return (proc_t)khelp_proc_self();
 }
 /// NULL: there is none with this number.
 static inline proc_t proc_find(int pid) {
-  return khelp_proc_find(pid);
+  return (proc_t)khelp_proc_find(pid);
 }
 static inline int proc_rele(proc_t proc) {
-  return khelp_proc_rele(proc);
+  return khelp_proc_rele((struct khelp_proc*)proc);
 }
 
 static inline int proc_exiting(proc_t proc) {
-  return khelp_proc_exiting(proc);
+  return khelp_proc_exiting((struct khelp_proc*)proc);
 }
 static inline int proc_is64bit(proc_t proc) {
-  return khelp_proc_is64bit(proc);
+  return khelp_proc_is64bit((struct khelp_proc*)proc);
 }
 /// 0 for the super-user, else EPERM (D-2: the reference only says that it checks).
 static inline int proc_suser(proc_t proc) {
-  return khelp_proc_suser(proc);
+  return khelp_proc_suser((struct khelp_proc*)proc);
 }
 
 static inline int proc_pid(proc_t proc) {
-  return khelp_proc_pid(proc);
+  return khelp_proc_pid((struct khelp_proc*)proc);
 }
 static inline int proc_ppid(proc_t proc) {
-  return khelp_proc_ppid(proc);
+  return khelp_proc_ppid((struct khelp_proc*)proc);
 }
 static inline int proc_selfpid(void) {
   return getpid();
@@ -51,7 +54,7 @@ static inline void proc_name(int pid, char* name, int size) {
   proc_t proc = proc_find(pid);
   if (proc == NULL)
     return;
-  khelp_proc_name(proc, name, (size_t)size);
+  khelp_proc_name((struct khelp_proc*)proc, name, (size_t)size);
   proc_rele(proc);
 }
 static inline void proc_selfname(char* name, int size) {

@@ -11,7 +11,7 @@ KHELP_BEGIN_DECLS
 
 /// khelp_panic() under the kernel's name.
 KHELP_API void panic(const char* format, ...) __asm__("khelp_panic")
-    __attribute__((noreturn, cold, format(printf, 1, 2)));
+    __attribute__((noreturn, cold, format(__printf__, 1, 2)));
 
 KHELP_END_DECLS
 
