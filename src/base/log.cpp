@@ -93,6 +93,7 @@ extern "C" int khelp_log_set_sink(khelp_log_sink sink, void* arg) {
 }
 
 extern "C" void khelp_printf(const char* format, ...) {
+  const khelp::no_cancellation later;
   char text[1024];
   va_list arguments;
   va_start(arguments, format);
