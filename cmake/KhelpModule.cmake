@@ -31,8 +31,9 @@ function(khelp_add_helper name)
     target_link_libraries(${name} PRIVATE khelp::khelp)
   endif()
   target_link_libraries(${name} PRIVATE ${arg_LIBS})
-  # The name by which those that use it find it in the process.
-  target_link_options(${name} PRIVATE LINKER:-soname,$<TARGET_FILE_NAME:${name}>)
+  # The name by which those that use it find it in the process; and by its build id, which g++ does not
+  # always ask for, debuggers and profilers tell it from another version.
+  target_link_options(${name} PRIVATE LINKER:-soname,$<TARGET_FILE_NAME:${name}> LINKER:--build-id)
   foreach(used ${arg_USES})
     add_dependencies(${name} ${used})
     # -Wl keeps CMake from looking for it: helpers are nobody's libraries to it.

@@ -11,7 +11,7 @@ packages_of() {
   case $1 in
     base)
       echo cmake g++ ninja-build pkg-config python3 libgtest-dev libgmock-dev libpcap-dev \
-        libcli11-dev nlohmann-json3-dev libfmt-dev
+        libcli11-dev nlohmann-json3-dev libfmt-dev gdb
       ;;
     check) echo clang clang-tidy clang-format libclang-rt-14-dev mandoc valgrind ;;
     bench)

@@ -1,9 +1,11 @@
 /// Loading helper modules from files into the running process, and unloading them.
 ///
 /// A file is copied once into sealed memory, its bytes are checked, its records are read; only then
-/// is it mapped and its code run. What cannot be unmapped safely stays mapped and is called a
-/// zombie: a file that is permanent by its bytes (khelp_check_file()) always, others for as long as
-/// something holds their code.
+/// is it mapped and its code run. Debuggers and backtraces name the file. Without /proc (a chroot) the
+/// copy is a file in XDG_RUNTIME_DIR, /dev/shm or /tmp, whose name is removed at once.
+///
+/// What cannot be unmapped safely stays mapped and is called a zombie: a file that is permanent by
+/// its bytes (khelp_check_file()) always, others for as long as something holds their code.
 #ifndef KHELP_LOADER_H
 #define KHELP_LOADER_H
 
@@ -14,8 +16,7 @@
 
 KHELP_BEGIN_DECLS
 
-#define KHELP_LOAD_DEBUG \
-  0x1u /**< map the file by its path, so that debuggers and profilers find it */
+#define KHELP_LOAD_DEBUG 0x1u /**< map the file by its path, so that profilers find it */
 /// As kldload(2) has it: of a file with several modules, some may fail to start.
 #define KHELP_LOAD_PARTIAL 0x2u
 
@@ -52,8 +53,8 @@ struct khelp_load_options {
 ///          another file offers the same version of an interface · ENOEXEC the file is refused (all
 ///          reasons in khelp_failure_text(), one per line), or all its modules failed, each in its
 ///          own way · EINVAL a parameter is refused, or the name is empty · ESHUTDOWN the process
-///          ends (exit(3)) · ENOMEM · EACCES, ENAMETOOLONG... as open(2) · what the module's init
-///          returned. Nothing is left behind.
+///          ends (exit(3)) · ENOMEM · EACCES, ENAMETOOLONG... as open(2) · EACCES also no place
+///          for the copy · what the module's init returned. Nothing is left behind.
 KHELP_API int khelp_load(const char* name, const struct khelp_load_options* options, int32_t* id);
 
 /// Added to khelp_unload()'s `how`: what a module answers to the question whether it may go

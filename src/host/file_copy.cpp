@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
+#include <new>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -42,25 +43,15 @@ unique_fd open_memory(const std::string& name) {
   return fd;
 }
 
-unique_fd open_nameless() {
-  const char* own = secure_getenv("XDG_RUNTIME_DIR");
-  for (const char* folder : {own, "/run/shm", "/tmp"}) {
-    if (folder == nullptr)
-      continue;
-    unique_fd fd(open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0400));
-    if (fd)
-      return fd;
-  }
-  return {};
+bool is_file(const struct stat& status, dev_t device, ino_t file) noexcept {
+  return status.st_dev == device && status.st_ino == file;
 }
 
-/// The nameless file again, for reading only: nobody holds it for writing any more.
-result<unique_fd> reopen_for_reading(const unique_fd& writable) {
-  const std::string name = "/proc/self/fd/" + std::to_string(writable.get());
-  unique_fd fd(open(name.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd)
-    return failed(errno, "the copy of the file cannot be opened");
-  return fd;
+/// This process's number where /proc is looked at from; "": it is not there.
+std::string number_in_proc() {
+  char number[16];
+  const ssize_t length = readlink("/proc/self", number, sizeof number);
+  return length <= 0 ? "" : std::string(number, static_cast<std::size_t>(length));
 }
 
 }  // namespace
@@ -73,14 +64,26 @@ file_copy::file_copy(unique_fd fd) : fd_(std::move(fd)) {
   file_ = status.st_ino;
 }
 
-file_copy& file_copy::operator=(file_copy&& other) noexcept {
+void file_copy::swap(file_copy& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(device_, other.device_);
   std::swap(file_, other.file_);
-  return *this;
+  folder_.swap(other.folder_);
+  name_.swap(other.name_);
 }
 
-result<void> file_copy::move_up() {
+/// "/./" may stand anywhere between folders.
+std::string file_copy::path(std::size_t length) const {
+  const std::string last = name_.empty() ? std::to_string(fd_.get()) : name_;
+  std::string path = folder_ + "/";
+  while (path.size() + last.size() < length)
+    path += "./";
+  return path + last;
+}
+
+result<void> file_copy::take_another_path() {
+  if (!name_.empty())
+    return failure(EEXIST, "the dynamic linker has something under the name of its copy");
   unique_fd higher(fcntl(fd_.get(), F_DUPFD_CLOEXEC, fd_.get() + 1));
   if (!higher)
     return failed(errno, "no descriptor is left");
@@ -88,14 +91,105 @@ result<void> file_copy::move_up() {
   return {};
 }
 
+void file_copy::remove_name() noexcept {
+  struct stat status;
+  if (name_.empty() || folder_.empty())
+    return;
+  try {
+    const std::string path = folder_ + "/" + name_;
+    if (lstat(path.c_str(), &status) == 0 && is_file(status, device_, file_))
+      unlink(path.c_str());
+  } catch (const std::bad_alloc&) {
+    return;  // a file of ours stays: nothing is wrong with what is mapped
+  }
+  name_.clear();
+}
+
 void file_copy::reset() noexcept {
   struct stat status;
-  const bool ours =
-      fd_ && fstat(fd_.get(), &status) == 0 && status.st_dev == device_ && status.st_ino == file_;
+  const bool ours = fd_ && fstat(fd_.get(), &status) == 0 && is_file(status, device_, file_);
   if (ours)
     fd_.reset();
   else
     fd_.release();
+}
+
+/// Whether the descriptor has a path: the folder of this process's descriptors. By its number, not
+/// as "self", which is somebody else's where a debugger opens it. Not in a chroot without /proc.
+bool file_copy::find_descriptor_folder() {
+  struct stat status;
+  const std::string number = number_in_proc();
+  std::string folder = sentence("/proc/", number, "/fd");
+  const std::string path = sentence(folder, "/", fd_.get());
+  if (number.empty() || stat(path.c_str(), &status) != 0 || !is_file(status, device_, file_))
+    return false;
+  folder_ = std::move(folder);
+  return true;
+}
+
+/// Not where it lies on a file system that is mounted noexec.
+bool file_copy::can_be_executed() const noexcept {
+  void* const page = mmap(nullptr, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd_.get(), 0);
+  if (page == MAP_FAILED)
+    return false;
+  munmap(page, 1);
+  return true;
+}
+
+result<file_copy> file_copy::in_memory(unique_fd fd, std::span<const std::byte> bytes) {
+  if (auto written = write_all(fd.get(), bytes); !written)
+    return std::move(written.error());
+  constexpr int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+  if (fcntl(fd.get(), F_ADD_SEALS, seals) != 0)
+    return failed(errno, "the copy of the file cannot be sealed");
+  file_copy copy(std::move(fd));
+  if (!copy.find_descriptor_folder())
+    return failure(ENOENT,
+                   "/proc is not mounted here, through which the dynamic linker opens "
+                   "memory (a chroot?)");
+  return copy;
+}
+
+/// Its name goes as soon as it has another path, at the latest when it is mapped.
+result<file_copy> file_copy::in_folder(const std::string& folder,
+                                       std::span<const std::byte> bytes) {
+  std::string path = folder + "/khelp-XXXXXX";
+  const unique_fd writable(mkostemp(path.data(), O_CLOEXEC));
+  if (!writable)
+    return failed(errno, folder);
+  // For reading only: nobody holds it for writing any more.
+  file_copy copy(unique_fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)));
+  if (!copy.fd_) {
+    const int code = errno;
+    unlink(path.c_str());
+    return failed(code, path);
+  }
+  copy.folder_ = folder;
+  copy.name_ = path.substr(folder.size() + 1);
+  if (auto written = write_all(writable.get(), bytes); !written)
+    return std::move(written.error());
+  if (fchmod(writable.get(), S_IRUSR) != 0 || !copy.can_be_executed())
+    return failure(EACCES, folder + ": what lies there cannot be executed");
+  if (copy.find_descriptor_folder()) {
+    copy.name_.clear();
+    unlink(path.c_str());
+  }
+  return copy;
+}
+
+result<file_copy> file_copy::in_file(std::span<const std::byte> bytes, const std::string& why) {
+  std::string searched;
+  const char* own = secure_getenv("XDG_RUNTIME_DIR");
+  for (const char* folder : {own, "/dev/shm", "/tmp"}) {
+    if (folder == nullptr || *folder != '/')
+      continue;
+    auto copy = in_folder(folder, bytes);
+    if (copy || copy.error().code == ENOMEM)
+      return copy;
+    searched += "; " + copy.error().detail;
+  }
+  return failure(EACCES, sentence("no place for a copy of the file: ", why, searched,
+                                  "; KHELP_LOAD=path (KHELP_LOAD_DEBUG) maps the file itself"));
 }
 
 result<std::vector<std::byte>> read_whole_file(const std::string& path) {
@@ -127,24 +221,14 @@ result<std::vector<std::byte>> read_whole_file(const std::string& path) {
 }
 
 result<file_copy> seal_copy(std::span<const std::byte> bytes, const std::string& name) {
-  unique_fd fd = open_memory(name);
-  const bool in_memory = static_cast<bool>(fd);
-  if (!in_memory)
-    fd = open_nameless();
-  if (!fd)
-    return failed(errno, "no place for a copy of the file");
-  if (auto written = write_all(fd.get(), bytes); !written)
-    return std::move(written.error());
-  if (!in_memory) {
-    auto readable = reopen_for_reading(fd);
-    if (!readable)
-      return std::move(readable.error());
-    return file_copy(std::move(*readable));
-  }
-  constexpr int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-  if (fcntl(fd.get(), F_ADD_SEALS, seals) != 0)
-    return failed(errno, "the copy of the file cannot be sealed");
-  return file_copy(std::move(fd));
+  unique_fd memory = open_memory(name);
+  const std::string refused = memory ? "" : sentence("memory: ", khelp_strerror(errno));
+  if (!memory)
+    return file_copy::in_file(bytes, refused);
+  auto copy = file_copy::in_memory(std::move(memory), bytes);
+  if (copy || copy.error().code != ENOENT)
+    return copy;
+  return file_copy::in_file(bytes, copy.error().detail);
 }
 
 }  // namespace khelp

@@ -19,28 +19,49 @@ namespace khelp {
 /// Errors   as open(2) and read(2) · ENOEXEC no regular file, or too large for a helper.
 result<std::vector<std::byte>> read_whole_file(const std::string& path);
 
-/// A copy that nobody can change: sealed memory, or, where the system forbids that, a nameless file
-/// of ours that is open for reading only. Programs that close descriptors they did not open are
-/// survived: a number that now belongs to somebody else is left alone.
+/// A copy that nobody can change: sealed memory, or, where the system forbids that, a file of ours
+/// that is open for reading only. Programs that close descriptors they did not open are survived: a
+/// number that now belongs to somebody else is left alone.
 class file_copy {
  public:
   file_copy() = default;
-  explicit file_copy(unique_fd fd);
-  file_copy(file_copy&&) = default;
-  file_copy& operator=(file_copy&& other) noexcept;
-  ~file_copy() { reset(); }
+  file_copy(file_copy&& other) noexcept { swap(other); }
+  file_copy& operator=(file_copy&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~file_copy() {
+    remove_name();
+    reset();
+  }
 
-  int fd() const noexcept { return fd_.get(); }
-  /// Take a higher descriptor instead.
+  /// A path that leads to the copy, of `length` characters or more.
+  std::string path(std::size_t length) const;
+  /// Take another path, which it has not had before.
   ///
   /// Errors   EMFILE.
-  result<void> move_up();
+  result<void> take_another_path();
+  /// It is mapped: where its path is a file's name of its own, that goes.
+  void remove_name() noexcept;
+  /// It is not mapped any more.
   void reset() noexcept;
 
  private:
+  friend result<file_copy> seal_copy(std::span<const std::byte> bytes, const std::string& name);
+
+  explicit file_copy(unique_fd fd);
+  static result<file_copy> in_memory(unique_fd fd, std::span<const std::byte> bytes);
+  static result<file_copy> in_file(std::span<const std::byte> bytes, const std::string& why);
+  static result<file_copy> in_folder(const std::string& folder, std::span<const std::byte> bytes);
+  bool can_be_executed() const noexcept;
+  bool find_descriptor_folder();
+  void swap(file_copy& other) noexcept;
+
   unique_fd fd_;
   dev_t device_ = 0;
   ino_t file_ = 0;
+  std::string folder_;  // of its path
+  std::string name_;    // in that folder; "": the descriptor's number
 };
 
 /// `name` is what the maps of the process show.

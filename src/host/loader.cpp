@@ -32,28 +32,32 @@ failure with_name(failure why, const std::string& path) {
   return why;
 }
 
-/// The name under which the dynamic linker finds the bytes that were checked: a sealed copy's
-/// descriptor, or the file itself, for debuggers and profilers.
-result<std::string> place_for_linker(loaded_file& f, const planned_file& planned, bool by_path) {
-  if (by_path) {
-    const std::unique_ptr<char, void (*)(void*)> full(realpath(planned.path.c_str(), nullptr),
-                                                      std::free);
-    if (full == nullptr)
-      return failure(errno, khelp_strerror(errno));
-    return std::string(full.get());
-  }
+/// Its absolute path; what it was called by where that cannot be known (it has gone meanwhile).
+std::string full_path(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> full(realpath(path.c_str(), nullptr), std::free);
+  return full == nullptr ? path : full.get();
+}
+
+/// How the dynamic linker finds the bytes that were checked: a sealed copy, or the file itself, for
+/// profilers. Tools that look for what is mapped are told where the file is.
+result<link_names> names_for_linker(loaded_file& f, const planned_file& planned, bool by_path) {
+  std::string path = full_path(planned.path);
+  if (by_path)
+    return link_names{path, path};
   auto copy = seal_copy(planned.bytes, sentence("khelp:", f.name, "@", f.version));
   if (!copy)
     return std::move(copy.error());
   f.copy = std::move(*copy);
+  link_names names;
+  names.shown = mapping::unused_name(path);
+  names.opened = f.copy.path(names.shown.size());
   // The number may be the name of something older whose descriptor somebody closed.
-  std::string name = sentence("/proc/self/fd/", f.copy.fd());
-  while (mapping::is_taken(name)) {
-    if (auto moved = f.copy.move_up(); !moved)
+  while (mapping::is_taken(names.opened)) {
+    if (auto moved = f.copy.take_another_path(); !moved)
       return std::move(moved.error());
-    name = sentence("/proc/self/fd/", f.copy.fd());
+    names.opened = f.copy.path(names.shown.size());
   }
-  return name;
+  return names;
 }
 
 result<void> give_parameters(loaded_file& f, const load_parameters& parameters) {
@@ -340,12 +344,13 @@ std::string loader::exporter_of(const std::string& symbol) {
 
 result<void> loader::bring_in(loaded_file& f, const planned_file& planned,
                               const load_request& request) {
-  auto link_name = place_for_linker(f, planned, request.by_path);
-  if (!link_name)
-    return std::move(link_name.error());
+  const auto names = names_for_linker(f, planned, request.by_path);
+  if (!names)
+    return names.error();
   if (auto bound = libraries_are_its_own(f, planned.contents.elf); !bound)
     return bound;
-  auto code = mapping::open(*link_name, planned.bytes, planned.contents.elf);
+  auto code = mapping::open(*names, planned.bytes, planned.contents.elf);
+  f.copy.remove_name();
   if (!code) {
     code.error().detail += where_symbols_are(planned.contents.elf);
     return std::move(code.error());

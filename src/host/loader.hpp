@@ -90,7 +90,7 @@ struct loaded_file {
   std::string soname;                // the linker's name for it when others are linked with it
   std::vector<std::string> exports;  // symbols
 
-  file_copy copy;  // open as long as the code is mapped: its number is the linker's name for it
+  file_copy copy;  // open as long as the code is mapped: its path is the linker's name for it
   mapping code;
   std::vector<module_instance> modules;   // in the order of their start, as `registered`
   std::unique_ptr<file_startup> startup;  // its start and end functions

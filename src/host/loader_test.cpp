@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -13,9 +15,12 @@
 #include <gtest/gtest.h>
 #include <iterator>
 #include <latch>
+#include <link.h>
 #include <mutex>
 #include <optional>
+#include <sched.h>
 #include <string>
+#include <string_view>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -851,6 +856,164 @@ TEST_F(loader, a_descriptor_closed_behind_its_back_does_not_bring_the_old_code_b
   EXPECT_THAT(maps(), HasSubstr("khelp:stateful@1"));
   unload(other);
   unload(id);
+}
+
+// ---- the names under which the dynamic linker has it
+
+/// The names of everything mapped that end in this.
+std::vector<std::string> linker_names(std::string_view end) {
+  struct search {
+    std::string_view end;
+    std::vector<std::string> names;
+  } found{end, {}};
+  const auto add = [](dl_phdr_info* info, std::size_t, void* arg) {
+    search& it = *static_cast<search*>(arg);
+    if (std::string_view(info->dlpi_name).ends_with(it.end))
+      it.names.emplace_back(info->dlpi_name);
+    return 0;
+  };
+  dl_iterate_phdr(add, &found);
+  return found.names;
+}
+
+TEST_F(loader, debuggers_are_told_where_the_file_is) {
+  const std::int32_t id = load("counter");
+  const auto names = linker_names("counter.so");
+  ASSERT_EQ(names.size(), 1U);
+  EXPECT_TRUE(std::filesystem::equivalent(names[0], KHELP_TEST_MODULES "/counter.so")) << names[0];
+  EXPECT_THAT(maps(), HasSubstr("khelp:counter@3")) << "it is a copy all the same";
+  unload(id);
+  EXPECT_THAT(linker_names("counter.so"), IsEmpty());
+}
+
+TEST_F(loader, the_programs_own_dlopen_of_the_file_is_not_answered_with_the_copy) {
+  const std::int32_t id = load("counter");
+  void* const own = dlopen(KHELP_TEST_MODULES "/counter.so", RTLD_NOW);
+  ASSERT_NE(own, nullptr) << dlerror();
+  link_map* map = nullptr;
+  ASSERT_EQ(dlinfo(own, RTLD_DI_LINKMAP, &map), 0);
+  EXPECT_NE(map->l_addr, listed(id)->base);
+  unload(id);
+  EXPECT_THAT(linker_names("counter.so"), testing::SizeIs(1));
+  dlclose(own);
+}
+
+TEST_F(loader, copies_of_one_file_have_different_names) {
+  static std::latch* leave;
+  std::latch told(1);
+  std::latch may_end(1);
+  leave = &told;
+  test_point point;
+  const std::int32_t kept = load("thread_exit");
+  std::thread holder([&] {
+    point.run();
+    leave->count_down();
+    may_end.wait();
+  });
+  told.wait();
+  unload(kept);  // the thread's destructor keeps its code
+  const std::int32_t id = load("thread_exit");
+  const auto names = linker_names("thread_exit.so");
+  ASSERT_EQ(names.size(), 2U);
+  EXPECT_NE(names[0], names[1]);
+  unload(id);
+  EXPECT_EQ(listed(kept)->state, KHELP_MODULE_ZOMBIE);
+  may_end.count_down();
+  holder.join();
+  khelp_reap();
+  EXPECT_THAT(linker_names("thread_exit.so"), IsEmpty());
+}
+
+TEST_F(loader, a_zombie_that_has_gone_is_not_looked_for_in_strangers_descriptors) {
+  static std::latch* leave;
+  std::latch told(1);
+  std::latch may_end(1);
+  leave = &told;
+  test_point point;
+  const std::int32_t id = load("thread_exit");
+  int descriptor = -1;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry, gone).string().find("khelp:thread_exit") !=
+        std::string::npos)
+      descriptor = std::stoi(entry.path().filename());
+  }
+  ASSERT_GE(descriptor, 0);
+  std::thread holder([&] {
+    point.run();
+    leave->count_down();
+    may_end.wait();
+  });
+  told.wait();
+  unload(id);
+  may_end.count_down();
+  holder.join();
+  dlclose(dlopen(KHELP_TEST_MODULES "/counter.so", RTLD_NOW));  // the linker clears up meanwhile
+  EXPECT_THAT(linker_names("thread_exit.so"), IsEmpty());
+  int silent[2];
+  ASSERT_EQ(pipe(silent), 0);
+  ASSERT_EQ(dup2(silent[0], descriptor), descriptor);
+  khelp_reap();
+  EXPECT_EQ(listed(id)->state, KHELP_MODULE_DEAD);
+  for (const int fd : {silent[0], silent[1], descriptor})
+    close(fd);
+}
+
+/// In a child that has this folder as its root, if the system lets a process have one. The folder is
+/// empty but for counter.so and `folders`.
+template <class Check>
+void in_chroot(const std::vector<std::string>& folders, Check check) {
+  std::string root = testing::TempDir() + "khelp-root-XXXXXX";
+  ASSERT_NE(mkdtemp(root.data()), nullptr);
+  std::filesystem::copy(KHELP_TEST_MODULES "/counter.so", root + "/counter.so");
+  for (const std::string& folder : folders)
+    std::filesystem::create_directory(root + folder);
+  constexpr int not_here = 77;
+  const pid_t child = fork();
+  if (child == 0) {
+    if (chroot(root.c_str()) != 0 && (unshare(CLONE_NEWUSER) != 0 || chroot(root.c_str()) != 0))
+      _exit(not_here);
+    if (chdir("/") != 0)
+      _exit(not_here);
+    _exit(check());
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  std::filesystem::remove_all(root);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == not_here)
+    GTEST_SKIP() << "this system lets nobody change the root of a process";
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST_F(loader, without_proc_a_copy_in_a_file_is_mapped_and_its_name_removed) {
+  in_chroot({"/tmp"}, [] {
+    std::int32_t id = 0;
+    if (khelp_load("/counter.so", nullptr, &id) != 0) {
+      std::fprintf(stderr, "%s\n", khelp_failure_text());
+      return 1;
+    }
+    if (!std::filesystem::is_empty("/tmp"))
+      return 2;
+    return khelp_unload(id, KHELP_UNLOAD_REFUSE, 0) == 0 && listed(id)->state == KHELP_MODULE_DEAD
+               ? 0
+               : 3;
+  });
+}
+
+TEST_F(loader, without_proc_and_a_place_for_a_copy_the_words_say_so_and_the_way_out) {
+  in_chroot({}, [] {
+    const int refused = khelp_load("/counter.so", nullptr, nullptr);
+    const std::string words = khelp_failure_text();
+    if (refused != EACCES || words.find("/proc is not mounted") == std::string::npos ||
+        words.find("KHELP_LOAD=path") == std::string::npos) {
+      std::fprintf(stderr, "%d %s\n", refused, words.c_str());
+      return 1;
+    }
+    khelp_load_options options{};
+    options.size = sizeof options;
+    options.flags = KHELP_LOAD_DEBUG;
+    return khelp_load("/counter.so", &options, nullptr) == 0 ? 0 : 2;
+  });
 }
 
 }  // namespace

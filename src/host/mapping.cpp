@@ -42,14 +42,33 @@ bool is_what_was_checked(std::uint64_t base, std::span<const std::byte> checked,
   return true;
 }
 
-struct search {
-  std::uint64_t base;
-  const char* name;
-};
+/// Whether something is mapped under this name, or at this place under this name.
+bool is_mapped(const std::string& name, std::optional<std::uint64_t> base = {}) noexcept {
+  struct search {
+    const char* name;
+    std::optional<std::uint64_t> base;
+  } wanted{name.c_str(), base};
+  const auto compare = [](dl_phdr_info* info, std::size_t, void* arg) -> int {
+    const search& it = *static_cast<search*>(arg);
+    return (!it.base || info->dlpi_addr == *it.base) && std::strcmp(info->dlpi_name, it.name) == 0;
+  };
+  return dl_iterate_phdr(compare, &wanted) != 0;
+}
 
-int compare(dl_phdr_info* info, std::size_t, void* arg) {
-  const search& wanted = *static_cast<search*>(arg);
-  return info->dlpi_addr == wanted.base && std::strcmp(info->dlpi_name, wanted.name) == 0;
+/// The linker's record of a file begins with what debuggers read (r_debug, <link.h>). The name's
+/// characters are the linker's own and long enough: it gets them back as they lie. Under the lock of
+/// dl_iterate_phdr(3), so that nobody who walks the files reads half a name.
+void show_as(link_map& map, const std::string& name) noexcept {
+  struct change {
+    char* characters;
+    const std::string& name;
+  } wanted{map.l_name, name};
+  const auto write = [](dl_phdr_info*, std::size_t, void* arg) -> int {
+    const change& it = *static_cast<change*>(arg);
+    std::memcpy(it.characters, it.name.c_str(), it.name.size() + 1);
+    return 1;
+  };
+  dl_iterate_phdr(write, &wanted);
 }
 
 std::optional<symbol_place> find_symbol_in(void* handle, const char* symbol) {
@@ -94,17 +113,27 @@ bool mapping::is_taken(const std::string& link_name) noexcept {
   return old != nullptr;
 }
 
-result<mapping> mapping::open(const std::string& link_name, std::span<const std::byte> checked,
+std::string mapping::unused_name(const std::string& path) {
+  const linker_calls mine;
+  const std::size_t folders = path.rfind('/') + 1;
+  std::string name = path;
+  do
+    name.insert(folders, "./");
+  while (is_mapped(name));
+  return name;
+}
+
+result<mapping> mapping::open(const link_names& names, std::span<const std::byte> checked,
                               const elf_summary& elf) {
   const linker_calls mine;
-  if (is_taken(link_name))
+  if (is_taken(names.opened))
     return failure(EEXIST, "the process has this file mapped already");
   mapping made;
-  made.link_name_ = link_name;
+  made.names_ = names;
   made.size_ = elf.memory_size;
-  made.handle_ = dlopen(link_name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  made.handle_ = dlopen(names.opened.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (made.handle_ == nullptr)
-    return failure(ENOEXEC, linker_words(link_name));
+    return failure(ENOEXEC, linker_words(names.opened));
   link_map* map = nullptr;
   const bool known = dlinfo(made.handle_, RTLD_DI_LINKMAP, &map) == 0;
   if (known)
@@ -113,6 +142,8 @@ result<mapping> mapping::open(const std::string& link_name, std::span<const std:
     made.close();
     return failure(ENOEXEC, "the dynamic linker mapped another file than the one that was checked");
   }
+  if (names.shown != names.opened)
+    show_as(*map, names.shown);
   return made;
 }
 
@@ -125,13 +156,15 @@ void mapping::close() noexcept {
 
 bool mapping::is_there() const noexcept {
   const linker_calls mine;
-  search wanted{base_, link_name_.c_str()};
-  return dl_iterate_phdr(compare, &wanted) != 0;
+  return is_mapped(names_.shown, base_);
 }
 
 void mapping::let_go_again() noexcept {
   const linker_calls mine;
-  if (void* handle = dlopen(link_name_.c_str(), RTLD_NOW | RTLD_NOLOAD))
+  // Its path may lead to something else by now, which the linker would open to look at.
+  if (!is_mapped(names_.shown, base_))
+    return;
+  if (void* handle = dlopen(names_.opened.c_str(), RTLD_NOW | RTLD_NOLOAD))
     dlclose(handle);
 }
 

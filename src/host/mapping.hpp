@@ -37,18 +37,30 @@ struct symbol_place {
 /// Of the program or a library that everybody's symbols are looked up in.
 std::optional<symbol_place> find_global_symbol(const char* symbol) noexcept;
 
+/// The two names of what is mapped. `opened` is dlopen(3)'s, and leads to the bytes that were checked;
+/// `shown` is where debuggers and the like look for it once it is mapped (docs/decisions, "Names for
+/// debuggers"). If they differ, `shown` is not the longer one.
+struct link_names {
+  std::string opened;
+  std::string shown;
+};
+
 class mapping {
  public:
   mapping() = default;
 
+  /// A way to write a file's absolute path that no file of the process has as its name: the linker
+  /// takes files of one name for one.
+  static std::string unused_name(const std::string& path);
+
   /// Whether the linker has something under this name: it would answer with that.
   static bool is_taken(const std::string& link_name) noexcept;
 
-  /// Map the file that the linker finds under `link_name`, which must be the checked bytes. Its
+  /// Map the file that the linker finds under `names.opened`, which must be the checked bytes. Its
   /// constructors run.
   ///
   /// Errors   EEXIST the name is taken · ENOEXEC the linker refuses, or has mapped something else.
-  static result<mapping> open(const std::string& link_name, std::span<const std::byte> checked,
+  static result<mapping> open(const link_names& names, std::span<const std::byte> checked,
                               const elf_summary& elf);
 
   /// Give it back. Its destructors run if the linker lets it go; is_there() tells. Once.
@@ -74,7 +86,7 @@ class mapping {
   std::optional<symbol_place> find_symbol(const char* symbol) const noexcept;
 
  private:
-  std::string link_name_;
+  link_names names_;
   void* handle_ = nullptr;
   std::uint64_t base_ = 0;
   std::uint64_t size_ = 0;
