@@ -571,12 +571,14 @@ bool empty_slots(helper& from) {
 }
 
 // Out of use: an item goes when no section of its object, open since before, remains.
-void end_revoked(helper& from, bool may_wait) {
+// epoch: began when the slots were empty.
+void end_revoked(helper& from, bool may_wait, std::uint64_t epoch) {
   struct pass {
     helper& from;
     const bool may_wait;
+    const std::uint64_t epoch;
     sections_now sections;
-  } p{from, may_wait, {}};
+  } p{from, may_wait, epoch, {}};
   uma::for_each_owned(
       from.zone,
       [](void* arg, void* item, uma::owner_place place) {
@@ -588,7 +590,7 @@ void end_revoked(helper& from, bool may_wait) {
         if (now.sections.may_be_of(osd)) {
           if (!now.may_wait)
             return;
-          wait_for_sections_of(osd);
+          wait_for_sections_of(osd, now.epoch);
           wait_for_deep_readers(deep_total);
         }
         {
@@ -602,11 +604,11 @@ void end_revoked(helper& from, bool may_wait) {
 }
 
 // The rest of an item's way, when somebody else has it in hand.
-void wait_for_the_last(helper& from) {
+void wait_for_the_last(helper& from, std::uint64_t epoch) {
   const event_count::watch watched(from.changes());
   while (true) {
     const std::uint32_t ticket = from.changes().ticket();
-    end_revoked(from, true);
+    end_revoked(from, true, epoch);
     if (from.attached() == 0)
       return;
     from.changes().wait(ticket, look_again_ns);
@@ -633,17 +635,18 @@ bool revoke_data(std::span<helper* const> from, bool may_wait) {
         any = empty_slots(*h) || any;
     }
   }
+  const std::uint64_t epoch = begin_epoch();
   if (any && !heavy_barrier())
     return false;
   for (helper* h : from) {
     if (h->zone == nullptr)
       continue;
-    end_revoked(*h, may_wait);
+    end_revoked(*h, may_wait, epoch);
     if (h->attached() == 0)
       continue;
     if (!may_wait)
       return false;
-    wait_for_the_last(*h);
+    wait_for_the_last(*h, epoch);
   }
   return true;
 }

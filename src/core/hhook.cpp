@@ -245,10 +245,12 @@ void khelp_hhook_run_hooks_lookup(int32_t type, int32_t id, void* ctx, khelp_osd
 }
 
 int khelp_hhook_synchronize(khelp_hhook_head* hhh) {
+  // First of all: runs that begin from here on are not waited for.
+  const std::uint64_t epoch = begin_epoch();
   return cold_call([&]() -> result<void> {
     if (inside_section())
       return failure(EDEADLK, "waiting inside a hook would never end");
-    if (!wait_for_open_sections(hhh))
+    if (!wait_for_open_sections(hhh, epoch))
       return failure(ENOSYS, "membarrier(2) is refused: nothing is known of other threads");
     wait_for_deep_readers(hhh != nullptr ? hhh->hhh_deep : deep_total);
     reap();

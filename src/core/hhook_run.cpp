@@ -3,8 +3,8 @@
 //
 // Nothing on the straight line asks what is rare: hooks with data, suspended ones and several hide
 // behind the set's way to run, timed ones behind the function pointer, nested runs and fences behind
-// `top`, exceptions behind the unwinder's tables. How a point combines results is asked only where
-// there are several, or where the result is wanted.
+// the first section being in use, exceptions behind the unwinder's tables. How a point combines
+// results is asked only where there are several, or where the result is wanted.
 #include <ctime>
 #include <cxxabi.h>
 #include <type_traits>
@@ -126,7 +126,7 @@ namespace {
 
 // Closes the straight line's section.
 inline void close_first(thread_record& record) {
-  close_record_section(record, 0, record.sections[0]);
+  close_record_section(record.sections[0]);
   if (KHELP_UNLIKELY(wants_attention(record)))
     attend(record);
 }

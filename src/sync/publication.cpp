@@ -21,50 +21,46 @@ constexpr std::int64_t sleep_slice_ns = 50'000'000;
 // Guarded by registry_mutex; singly linked through publication::next_.
 publication* places_with_retired KHELP_GUARDED_BY(registry_mutex) = nullptr;
 
-// A run of a section as it was seen: (key, set), and not left since.
-struct seen_run {
-  const void* key;
-  const void* set;
-  std::uint64_t left;
+// What an open section says.
+struct section_words {
+  const void* point;
+  const void* set;  // nullptr: object and epoch are unknown
+  const khelp_osd* object;
+  std::uint64_t epoch;
 
-  bool goes_on(const open_section& section) const noexcept {
-    return section.point.load(std::memory_order_acquire) == key &&
-           section.set.load(std::memory_order_acquire) == set &&
-           section.left.load(std::memory_order_acquire) == left;
+  // False: it is free.
+  bool read(const open_section& section) noexcept {
+    point = section.point.load(std::memory_order_acquire);
+    set = section.set.load(std::memory_order_acquire);
+    object = section.object.load(std::memory_order_acquire);
+    epoch = section.epoch.load(std::memory_order_acquire);
+    return point != nullptr;
   }
+  bool opened_before(std::uint64_t other) const noexcept { return set == nullptr || epoch < other; }
 };
 
-// Spins briefly, then sleeps.
-void wait_until_left(thread_record& record, const open_section& section,
-                     const seen_run& run) noexcept {
+// Wait while the section is one of those that the caller waits for. Asked anew at every look, so that
+// the next run of a section is not taken for the one before. Spins briefly, then sleeps.
+template <class Wanted>
+void wait_while(thread_record& record, const open_section& section, const Wanted& wanted) {
+  const auto goes_on = [&] {
+    section_words words{};
+    return words.read(section) && wanted(words);
+  };
   for (int spin = 0; spin < spins_before_sleep; ++spin) {
-    if (!run.goes_on(section))
+    if (!goes_on())
       return;
     cpu_relax();
   }
-  while (run.goes_on(section)) {
+  while (goes_on()) {
     const std::uint32_t seen = record.wake.load(std::memory_order_acquire);
     record.attention.fetch_or(attention_waiter, std::memory_order_seq_cst);
     // Refused barrier: the slice bounds how late we look again.
     (void)heavy_barrier();
-    if (!run.goes_on(section))
+    if (!goes_on())
       return;
     futex_wait(record.wake, seen, sleep_slice_ns);
     free_if_owner_died(record);
-  }
-}
-
-// Wait until the run that is in a section now, with whatever set, has left. The next run of the
-// same place is not waited for: a thread that runs one point without pause ends nobody's patience.
-void wait_for_this_run(thread_record& record, const open_section& section,
-                       const void* key) noexcept {
-  const std::uint64_t left = section.left.load(std::memory_order_acquire);
-  const void* set = nullptr;
-  // It may not have said yet which set it uses.
-  while (set == nullptr && section.point.load(std::memory_order_acquire) == key &&
-         section.left.load(std::memory_order_acquire) == left) {
-    set = section.set.load(std::memory_order_acquire);
-    wait_until_left(record, section, {key, set, left});
   }
 }
 
@@ -110,25 +106,21 @@ bool section_is_open_after_barrier(const void* key) noexcept {
 std::size_t objects_in_sections(std::span<const khelp_osd*> objects) noexcept {
   std::size_t found = 0;
   for_each_section([&](thread_record&, open_section& section) {
-    // In this order: a section that says its place has said its object before.
-    if (section.point.load(std::memory_order_acquire) == nullptr)
-      return;
-    const khelp_osd* object = section.object.load(std::memory_order_acquire);
-    if (object == nullptr)
+    section_words words{};
+    if (!words.read(section) || words.set == nullptr || words.object == nullptr)
       return;
     if (found < objects.size())
-      objects[found] = object;
+      objects[found] = words.object;
     ++found;
   });
   return found;
 }
 
-void wait_for_sections_of(const khelp_osd* object) noexcept {
-  for_each_section([object](thread_record& record, open_section& section) {
-    const void* point = section.point.load(std::memory_order_acquire);
-    if (point == nullptr || section.object.load(std::memory_order_acquire) != object)
-      return;
-    wait_for_this_run(record, section, point);
+void wait_for_sections_of(const khelp_osd* object, std::uint64_t epoch) noexcept {
+  for_each_section([&](thread_record& record, open_section& section) {
+    wait_while(record, section, [&](const section_words& words) {
+      return words.set != nullptr && words.object == object && words.opened_before(epoch);
+    });
   });
 }
 
@@ -138,14 +130,13 @@ void wait_for_deep_readers(std::uint32_t& deep) noexcept {
   });
 }
 
-bool wait_for_open_sections(const void* key) {
+bool wait_for_open_sections(const void* key, std::uint64_t epoch) {
   if (!heavy_barrier())
     return false;
-  for_each_section([key](thread_record& record, open_section& section) {
-    const void* point = section.point.load(std::memory_order_acquire);
-    if (point == nullptr || (key != nullptr && point != key))
-      return;
-    wait_for_this_run(record, section, point);
+  for_each_section([&](thread_record& record, open_section& section) {
+    wait_while(record, section, [&](const section_words& words) {
+      return (key == nullptr || words.point == key) && words.opened_before(epoch);
+    });
   });
   return true;
 }
@@ -258,13 +249,9 @@ void reader_wait::include_retired(const set_filter& wanted) {
   }
 }
 
-bool reader_wait::uses_old(const open_section& section) const {
-  const void* point = section.point.load(std::memory_order_acquire);
-  if (point == nullptr)
-    return false;
-  const void* used = section.set.load(std::memory_order_acquire);
+bool reader_wait::uses_old(const void* point, const void* set) const {
   return std::any_of(targets_.begin(), targets_.end(), [&](const target& t) {
-    return t.key == point && (used == nullptr || used == t.set);
+    return t.key == point && (set == nullptr || set == t.set);
   });
 }
 
@@ -288,13 +275,8 @@ bool reader_wait::finish_all(std::span<reader_wait* const> waits) {
 
 void reader_wait::wait_for_readers() {
   for_each_section([this](thread_record& record, open_section& section) {
-    while (uses_old(section)) {
-      const std::uint64_t left = section.left.load(std::memory_order_acquire);
-      const void* point = section.point.load(std::memory_order_acquire);
-      const void* set = section.set.load(std::memory_order_acquire);
-      if (point != nullptr)
-        wait_until_left(record, section, {point, set, left});
-    }
+    wait_while(record, section,
+               [this](const section_words& words) { return uses_old(words.point, words.set); });
   });
   wait_until_none_is_deep([this] { return !deep_readers_remain(); });
 }
@@ -315,8 +297,8 @@ bool reader_wait::try_finish() {
     return false;
   bool free = true;
   for_each_section([&](thread_record&, open_section& section) {
-    if (uses_old(section))
-      free = false;
+    section_words words{};
+    free = free && !(words.read(section) && uses_old(words.point, words.set));
   });
   if (!free || deep_readers_remain())
     return false;

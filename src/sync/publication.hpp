@@ -17,6 +17,7 @@
 
 #include "sync/barrier.hpp"
 #include "sync/mutex.hpp"
+#include "sync/section.hpp"
 #include "sync/thread_record.hpp"
 
 namespace khelp {
@@ -117,7 +118,7 @@ class reader_wait {
     published_set* set;
     const void* key;
   };
-  bool uses_old(const open_section& section) const;
+  bool uses_old(const void* point, const void* set) const;
   // After the barrier.
   void wait_for_readers() KHELP_EXCLUDES(registry_mutex);
   bool deep_readers_remain() const KHELP_EXCLUDES(registry_mutex);
@@ -135,20 +136,22 @@ void for_each_retired(const std::function<void(const published_set&)>& fn)
 // std::bad_alloc.
 unsigned free_quiescent_sets() KHELP_EXCLUDES(registry_mutex);
 
-// Wait until every section open now has been closed: of the place with this key, or of all
-// (nullptr). False: barrier refused.
-[[nodiscard]] bool wait_for_open_sections(const void* key) KHELP_EXCLUDES(registry_mutex);
+// Wait until every section that was opened before the epoch has been closed: of the place with this
+// key, or of all (nullptr). False: barrier refused.
+[[nodiscard]] bool wait_for_open_sections(const void* key, std::uint64_t epoch = begin_epoch())
+    KHELP_EXCLUDES(registry_mutex);
 
 // Whether some section for this key is open now. True when nothing can be known.
 bool section_is_open(const void* key) noexcept;
 // The same for those who ask for many keys, after one heavy_barrier() that was not refused.
 bool section_is_open_after_barrier(const void* key) noexcept;
 
-// The objects that sections are open for. Returns how many there are, which may be more than there
-// is room for.
+// After a heavy barrier: the objects that sections are open for. Returns how many there are, which may
+// be more than there is room for.
 std::size_t objects_in_sections(std::span<const khelp_osd*> objects) noexcept;
-// Wait until the sections open now for this object have closed.
-void wait_for_sections_of(const khelp_osd* object) noexcept;
+// Wait until the sections for this object that were opened before the epoch have closed. After the
+// epoch began there was a heavy barrier.
+void wait_for_sections_of(const khelp_osd* object, std::uint64_t epoch) noexcept;
 
 // Wait until a place's count of sections without room in a record is zero. The place stays.
 void wait_for_deep_readers(std::uint32_t& deep) noexcept;

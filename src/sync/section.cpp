@@ -6,6 +6,7 @@ namespace khelp {
 
 __thread std::uint32_t deep_depth = 0;
 std::uint32_t deep_total = 0;
+epoch_line section_epoch;
 
 // publication.cpp: waiters for deep sections sleep on it.
 extern std::atomic<std::uint32_t> deep_waiters;
@@ -22,6 +23,13 @@ __thread bool outermost_wanted __attribute__((tls_model("initial-exec"))) = fals
 
 bool fences() noexcept {
   return decide_barrier_mode() == barrier_mode::fences;
+}
+
+std::size_t open_sections_of(const thread_record& record) noexcept {
+  std::size_t open = 0;
+  while (open < section_depth && point_of(record.sections[open]) != nullptr)
+    ++open;
+  return open;
 }
 
 void run_outermost() noexcept {
@@ -56,12 +64,12 @@ void leave_deep(std::uint32_t& deep) noexcept {
 bool enter_section(const void* key, void** current, std::uint32_t& deep, const khelp_osd* object,
                    const void*& set) noexcept {
   thread_record* record = deep_depth != 0 ? nullptr : enrol();
-  const std::uint32_t top = record == nullptr ? 0 : record->top.load(std::memory_order_relaxed);
-  if (record == nullptr || top >= section_depth) {
+  const std::size_t index = record == nullptr ? section_depth : open_sections_of(*record);
+  if (index == section_depth) {
     enter_deep(current, deep, set);
     return false;
   }
-  open_section& section = open_record_section(*record, top, key, object);
+  open_section& section = open_record_section(*record, index, key, object);
   light_barrier();
   if (fences())
     std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -79,8 +87,7 @@ void leave_section(std::uint32_t& deep, bool recorded) noexcept {
     return;
   }
   thread_record& record = *this_record;
-  const std::uint32_t top = record.top.load(std::memory_order_relaxed) - 1;
-  close_record_section(record, top, record.sections[top]);
+  close_record_section(record.sections[open_sections_of(record) - 1]);
   if (fences())
     std::atomic_thread_fence(std::memory_order_seq_cst);
   if (wants_attention(record))
@@ -105,9 +112,7 @@ any_section::~any_section() {
 bool inside_section() noexcept {
   if (deep_depth != 0)
     return true;
-  if (this_record == nullptr)
-    return false;
-  return this_record->top.load(std::memory_order_relaxed) > (fences() ? 1u : 0u);
+  return this_record != nullptr && !may_open_first(*this_record);
 }
 
 void deep_sections_after_fork() noexcept {
@@ -150,9 +155,6 @@ void attend(thread_record& record) noexcept {
   const std::uint32_t wanted = record.attention.load(std::memory_order_relaxed);
   if (wanted & attention_waiter) {
     record.attention.fetch_and(~attention_waiter, std::memory_order_seq_cst);
-    const std::uint32_t top = record.top.load(std::memory_order_relaxed);
-    for (std::uint32_t i = top; i < section_depth; ++i)
-      record.sections[i].left.fetch_add(1, std::memory_order_release);
     record.wake.fetch_add(1, std::memory_order_release);
     futex_wake_all(record.wake);
   }

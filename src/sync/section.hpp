@@ -1,13 +1,15 @@
 // The readers' half: opening and closing sections.
 //
-// A section in a record costs seven plain stores and no shared line. Order of the stores matters
-// twice:
-//   open:  top, object, point (release) | barrier | load the set, store it
-//   close: set, point (release), top    | barrier | load attention
-// A waiter may learn from any of the three that a run is over (they name another one), so each is
-// stored with release.
-// `|` is the light barrier whose other half is heavy_barrier(). Raising `top` first lets a signal
-// handler open sections above a half-open one.
+// A section in a record costs six plain stores, and writes no shared line. Their order matters:
+//   open:  point, epoch, object (release) | barrier | load the set, store it
+//   close: set, point (release)           | barrier | load attention
+// `|` is the light barrier whose other half is heavy_barrier(). A section with a point is not free:
+// storing that first lets a signal handler open sections above a half-open one. A waiter may learn
+// from any of the words that a run is over (they name another one), so each is stored with release.
+//
+// Epochs tell a waiter which sections were open before. Whoever waits for all sections of a place or
+// of an object begins a new epoch first: sections that say it, or a later one, were opened afterwards
+// and see whatever the waiter did before. So no wait is for a run that begins while it lasts.
 #pragma once
 
 #include <atomic>
@@ -44,16 +46,27 @@ void deep_sections_after_fork() noexcept;
 
 // The thread's straight line serves a record with no section open.
 inline bool may_open_first(const thread_record& straight) noexcept {
-  return straight.top.load(std::memory_order_relaxed) == 0;
+  return straight.sections[0].point.load(std::memory_order_relaxed) == nullptr;
 }
 
-inline open_section& open_record_section(thread_record& record, std::uint32_t top, const void* key,
+// On a line of its own: every run reads it, only waiters write it.
+struct alignas(64) epoch_line {
+  std::atomic<std::uint64_t> now{1};
+};
+extern epoch_line section_epoch __attribute__((visibility("hidden")));
+
+// A new epoch, before heavy_barrier().
+inline std::uint64_t begin_epoch() noexcept {
+  return section_epoch.now.fetch_add(1, std::memory_order_seq_cst) + 1;
+}
+
+inline open_section& open_record_section(thread_record& record, std::size_t index, const void* key,
                                          const khelp_osd* object) noexcept {
-  record.top.store(top + 1, std::memory_order_relaxed);
-  light_barrier();
-  open_section& section = record.sections[top];
-  section.object.store(object, std::memory_order_release);
+  open_section& section = record.sections[index];
   section.point.store(key, std::memory_order_release);
+  light_barrier();
+  section.epoch.store(section_epoch.now.load(std::memory_order_acquire), std::memory_order_release);
+  section.object.store(object, std::memory_order_release);
   return section;
 }
 
@@ -76,12 +89,9 @@ const Set* set_in_use(const open_section& section) noexcept {
   return static_cast<const Set*>(section.set.load(std::memory_order_relaxed));
 }
 
-inline void close_record_section(thread_record& record, std::uint32_t top,
-                                 open_section& section) noexcept {
+inline void close_record_section(open_section& section) noexcept {
   section.set.store(nullptr, std::memory_order_release);
   section.point.store(nullptr, std::memory_order_release);
-  light_barrier();
-  record.top.store(top, std::memory_order_relaxed);
 }
 
 inline bool wants_attention(const thread_record& record) noexcept {

@@ -11,8 +11,9 @@
 namespace khelp {
 
 namespace {
-constinit thread_record no_record{.top = 1};
-}
+const char always_in_use = 0;
+constinit thread_record no_record{.sections = {{.point = &always_in_use}}};
+}  // namespace
 
 __thread thread_record* this_record = nullptr;
 __thread thread_record* straight_record = &no_record;
@@ -27,15 +28,12 @@ std::atomic<void (*)(thread_record&)> end_hooks[4];
 
 void set_this_record(thread_record* record) noexcept {
   this_record = record;
-  straight_record = record != nullptr ? record : &no_record;
+  const bool straight = record != nullptr && decide_barrier_mode() == barrier_mode::membarrier;
+  straight_record = straight ? record : &no_record;
 }
 
 pid_t current_tid() noexcept {
   return static_cast<pid_t>(syscall(SYS_gettid));
-}
-
-std::uint32_t resting_top() noexcept {
-  return decide_barrier_mode() == barrier_mode::membarrier ? 0 : 1;
 }
 
 void close_sections(thread_record& record) noexcept {
@@ -44,7 +42,6 @@ void close_sections(thread_record& record) noexcept {
     section.object.store(nullptr, std::memory_order_release);
     section.point.store(nullptr, std::memory_order_release);
   }
-  record.top.store(resting_top(), std::memory_order_relaxed);
 }
 
 // As if nobody had ever had it, but for its counters. Whoever does this is the only one: its number
@@ -54,6 +51,9 @@ void clear(thread_record& record) noexcept {
   record.attention.store(0, std::memory_order_relaxed);
   record.passing.store(0, std::memory_order_relaxed);
 }
+
+// Nobody's number: a record that has it is neither free nor found by its number.
+constexpr pid_t nobody = -1;
 
 void give_back(thread_record& record) noexcept {
   clear(record);
@@ -68,6 +68,8 @@ void thread_ends(void* value) {
     if (auto* fn = hook.load(std::memory_order_acquire))
       fn(*record);
   }
+  // A signal handler that comes in between may enrol anew: it must not find this one by its number.
+  record->tid.store(nobody, std::memory_order_relaxed);
   set_this_record(nullptr);
   give_back(*record);
 }
@@ -101,7 +103,6 @@ thread_record* map_new(pid_t tid) noexcept {
   if (memory == MAP_FAILED)
     return nullptr;
   auto* record = new (memory) thread_record;
-  record->top.store(resting_top(), std::memory_order_relaxed);
   record->tid.store(tid, std::memory_order_relaxed);
   thread_record* head = records.load(std::memory_order_relaxed);
   do {
@@ -154,10 +155,9 @@ bool owner_is_dead(const thread_record& record) noexcept {
 }
 
 void free_if_owner_died(thread_record& record, bool (*is_dead)(pid_t tid)) noexcept {
-  constexpr pid_t taken = -1;  // nobody's number
   pid_t tid = record.tid.load(std::memory_order_acquire);
   if (tid <= 0 || !is_dead(tid) ||
-      !record.tid.compare_exchange_strong(tid, taken, std::memory_order_acq_rel))
+      !record.tid.compare_exchange_strong(tid, nobody, std::memory_order_acq_rel))
     return;
   // A new thread of the same number may have been quicker. From here on none can be: asked again.
   if (is_dead(tid)) {
@@ -165,7 +165,7 @@ void free_if_owner_died(thread_record& record, bool (*is_dead)(pid_t tid)) noexc
     return;
   }
   // It may have ended as well, and have given it back.
-  pid_t still = taken;
+  pid_t still = nobody;
   record.tid.compare_exchange_strong(still, tid, std::memory_order_acq_rel);
 }
 

@@ -25,25 +25,23 @@ inline constexpr unsigned counter_blocks = 32768;
 inline constexpr unsigned counter_cells = 8;
 
 // One open section: "I run `point` with `set`, for `object`".
-// point == nullptr: free. set == nullptr while point is not: the set is about to be loaded.
+// point == nullptr: free. set == nullptr while point is not: the rest has not been said yet.
 struct open_section {
   std::atomic<const void*> point{nullptr};
   std::atomic<const void*> set{nullptr};
   std::atomic<const khelp_osd*> object{nullptr};
-  // How often attend() found it closed: a waiter tells one run from the next of the same set.
-  std::atomic<std::uint64_t> left{0};
+  // The epoch (section.hpp) in which it was opened.
+  std::atomic<std::uint64_t> epoch{0};
 };
 
 struct alignas(64) thread_record {
   // owner: the thread (and signal handlers on it, which restore what they change).
-  // Open sections are sections[0 .. top). In barrier_mode::fences entry 0 is never used and top
-  // starts at 1, so that the straight line, which serves top == 0 only, is never taken.
-  std::atomic<std::uint32_t> top{0};
   // Why the next leave must take the slow path: attention_waiter, attention_outermost.
   std::atomic<std::uint32_t> attention{0};
   std::atomic<std::uint32_t> passing{
       0};                  // it is behind the gate, or asks whether it may (gate.hpp)
   void* caches = nullptr;  // core/uma: this thread's zone caches
+  // A stack: the open ones come first.
   open_section sections[section_depth]{};
 
   // others
@@ -70,8 +68,9 @@ inline constexpr std::uint32_t attention_outermost = 2;
 extern __thread thread_record* this_record
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-// The same for the straight line, which has no time to ask: never nullptr. A thread without a record
-// has one here whose `top` sends it the long way.
+// The same for the straight line, which has no time to ask: never nullptr. A thread without a record,
+// and every thread where readers fence, has one here that is always in use, which sends it the long
+// way.
 extern __thread thread_record* straight_record
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
