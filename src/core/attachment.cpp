@@ -282,13 +282,13 @@ void detach_one(khelp_osd& osd, unsigned slot, bool defer) {
 
 // Slot by slot, from this one down, each under the stripe.
 [[gnu::noinline]] int detach_slowly(khelp_osd& object, unsigned highest) {
-  if (object.osd_state == 0 && object.osd_nslots == 0)
+  if (load_acquire(object.osd_state) == 0 && load_acquire(object.osd_nslots) == 0)
     return 0;
   const bool defer = inside_section_of(&object);
-  for (unsigned slot = std::min<unsigned>(highest, object.osd_nslots); slot > 0; --slot)
+  for (unsigned slot = std::min<unsigned>(highest, load_acquire(object.osd_nslots)); slot > 0;
+       --slot)
     detach_one(object, slot, defer);
-  if ((object.osd_state & osd::has_registered_values) != 0)
-    osd::destroy_registered_values(object);
+  osd::destroy_registered_values(object);
   {
     futex_guard held(osd_stripe(object));
     osd_slots::clear(object);
@@ -454,7 +454,7 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
   const auto given = [&work](unsigned slot) { work.attached(slot); };
   const auto all_done = [&] {
     osd.osd_classes |= classes;
-    osd.osd_state |= osd_initialised;
+    store_release(osd.osd_state, static_cast<std::uint16_t>(osd.osd_state | osd_initialised));
     work.done();
   };
   bool again = true;
@@ -532,7 +532,7 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
     return skip(KHELP_SKIP_SUSPENDED);
   helper* h = set.owners[index]->wish().owner;
   if (osd == nullptr || h == nullptr || (h->flags & KHELP_HELPER_ADOPT) == 0 ||
-      (osd->osd_state & osd_initialised) == 0 || (osd->osd_classes & h->classes) == 0)
+      (load_acquire(osd->osd_state) & osd_initialised) == 0 || (osd->osd_classes & h->classes) == 0)
     return skip(KHELP_SKIP_NO_DATA);
   const auto adopted = [h](unsigned) { bump(h->block, cell_adopted); };
   if (attach({&h, 1}, *osd, adopted, [] {}).error != 0)

@@ -58,7 +58,8 @@ int make_room(type& t, khelp_osd& osd, unsigned slot, void**& spare) {
   if (!listed && t.linked)
     t.objects.link(osd);
   if (!t.linked)
-    osd.osd_state |= osd::has_registered_values;
+    store_release(osd.osd_state,
+                  static_cast<std::uint16_t>(osd.osd_state | osd::has_registered_values));
   return 0;
 }
 
@@ -66,15 +67,18 @@ int make_room(type& t, khelp_osd& osd, unsigned slot, void**& spare) {
 void forget(type& t, khelp_osd& osd) KHELP_REQUIRES(t.objects.lock) {
   if (!is_listed(t, osd))
     return;
-  if (t.linked)
+  if (t.linked) {
     t.objects.unlink(osd);
-  else
-    t.objects.leave(osd);
-  // Whoever reads this finds the values gone: the owner need not take the stripe any more.
-  store_release(osd.osd_state,
-                static_cast<std::uint16_t>(osd.osd_state & ~osd::has_registered_values));
-  if (osd.osd_state == 0)
     osd_slots::free_arrays(osd);
+    return;
+  }
+  t.objects.leave(osd);
+  const auto rest = static_cast<std::uint16_t>(osd.osd_state & ~osd::has_registered_values);
+  if (rest == 0)
+    osd_slots::free_arrays(osd);
+  // The last touch: the owner who finds the values gone need not take the stripe before it frees the
+  // object (attachment.cpp).
+  store_release(osd.osd_state, rest);
 }
 
 void* take_value(khelp_osd& osd, unsigned slot) {
@@ -320,7 +324,7 @@ void give_khelp_slot(unsigned slot) noexcept {
 }
 
 void destroy_registered_values(khelp_osd& osd) {
-  if ((osd.osd_state & has_registered_values) != 0)
+  if ((load_acquire(osd.osd_state) & has_registered_values) != 0)
     destroy_values(*find_type(KHELP_OSD_KHELP), osd);
 }
 

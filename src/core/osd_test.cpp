@@ -3,21 +3,27 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <latch>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <sys/mman.h>
 #include <thread>
+#include <ucontext.h>
 #include <vector>
 
 #include <khelp/error.h>
+#include <khelp/khelp.h>
 #include <khelp/log.h>
 #include <khelp/uma.h>
 
 #include "core/osd_slots.hpp"
 #include "core/osd_stripe.hpp"
+#include "sync/thread_record.hpp"
 
 namespace {
 
@@ -453,6 +459,101 @@ TEST_F(osd, a_throwing_destructor_is_told_and_the_other_values_end_too) {
   khelp_log_set_sink(nullptr, nullptr);
   EXPECT_EQ(told, std::vector<std::string>(2, "object data: a slot's destructor threw: no"));
 }
+
+#if defined(__x86_64__)
+
+// Holds a thread between two instructions: it is stepped, the processor traps after each.
+class stepped {
+ public:
+  // From now on this thread is stepped, and held once `reached` says true, until let_go().
+  static void begin(bool (*reached)()) {
+    reached_ = reached;
+    struct sigaction action {};
+    action.sa_sigaction = trapped;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGTRAP, &action, nullptr);
+    asm volatile(
+        "leaq -128(%%rsp), %%rsp\n\t"
+        "pushfq\n\t"
+        "orq $0x100, (%%rsp)\n\t"
+        "popfq\n\t"
+        "leaq 128(%%rsp), %%rsp" ::
+            : "memory", "cc");
+  }
+  static void wait_until_held() { held_->wait(); }
+  static void let_go() { go_on_->count_down(); }
+
+  stepped() {
+    held_.emplace(1);
+    go_on_.emplace(1);
+  }
+  stepped(const stepped&) = delete;
+  stepped& operator=(const stepped&) = delete;
+  ~stepped() { signal(SIGTRAP, SIG_DFL); }
+
+ private:
+  static void trapped(int, siginfo_t*, void* context) {
+    if (!reached_())
+      return;
+    held_->count_down();
+    go_on_->wait();
+    static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~greg_t{0x100};
+  }
+
+  static inline bool (*reached_)() = nullptr;
+  static inline std::optional<std::latch> held_;
+  static inline std::optional<std::latch> go_on_;
+};
+
+// An object whose memory its owner gives back to the system.
+struct mapped_object {
+  khelp_osd* osd = static_cast<khelp_osd*>(
+      mmap(nullptr, sizeof(khelp_osd), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  void give_back() { munmap(osd, sizeof(khelp_osd)); }
+};
+
+khelp_osd* watched_object = nullptr;
+
+// D5: the deregistration is held as soon as the object says that it has no values any more.
+void owner_goes_while_its_values_are_collected(std::uint32_t classes, bool (*says_it_has_none)()) {
+  const unsigned slot =
+      static_cast<unsigned>(khelp_osd_register(KHELP_OSD_KHELP, nullptr, nullptr));
+  const stepped deregistering;
+  std::latch has_value(1);
+  std::thread owner([&] {
+    mapped_object object;
+    watched_object = object.osd;
+    if (classes != 0) {
+      EXPECT_EQ(khelp_init_osd(classes, object.osd), 0);
+      EXPECT_NE(enrol(), nullptr);
+    }
+    EXPECT_EQ(khelp_osd_set(KHELP_OSD_KHELP, object.osd, slot, &values[1]), 0);
+    has_value.count_down();
+    stepped::wait_until_held();
+    khelp_destroy_osd(object.osd);
+    object.give_back();
+    stepped::let_go();
+  });
+  has_value.wait();
+  stepped::begin(says_it_has_none);
+  khelp_osd_deregister(KHELP_OSD_KHELP, slot);
+  owner.join();
+}
+
+TEST_F(osd, deregistration_does_not_touch_an_object_that_its_owner_may_have_freed) {
+  owner_goes_while_its_values_are_collected(KHELP_HELPER_CLASS_APP, [] {
+    return (load_acquire(watched_object->osd_state) & khelp::osd::has_registered_values) == 0;
+  });
+}
+
+TEST_F(osd, nor_one_that_was_never_initialised) {
+  owner_goes_while_its_values_are_collected(0, [] {
+    return load_acquire(watched_object->osd_state) == 0 &&
+           load_acquire(watched_object->osd_nslots) == 0;
+  });
+}
+
+#endif
 
 TEST_F(osd, get_is_safe_while_others_delete_and_set) {
   const unsigned slot = add(nullptr);
