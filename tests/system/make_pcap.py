@@ -29,9 +29,15 @@ def record(when_us, frame):
 def frame(src, sport, dst, dport, seq, ack, flags, payload=b""):
     tcp = struct.pack(">HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 5 << 4,
                       flags, 65535, 0, 0)
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0, 64, 6, 0,
-                     ipaddress.ip_address(src).packed, ipaddress.ip_address(dst).packed)
-    return ETHERNET + ip + tcp + payload
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0, 64, 6, 0,
+                         ipaddress.ip_address(src).packed, ipaddress.ip_address(dst).packed)
+    return ETHERNET + header + tcp + payload
+
+
+def ip(protocol, payload, like, identification=0, fragment=0):
+    """Another packet between the hosts of `like`, a frame()."""
+    return like[:14] + struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), identification,
+                                   fragment, 64, protocol, 0) + like[26:34] + payload
 
 
 def conversation(client, server, when_us, exchanges, rtt_us, size=100, closes=True):

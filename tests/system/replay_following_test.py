@@ -2,6 +2,7 @@
 """`khelp replay`: which packets belong to a connection, and for how long."""
 
 import json
+import struct
 import unittest
 
 import make_pcap
@@ -66,6 +67,49 @@ class Lifetime(Following):
         document = self.replay(frames)
         self.assertEqual([one["directions"][0]["segments"]
                           for one in self.connections_of(document, CLIENT)], [3, 1])
+
+
+class Layers(Following):
+    def wrapped(self, wrap):
+        return [(when, wrap(data)) for when, data in
+                make_pcap.conversation(CLIENT, SERVER, START_US, 10, 20_000)]
+
+    def assert_measured(self, frames):
+        document = self.replay(frames)
+        ertt = document["connections"][0]["directions"][0]["helpers"]["ertt"]
+        self.assertEqual((ertt["samples"], ertt["min_us"], ertt["max_us"]), (10, 20000, 20000))
+
+    def test_authentication_headers_are_followed_in_ipv4(self):
+        header = struct.pack(">BBHII", 6, 4, 0, 0x100, 1) + bytes(12)
+        self.assert_measured(self.wrapped(lambda data: make_pcap.ip(51, header + data[34:], data)))
+
+    def test_a_ppp_protocol_may_be_one_byte(self):
+        self.assert_measured(self.wrapped(lambda data: data[:12] + struct.pack(
+            ">HBBHHB", 0x8864, 0x11, 0, 1, len(data) - 14 + 1, 0x21) + data[14:]))
+
+    def test_tunnels_are_counted_and_told(self):
+        ethernet = make_pcap.ETHERNET
+        vxlan = struct.pack(">HHHHII", 50000, 4789, 0, 0, 0x08000000, 42 << 8)
+        for reason, words, wrap in (
+                ("gre", "in a GRE tunnel",
+                 lambda data: make_pcap.ip(47, struct.pack(">HH", 0, 0x0800) + data[14:], data)),
+                ("ip_in_ip", "of IP in IP", lambda data: make_pcap.ip(4, data[14:], data)),
+                ("encrypted", "encrypted (ESP)", lambda data: make_pcap.ip(50, bytes(60), data)),
+                ("udp_tunnel", "in a VXLAN, Geneve or GTP tunnel",
+                 lambda data: make_pcap.ip(17, vxlan + data, data)),
+                ("mpls", "with MPLS labels",
+                 lambda data: ethernet[:12] + b"\x88\x47\0\x01\x01\x40" + data[14:])):
+            capture = self.write(self.wrapped(wrap))
+            for form in ("--json", "--csv", None):
+                done = run("replay", *filter(None, (form, capture)))
+                with self.subTest(reason=reason, form=form):
+                    self.assertEqual(done.returncode, 0)
+                    self.assertIn(f"not followed: 26 frames {words}\n", done.stderr)
+                    if form == "--json":
+                        counts = json.loads(done.stdout)["captures"][0]["not_followed"]
+                        self.assertEqual({name for name in counts if counts[name]}, {reason})
+                    elif form is None:
+                        self.assertIn(f"\nnot followed: 26 frames {words}\n", done.stdout)
 
 
 if __name__ == "__main__":

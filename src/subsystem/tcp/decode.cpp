@@ -19,6 +19,15 @@ decoded decode_typed(const view& packet, size_t header, size_t type_at, segment&
   return decode_ethertype(packet.u16(type_at), packet.skip(header), out);
 }
 
+/// Linux's cooked headers. What is no EtherType is a protocol number of Linux's, not a length: 802.2
+/// frames have 4 there (ETH_P_802_2).
+decoded decode_cooked(const view& packet, size_t header, size_t type_at, segment& out) {
+  constexpr uint16_t largest_number = 1500;
+  if (packet.holds(header) && packet.u16(type_at) <= largest_number)
+    return decode_llc(packet.skip(header), out);
+  return decode_typed(packet, header, type_at, out);
+}
+
 /// Address families differ between systems, and the header is in the capturing machine's byte
 /// order.
 decoded decode_null(const view& packet, segment& out) {
@@ -51,9 +60,9 @@ decoded decode(link_layer link, std::span<const uint8_t> captured, uint32_t leng
     case link_layer::raw_ip:
       return decode_ip(whole, out);
     case link_layer::linux_cooked:
-      return decode_typed(whole, 16, 14, out);
+      return decode_cooked(whole, 16, 14, out);
     case link_layer::linux_cooked2:
-      return decode_typed(whole, 20, 0, out);
+      return decode_cooked(whole, 20, 0, out);
     case link_layer::null:
       return decode_null(whole, out);
     case link_layer::pppoe:

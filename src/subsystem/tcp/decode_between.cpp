@@ -47,6 +47,9 @@ decoded decode_other_ethertype(uint16_t type) {
     case 0x8915:  // RDMA
     case 0x9000:  // loopback test
       return not_tcp;
+    case 0x8847:
+    case 0x8848:  // multicast
+      return passed_over(not_followed::mpls);
     default:
       return passed_over(not_followed::ethertype);
   }
@@ -67,25 +70,33 @@ decoded decode_other_ppp(uint16_t protocol) {
 
 }  // namespace
 
-decoded decode_pppoe(const view& packet, segment& out) {
+decoded decode_pppoe(const view& frame, segment& out) {
   constexpr size_t header = 6;
   constexpr uint16_t ppp_ipv4 = 0x0021;
   constexpr uint16_t ppp_ipv6 = 0x0057;
-  if (packet.length < header + 2)
+  if (frame.length < header + 2)
     return malformed("the frame is too short for a PPPoE session header");
-  if (!packet.holds(header + 2))
+  if (!frame.holds(header + 2))
     return cut;
-  if (packet.u8(0) != 0x11)
+  if (frame.u8(0) != 0x11)
     return malformed("not version 1, type 1 where PPPoE was announced");
-  if (packet.u8(1) != 0)
+  if (frame.u8(1) != 0)
     return not_tcp;  // discovery
-  switch (packet.u16(header)) {
+  const view packet = frame.skip(header).within(frame.u16(4));
+  if (packet.length < 2)
+    return malformed("the PPPoE length leaves no room for a PPP protocol");
+  // An odd byte is the last of the protocol's number: a zero in front of it was left out (RFC 1661
+  // 6.5).
+  const bool is_short = (packet.u8(0) & 1) != 0;
+  const uint16_t protocol = is_short ? packet.u8(0) : packet.u16(0);
+  const view payload = packet.skip(is_short ? 1 : 2);
+  switch (protocol) {
     case ppp_ipv4:
-      return decode_ipv4(packet.skip(header + 2), out);
+      return decode_ipv4(payload, out);
     case ppp_ipv6:
-      return decode_ipv6(packet.skip(header + 2), out);
+      return decode_ipv6(payload, out);
     default:
-      return decode_other_ppp(packet.u16(header));
+      return decode_other_ppp(protocol);
   }
 }
 
@@ -131,7 +142,7 @@ decoded decode_ethertype(uint16_t type, view packet, segment& out) {
   }
   constexpr uint16_t largest_802_3_length = 1500;
   if (type <= largest_802_3_length)
-    return decode_llc(packet, out);
+    return decode_llc(packet.within(type), out);
   switch (type) {
     case ethertype_ipv4:
       return decode_ipv4(packet, out);

@@ -9,7 +9,144 @@ namespace khelp::tcp::decoding {
 
 namespace {
 
-constexpr uint8_t protocol_tcp = 6;
+/// Protocol numbers, and the values of IPv6's next header.
+enum protocol : uint8_t {
+  protocol_hop_by_hop = 0,
+  protocol_icmp = 1,
+  protocol_igmp = 2,
+  protocol_ipv4 = 4,
+  protocol_tcp = 6,
+  protocol_egp = 8,
+  protocol_udp = 17,
+  protocol_dccp = 33,
+  protocol_ipv6 = 41,
+  protocol_routing = 43,
+  protocol_fragment = 44,
+  protocol_rsvp = 46,
+  protocol_gre = 47,
+  protocol_encrypted = 50,
+  protocol_authentication = 51,
+  protocol_minimal_encapsulation = 55,
+  protocol_icmpv6 = 58,
+  protocol_none = 59,
+  protocol_destination = 60,
+  protocol_eigrp = 88,
+  protocol_ospf = 89,
+  protocol_ip_in_ip = 94,
+  protocol_ethernet_in_ip = 97,
+  protocol_pim = 103,
+  protocol_vrrp = 112,
+  protocol_l2tp = 115,
+  protocol_sctp = 132,
+  protocol_mobility = 135,
+  protocol_udp_lite = 136,
+  protocol_mpls = 137,
+  protocol_host_identity = 139,
+  protocol_shim6 = 140,
+  protocol_ethernet = 143,
+};
+
+/// Tunnels are known by the port that they are sent to.
+decoded decode_udp(const view& packet) {
+  if (!packet.holds(4))
+    return not_tcp;
+  switch (packet.u16(2)) {
+    case 1701:  // L2TP
+    case 2152:  // GTP-U
+    case 4789:  // VXLAN
+    case 4790:  // VXLAN-GPE
+    case 6081:  // Geneve
+    case 6635:  // MPLS
+    case 8472:  // VXLAN, before its port was assigned
+      return passed_over(not_followed::udp_tunnel);
+    default:
+      return not_tcp;
+  }
+}
+
+decoded decode_other_protocol(uint8_t protocol, const view& packet) {
+  switch (protocol) {
+    case protocol_udp:
+      return decode_udp(packet);
+    case protocol_icmp:
+    case protocol_igmp:
+    case protocol_egp:
+    case protocol_dccp:
+    case protocol_rsvp:
+    case protocol_icmpv6:
+    case protocol_none:
+    case protocol_eigrp:
+    case protocol_ospf:
+    case protocol_pim:
+    case protocol_vrrp:
+    case protocol_sctp:
+    case protocol_udp_lite:
+      return not_tcp;
+    case protocol_ipv4:
+    case protocol_ipv6:
+    case protocol_ip_in_ip:
+      return passed_over(not_followed::ip_in_ip);
+    case protocol_gre:
+      return passed_over(not_followed::gre);
+    case protocol_encrypted:
+      return passed_over(not_followed::encrypted);
+    case protocol_minimal_encapsulation:
+    case protocol_ethernet_in_ip:
+    case protocol_l2tp:
+    case protocol_mpls:
+    case protocol_ethernet:
+      return passed_over(not_followed::tunnel);
+    default:
+      return passed_over(not_followed::ip_protocol);
+  }
+}
+
+bool is_extension(uint8_t next) {
+  switch (next) {
+    case protocol_hop_by_hop:
+    case protocol_routing:
+    case protocol_fragment:
+    case protocol_destination:
+    case protocol_mobility:
+    case protocol_host_identity:
+    case protocol_shim6:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// The authentication header in transport mode: what it authenticates lies in the open behind it.
+///
+/// Source   RFC 4302 2: its length is in units of 4 bytes, less 2; 12 bytes are fixed.
+decoded skip_authentication(view& packet, uint8_t& next) {
+  constexpr size_t fixed_header = 12;
+  if (packet.length < fixed_header)
+    return malformed("the IP packet is too short for its authentication header");
+  if (!packet.holds(fixed_header))
+    return cut;
+  const size_t size = (packet.u8(1) + size_t{2}) * 4;
+  if (size < fixed_header)
+    return malformed("the authentication header's length is below 12");
+  if (size > packet.length)
+    return malformed("the authentication header is longer than its packet");
+  if (!packet.holds(size))
+    return cut;
+  next = packet.u8(0);
+  packet = packet.skip(size);
+  return is_tcp;
+}
+
+/// Behind an IPv4 header.
+decoded decode_ipv4_payload(uint8_t protocol, view packet, segment& out) {
+  while (protocol == protocol_authentication) {
+    const decoded skipped = skip_authentication(packet, protocol);
+    if (skipped.what != verdict::tcp)
+      return skipped;
+  }
+  return protocol == protocol_tcp ? decode_tcp(packet, out)
+                                  : decode_other_protocol(protocol, packet);
+}
 
 bool checksum_is_right(const view& header) {
   uint32_t sum = 0;
@@ -49,11 +186,12 @@ decoded decode_ipv4(const view& packet, segment& out) {
   if (!packet.holds(header))
     return cut;
   const bool shortened = total > packet.length;
+  if (shortened && packet.announced)
+    return malformed("the IPv4 total length exceeds the layer around it");
   if (shortened && !checksum_is_right(packet.first(static_cast<uint32_t>(header))))
     return malformed("the IPv4 total length exceeds the frame");
 
-  if (packet.u8(9) != protocol_tcp)
-    return not_tcp;
+  const uint8_t protocol = packet.u8(9);
   constexpr uint16_t fragment_offset = 0x1fff;
   if ((packet.u16(6) & fragment_offset) != 0)
     return not_tcp;
@@ -61,24 +199,15 @@ decoded decode_ipv4(const view& packet, segment& out) {
   out.ip_version = 4;
   out.source = address_of(&packet.captured[12]);
   out.destination = address_of(&packet.captured[16]);
-  const decoded found = decode_tcp(packet.first(total).skip(header), out);
+  const view payload = packet.first(total).skip(header);
+  const decoded found = protocol == protocol_tcp ? decode_tcp(payload, out)
+                                                 : decode_ipv4_payload(protocol, payload, out);
   if (shortened && found.what == verdict::tcp)
     out.shown -= std::min(out.payload, total - packet.length);
   return found;
 }
 
 namespace {
-
-enum ipv6_header : uint8_t {
-  ipv6_hop_by_hop = 0,
-  ipv6_routing = 43,
-  ipv6_fragment = 44,
-  ipv6_authentication = 51,
-  ipv6_destination = 60,
-  ipv6_mobility = 135,
-  ipv6_host_identity = 139,
-  ipv6_shim6 = 140,
-};
 
 /// The length that a jumbo payload option announces; 0: there is none.
 uint32_t jumbo_length(view options) {
@@ -101,29 +230,28 @@ uint32_t jumbo_length(view options) {
 /// Follow the extension headers to TCP. `packet` begins behind the fixed header.
 decoded decode_ipv6_payload(view packet, uint8_t next, bool length_unknown, segment& out) {
   while (next != protocol_tcp) {
-    const bool sized_in_8 = next == ipv6_hop_by_hop || next == ipv6_routing ||
-                            next == ipv6_destination || next == ipv6_mobility ||
-                            next == ipv6_host_identity || next == ipv6_shim6;
-    if (!sized_in_8 && next != ipv6_fragment && next != ipv6_authentication)
-      return not_tcp;
-    if (packet.length < 8)
+    if (next == protocol_authentication) {
+      const decoded skipped = skip_authentication(packet, next);
+      if (skipped.what != verdict::tcp)
+        return skipped;
+      continue;
+    }
+    constexpr size_t smallest = 8;
+    if (!is_extension(next))
+      return decode_other_protocol(next, packet);
+    if (packet.length < smallest)
       return malformed("the IPv6 packet is too short for its extension headers");
-    if (!packet.holds(8))
+    if (!packet.holds(smallest))
       return cut;
-
-    size_t size = 8;
-    if (sized_in_8)
-      size = (packet.u8(1) + size_t{1}) * 8;
-    if (next == ipv6_authentication)
-      size = (packet.u8(1) + size_t{2}) * 4;
+    const size_t size = next == protocol_fragment ? smallest : (packet.u8(1) + size_t{1}) * 8;
     if (size > packet.length)
       return malformed("an IPv6 extension header is longer than its packet");
     if (!packet.holds(size))
       return cut;
 
-    if (next == ipv6_fragment && (packet.u16(2) & 0xfff8) != 0)
+    if (next == protocol_fragment && (packet.u16(2) & 0xfff8) != 0)
       return not_tcp;
-    if (next == ipv6_hop_by_hop && length_unknown) {
+    if (next == protocol_hop_by_hop && length_unknown) {
       const uint32_t jumbo = jumbo_length(packet.first(static_cast<uint32_t>(size)).skip(2));
       if (jumbo != 0) {
         if (jumbo < 65536 || jumbo > packet.length)
@@ -150,7 +278,8 @@ decoded decode_ipv6(const view& packet, segment& out) {
     return malformed("not version 6 where IPv6 was announced");
   const uint32_t announced = packet.u16(4);
   if (announced > packet.length - fixed_header)
-    return malformed("the IPv6 payload length exceeds the frame");
+    return malformed(packet.announced ? "the IPv6 payload length exceeds the layer around it"
+                                      : "the IPv6 payload length exceeds the frame");
 
   out.ip_version = 6;
   std::memcpy(out.source.data(), &packet.captured[8], 16);

@@ -78,6 +78,10 @@ std::vector<named_frame> frames_of_every_link_type() {
        build::ethernet(0x88a8, build::vlan(5, 0x8100, build::vlan(7, 0x86dd, v6))), 5},
       {"ethernet, PPPoE, IPv4", ethernet, build::ethernet(0x8864, build::pppoe(0x0021, v4)), 0},
       {"ethernet, PPPoE, IPv6", ethernet, build::ethernet(0x8864, build::pppoe(0x0057, v6)), 0},
+      {"ethernet, PPPoE with a short protocol, IPv4", ethernet,
+       build::ethernet(0x8864, build::pppoe_of(bytes{0x21} + v4)), 0},
+      {"ethernet, PPPoE with a short protocol, IPv6", ethernet,
+       build::ethernet(0x8864, build::pppoe_of(bytes{0x57} + v6)), 0},
       {"ethernet, 802.3 with SNAP", ethernet,
        build::ethernet(100, bytes{0xaa, 0xaa, 3, 0, 0, 0} + build::typed(0x0800, v4)), 0},
       {"raw IPv4", raw_ip, v4, 0},
@@ -142,6 +146,48 @@ TEST(decode, follows_ipv6_extension_headers) {
   }
 }
 
+const bytes authentication{6, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+
+TEST(decode, follows_authentication_headers_in_ipv4) {
+  bytes two = authentication + authentication;
+  two[0] = 51;
+  for (const bytes& headers : {authentication, two}) {
+    const outcome found =
+        decode_bytes(link_layer::raw_ip, build::ipv4(headers + data_segment, {.protocol = 51}));
+    ASSERT_EQ(found.what, verdict::tcp) << found.why;
+    EXPECT_EQ(found.seg.source_port, 1000);
+    EXPECT_EQ(found.seg.payload, 10u);
+  }
+}
+
+/// An ACK without data in a frame of 60 bytes. Its IP header says nothing of its length, as before
+/// segmentation offload.
+const bytes ack_of_unsaid_length = build::ipv4(build::tcp({}), {.total_length = 0});
+
+TEST(decode, what_lies_behind_the_length_of_a_layer_is_padding) {
+  const bytes snap{0xaa, 0xaa, 3, 0, 0, 0, 8, 0};
+  const std::pair<const char*, bytes> cases[] = {
+      {"PPPoE", build::ethernet(0x8864, build::pppoe(0x0021, ack_of_unsaid_length))},
+      {"802.3", build::ethernet(48, snap + ack_of_unsaid_length)},
+      {"802.3 behind a tag",
+       build::ethernet(0x8100, build::vlan(7, 48, snap + ack_of_unsaid_length))},
+  };
+  for (const auto& [name, frame] : cases) {
+    const outcome found = decode_bytes(link_layer::ethernet, frame + bytes(6, 0xee));
+    ASSERT_EQ(found.what, verdict::tcp) << name << found.why;
+    EXPECT_EQ(found.seg.payload, 0u) << name;
+  }
+}
+
+TEST(decode, a_layers_length_may_exceed_a_frame_that_was_cut_by_a_tool) {
+  bytes frame = build::ethernet(0x8864, build::pppoe(0x0021, build::ipv4(data_segment)));
+  frame.resize(frame.size() - 4);
+  const outcome found = decode_bytes(link_layer::ethernet, frame);
+  ASSERT_EQ(found.what, verdict::tcp) << found.why;
+  EXPECT_EQ(found.seg.payload, 10u);
+  EXPECT_EQ(found.seg.shown, 6u);
+}
+
 TEST(decode, takes_the_length_of_big_tcp_from_the_frame_or_the_jumbo_option) {
   const bytes big = build::tcp({.payload = 70000});
   EXPECT_EQ(decode_bytes(link_layer::raw_ip, build::ipv4(big, {.total_length = 0})).seg.payload,
@@ -204,6 +250,10 @@ TEST(decode, tells_other_traffic_from_malformed_frames) {
     EXPECT_EQ(decode_bytes(link, frame).what, verdict::not_tcp);
 }
 
+bytes of_protocol(uint8_t protocol) {
+  return build::ipv4(bytes(40, 0), {.protocol = protocol});
+}
+
 TEST(decode, says_why_it_does_not_look_further_into_what_may_be_tcp) {
   using enum link_layer;
   const struct {
@@ -219,7 +269,20 @@ TEST(decode, says_why_it_does_not_look_further_into_what_may_be_tcp) {
        not_followed::llc},
       {ethernet, build::ethernet(100, bytes{0xaa, 0xaa, 3, 0, 0, 0} + build::typed(0x88e5, {})),
        not_followed::ethertype},
+      {ethernet, build::ethernet(0x8847, bytes{0, 1, 1, 64} + build::ipv4(data_segment)),
+       not_followed::mpls},
+      {raw_ip, of_protocol(4), not_followed::ip_in_ip},
+      {raw_ip, of_protocol(41), not_followed::ip_in_ip},
+      {raw_ip, of_protocol(47), not_followed::gre},
+      {raw_ip, of_protocol(50), not_followed::encrypted},
+      {raw_ip, of_protocol(97), not_followed::tunnel},
+      {raw_ip, of_protocol(108), not_followed::ip_protocol},
+      {raw_ip, build::ipv4(bytes{0xc3, 0x50, 0x12, 0xb5} + bytes(60, 0), {.protocol = 17}),
+       not_followed::udp_tunnel},
+      {raw_ip, build::ipv6(bytes(40, 0), 4), not_followed::ip_in_ip},
+      {raw_ip, build::ipv6(build::extension(50, 8) + bytes(40, 0), 60), not_followed::encrypted},
       {pppoe, build::pppoe(0x002d, bytes(40, 0)), not_followed::ppp},
+      {pppoe, build::pppoe_of(bytes{0x2d} + bytes(40, 0)), not_followed::ppp},
       {pppoe, build::pppoe(0x00fd, bytes(40, 0)), not_followed::ppp},
   };
   for (const auto& each : cases) {
@@ -239,11 +302,30 @@ TEST(decode, counts_a_first_fragment_with_what_it_carries) {
 TEST(decode, says_what_is_malformed) {
   using enum link_layer;
   const bytes v4 = build::ipv4(data_segment);
+  const bytes v6 = build::ipv6(data_segment);
+  bytes short_authentication = authentication;
+  short_authentication[1] = 0;
+  bytes long_authentication = authentication;
+  long_authentication[1] = 200;
   const struct {
     link_layer link;
     bytes frame;
     const char* why;
   } cases[] = {
+      {pppoe, bytes{0x11, 0, 0, 1, 0, 49} + build::typed(0x0021, v4),
+       "the IPv4 total length exceeds the layer around it"},
+      {pppoe, bytes{0x11, 0, 0, 1, 0, 50} + build::typed(0x0057, v6),
+       "the IPv6 payload length exceeds the layer around it"},
+      {pppoe, bytes{0x11, 0, 0, 1, 0, 1} + build::typed(0x0021, v4),
+       "the PPPoE length leaves no room for a PPP protocol"},
+      {ethernet, build::ethernet(50, bytes{0xaa, 0xaa, 3, 0, 0, 0, 8, 0} + v4),
+       "the IPv4 total length exceeds the layer around it"},
+      {raw_ip, build::ipv4(short_authentication + data_segment, {.protocol = 51}),
+       "the authentication header's length is below 12"},
+      {raw_ip, build::ipv4(long_authentication + data_segment, {.protocol = 51}),
+       "the authentication header is longer than its packet"},
+      {raw_ip, build::ipv6(bytes(8, 0), 51),
+       "the IP packet is too short for its authentication header"},
       {ethernet, {}, "the frame is too short for its link header"},
       {ethernet, build::ethernet(0x0800, {}), "the frame is too short for an IPv4 header"},
       {ethernet, build::ethernet(0x8100, {1}), "the frame is too short for a VLAN tag"},

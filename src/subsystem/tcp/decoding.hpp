@@ -26,6 +26,7 @@ constexpr decoded malformed(const char* why) {
 struct view {
   std::span<const uint8_t> captured;
   uint32_t length;
+  bool announced = false;  ///< length is what a header says, not what is left of the frame
 
   bool holds(size_t bytes) const { return captured.size() >= bytes; }
   uint8_t u8(size_t at) const { return captured[at]; }
@@ -34,11 +35,20 @@ struct view {
   }
   uint32_t u32(size_t at) const { return static_cast<uint32_t>(u16(at)) << 16 | u16(at + 2); }
   view skip(size_t bytes) const {
-    return {captured.subspan(bytes), length - static_cast<uint32_t>(bytes)};
+    return {captured.subspan(bytes), length - static_cast<uint32_t>(bytes), announced};
   }
   /// Only the first `bytes`: what follows an IP packet in its frame is padding.
   view first(uint32_t bytes) const {
-    return {captured.first(std::min<size_t>(captured.size(), bytes)), bytes};
+    return {captured.first(std::min<size_t>(captured.size(), bytes)), bytes, announced};
+  }
+  /// A header says that so many bytes follow it. Where the frame has fewer it was cut by a tool that
+  /// forgot its length, or the header is wrong: the IP header will tell.
+  view within(uint32_t bytes) const {
+    if (bytes > length)
+      return *this;
+    view inner = first(bytes);
+    inner.announced = true;
+    return inner;
   }
 };
 

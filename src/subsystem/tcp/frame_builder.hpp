@@ -140,10 +140,15 @@ inline bytes vlan(uint16_t id, uint16_t type, const bytes& payload) {
   return out + typed(type, payload);
 }
 
-inline bytes pppoe(uint16_t protocol, const bytes& payload) {
+/// A PPPoE session's header before a PPP packet.
+inline bytes pppoe_of(const bytes& packet) {
   bytes out{0x11, 0, 0, 1};
-  put16(out, static_cast<uint32_t>(payload.size() + 2));
-  return out + typed(protocol, payload);
+  put16(out, static_cast<uint32_t>(packet.size()));
+  return out + packet;
+}
+
+inline bytes pppoe(uint16_t protocol, const bytes& payload) {
+  return pppoe_of(typed(protocol, payload));
 }
 
 }  // namespace khelp::tcp::build

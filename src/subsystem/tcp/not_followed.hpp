@@ -10,11 +10,18 @@ namespace khelp::tcp {
 
 /// Why a frame was not followed. A frame that is known to hold no TCP (ARP, UDP) has no reason.
 enum class not_followed : uint8_t {
-  cut,        ///< the snap length cut it before the end of its TCP header
-  ethertype,  ///< an EtherType that decode() does not know
-  link_type,  ///< its interface's link type is one that decode() does not know
-  llc,        ///< an IEEE 802.2 header that names no EtherType
-  ppp,        ///< a PPP protocol that decode() does not know: compressed headers, encryption
+  cut,          ///< the snap length cut it before the end of its TCP header
+  encrypted,    ///< an encapsulating security payload
+  ethertype,    ///< an EtherType that decode() does not know
+  gre,          ///< generic routing encapsulation
+  ip_in_ip,     ///< IPv4 or IPv6 in IPv4 or IPv6
+  ip_protocol,  ///< an IP protocol that decode() does not know
+  link_type,    ///< its interface's link type is one that decode() does not know
+  llc,          ///< an IEEE 802.2 header that names no EtherType
+  mpls,         ///< labels
+  ppp,          ///< a PPP protocol that decode() does not know: compressed headers, encryption
+  tunnel,       ///< another tunnel: L2TP, EtherIP, MPLS in IP, minimal encapsulation
+  udp_tunnel,   ///< VXLAN, Geneve, GTP, by the port that is assigned to them
 };
 
 /// How reports call a reason.
@@ -25,12 +32,19 @@ struct not_followed_text {
 
 inline constexpr std::array not_followed_texts{
     not_followed_text{"cut", "cut before the end of their headers"},
+    not_followed_text{"encrypted", "encrypted (ESP)"},
     not_followed_text{"ethertype", "of an unknown EtherType"},
+    not_followed_text{"gre", "in a GRE tunnel"},
+    not_followed_text{"ip_in_ip", "of IP in IP"},
+    not_followed_text{"ip_protocol", "of an unknown IP protocol"},
     not_followed_text{"link_type", "of an unknown link type"},
     not_followed_text{"llc", "of IEEE 802.2 without an EtherType"},
+    not_followed_text{"mpls", "with MPLS labels"},
     not_followed_text{"ppp", "of an unknown PPP protocol"},
+    not_followed_text{"tunnel", "in another tunnel"},
+    not_followed_text{"udp_tunnel", "in a VXLAN, Geneve or GTP tunnel"},
 };
-static_assert(not_followed_texts.size() == static_cast<size_t>(not_followed::ppp) + 1);
+static_assert(not_followed_texts.size() == static_cast<size_t>(not_followed::udp_tunnel) + 1);
 
 /// Frames by reason.
 class not_followed_counts {
