@@ -13,6 +13,7 @@
 
 #include <khelp/hook_list.h>
 
+#include "core/leftovers.hpp"
 #include "sync/publication.hpp"
 
 namespace khelp {
@@ -44,6 +45,7 @@ class listed_hook {
   void suspend() noexcept;
   // False: it was not suspended.
   bool resume() noexcept;
+  bool leads_into(const module_range& module) const noexcept;
   // No thread is inside and none will enter. The first call tells the owner of `arg`.
   void release_once() noexcept;
 

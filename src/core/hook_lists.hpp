@@ -46,6 +46,9 @@ class hook_lists {
     untidy_ = true;
   }
 
+  // What a module has left (leftovers.hpp).
+  void take_off(const module_range& module, leftovers& found) KHELP_EXCLUDES(registry_mutex);
+
   // Complete what can be completed without waiting; returns how much is still waiting.
   unsigned reap() KHELP_EXCLUDES(registry_mutex);
 

@@ -20,6 +20,7 @@
 #include <khelp/hhook.h>
 #include <khelp/result.hpp>
 
+#include "core/leftovers.hpp"
 #include "core/ordering.hpp"
 #include "core/subscription.hpp"
 #include "sync/publication.hpp"
@@ -153,6 +154,10 @@ class hook_registry {
   void forget(const helper& owner) KHELP_REQUIRES(registry_mutex);
   // Whether a run that uses this retired set may call a hook of the helper.
   static bool has_hook_of(const helper& owner, const published_set& retired);
+
+  // ---- what a module has left (leftovers.hpp) ----
+  void take_off_hooks(const module_range& module, leftovers& found) KHELP_EXCLUDES(registry_mutex);
+  void take_off_points(const module_range& module, leftovers& found) KHELP_EXCLUDES(registry_mutex);
 
   // ---- hooks ----
   // A hook threw: skip it from now on, at this point. On the thread that runs it.

@@ -16,6 +16,7 @@
 #include <khelp/result.hpp>
 #include <khelp/vnet.h>
 
+#include "core/leftovers.hpp"
 #include "sync/event_count.hpp"
 #include "sync/mutex.hpp"
 #include "sync/turn.hpp"
@@ -102,6 +103,9 @@ class instance_registry {
                              std::span<khelp_vnet_variable> variables) KHELP_EXCLUDES(mutex_);
   result<void> remove_variables(std::span<khelp_vnet_variable> variables) KHELP_EXCLUDES(mutex_);
 
+  // What a module has left (leftovers.hpp).
+  void take_off(const module_range& module, leftovers& found) KHELP_EXCLUDES(mutex_);
+
   void hold_list() noexcept KHELP_EXCLUDES(mutex_);
   void let_list_go() noexcept KHELP_EXCLUDES(mutex_);
   // ENOENT: it is no instance.
@@ -121,6 +125,7 @@ class instance_registry {
     bool holds(const khelp_vnet_variable& variable) const;
   };
 
+  void take_off_variables(const module_range& module, leftovers& found) KHELP_EXCLUDES(mutex_);
   static void* copy_of(const block& of);
   void free_block(unsigned number) noexcept KHELP_REQUIRES(mutex_);
   void link(vnet_instance& v) KHELP_EXCLUDES(mutex_);

@@ -16,6 +16,7 @@
 #include <khelp/sflt.h>
 
 #include "core/hook_list.hpp"
+#include "core/leftovers.hpp"
 #include "sync/event_count.hpp"
 #include "sync/publication.hpp"
 
@@ -67,6 +68,9 @@ class socket_filters {
       KHELP_EXCLUDES(registry_mutex);
   result<void> remove(std::uint32_t handle) KHELP_EXCLUDES(registry_mutex);
   result<void> wait_until_gone(std::uint32_t handle) KHELP_EXCLUDES(registry_mutex);
+
+  // What a module has left (leftovers.hpp).
+  void take_off(const module_range& module, leftovers& found) KHELP_EXCLUDES(registry_mutex);
 
   result<filtered_socket*> open(khelp_socket* so, const socket_kind& kind)
       KHELP_EXCLUDES(registry_mutex);

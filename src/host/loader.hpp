@@ -66,6 +66,7 @@ struct loaded_file {
   unsigned userrefs = 0;                                // (m) 1: by khelp_load(), not for others
   std::vector<std::shared_ptr<loaded_file>> stands_on;  // (m) and keeps in place
   std::vector<registered_module> registered;            // (m) in the order of their start
+  std::vector<std::shared_ptr<loaded_file>> stood_on;   // (m) of a zombie: whose code its may call
   std::string reason;      // (m) of a zombie, of being permanent; what is amiss
   bool started = false;    // (m) a LOADING one that its own turn may use
   bool unneeded = false;   // (m) who it was loaded for is gone
@@ -96,6 +97,7 @@ struct loaded_file {
   std::unique_ptr<file_startup> startup;  // its start and end functions
   std::string amiss;                      // modules that did not start, in words
   int how = KHELP_UNLOAD_REFUSE;          // of the unload
+  bool ended = false;                     // nothing of it runs: what is left is its code
   bool cut_off = false;                   // by a fork, in the middle of its start or its end
   bool load_failed = false;               // it goes for that
 };
@@ -170,7 +172,9 @@ class loader {
   result<file> claim(std::int32_t id) KHELP_EXCLUDES(mutex_);
   void settle(const file& f, khelp_module_state state, std::string reason = {}) noexcept
       KHELP_EXCLUDES(mutex_);
-  void let_go(const file& f) noexcept KHELP_EXCLUDES(mutex_);
+  std::string what_holds(const loaded_file& f) KHELP_EXCLUDES(mutex_);
+  std::string zombies_on(const loaded_file& f) KHELP_EXCLUDES(mutex_);
+  void let_go(const file& f, std::string holders) noexcept KHELP_EXCLUDES(mutex_);
   void keep_for_ever(const file& f, std::string reason) noexcept KHELP_EXCLUDES(mutex_);
   void become_zombie(const file& f, std::string reason) noexcept KHELP_EXCLUDES(mutex_);
   void needs_nobody(const file& f) noexcept KHELP_EXCLUDES(mutex_);

@@ -12,12 +12,20 @@
 #include <unistd.h>
 #include <vector>
 
+#include <khelp/hook_list.h>
+#include <khelp/osd.h>
+#include <khelp/sflt.h>
+#include <khelp/uma.h>
+#include <khelp/vnet.h>
+
 #include "test_modules/loader_test.hpp"
 
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 std::mutex notes_mutex;
 std::vector<std::string> notes;
@@ -72,6 +80,13 @@ class loader_leaves : public testing::Test {
     return id;
   }
 
+  /// Unload a module whose registrations are taken off for it.
+  static void goes(std::int32_t id) {
+    EXPECT_FALSE(line_of(id).permanent);
+    EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+    EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD));
+  }
+
   /// Unload a module that `check` calls permanent: it must be a zombie for that reason.
   static void stays(std::int32_t id, const char* name, const char* why) {
     EXPECT_THAT(warnings_of(std::string(KHELP_TEST_MODULES "/") + name + ".so"), HasSubstr(why));
@@ -83,6 +98,8 @@ class loader_leaves : public testing::Test {
     EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_ZOMBIE));
   }
 };
+
+// ---- what only the functions that it calls can tell
 
 TEST_F(loader_leaves, a_threads_key_has_its_destructor_when_the_thread_ends_later) {
   const std::int32_t id = load("key");
@@ -119,6 +136,71 @@ TEST_F(loader_leaves, a_function_for_the_end_of_the_process_is_called_there) {
         std::exit(1);
       },
       testing::ExitedWithCode(0), "");
+}
+
+// ---- registrations with the library
+
+TEST_F(loader_leaves, a_slot_of_objects_is_taken_off_with_its_values) {
+  const std::int32_t id = load("slot");
+  khelp_osd object{};
+  int value = 0;
+  ASSERT_EQ(khelp_osd_set(KHELP_OSD_THREAD, &object, 1, &value), 0);
+  goes(id);
+  EXPECT_THAT(notes, Contains("slot called")) << "while its code was there";
+  EXPECT_EQ(khelp_osd_get(KHELP_OSD_THREAD, &object, 1), nullptr);
+  khelp_osd_exit(KHELP_OSD_THREAD, &object);
+}
+
+TEST_F(loader_leaves, a_socket_filter_is_taken_off) {
+  goes(load("filter"));
+  int so = 0;
+  khelp_sflt_socket* open = khelp_sflt_socket_open(reinterpret_cast<khelp_socket*>(&so), 2, 1, 0);
+  ASSERT_NE(open, nullptr) << khelp_failure_text();
+  EXPECT_EQ(khelp_sflt_any(open), 0);
+  EXPECT_EQ(khelp_sflt_socket_close(open), 0);
+  EXPECT_THAT(notes, Not(Contains("filter called")));
+}
+
+TEST_F(loader_leaves, a_point_in_its_memory_is_taken_off) {
+  goes(load("point"));
+  EXPECT_EQ(khelp_hhook_head_get(KHELP_HHOOK_TYPE_APP, 900), nullptr);
+  goes(load("point"));
+}
+
+TEST_F(loader_leaves, a_point_in_its_memory_keeps_it_as_long_as_somebody_refers_to_the_point) {
+  const std::int32_t id = load("point");
+  khelp_hhook_head* const held = khelp_hhook_head_get(KHELP_HHOOK_TYPE_APP, 900);
+  ASSERT_NE(held, nullptr);
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+  EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_ZOMBIE));
+  EXPECT_THAT(line_of(id).reason, HasSubstr("hook point 4096/900"));
+  khelp_hhook_run_hooks(held, nullptr, nullptr);
+  khelp_hhook_head_release(held);
+  khelp_reap();
+  EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD));
+}
+
+TEST_F(loader_leaves, a_hook_of_a_list_is_taken_off) {
+  goes(load("listed"));
+  khelp_hook_run(khelp_hooks_of_process(KHELP_HOOKS_SHUTDOWN), 0, nullptr, nullptr);
+  EXPECT_THAT(notes, Not(Contains("listed called")));
+}
+
+TEST_F(loader_leaves, functions_of_instances_are_taken_off) {
+  goes(load("instances"));
+  EXPECT_THAT(notes, ElementsAre("instances begins", "instances ends"));
+  khelp_vnet* made = khelp_vnet_alloc(nullptr);
+  ASSERT_NE(made, nullptr) << khelp_failure_text();
+  EXPECT_EQ(khelp_vnet_destroy(made), 0);
+  EXPECT_EQ(notes.size(), 2U);
+}
+
+TEST_F(loader_leaves, a_zone_that_calls_it_keeps_it) {
+  const std::int32_t id = load("zone");
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+  EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_ZOMBIE));
+  EXPECT_THAT(line_of(id).reason, HasSubstr("zone 'zone' calls functions of it"));
+  khelp_uma_reclaim(KHELP_UMA_RECLAIM_DRAIN_CPU);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "core/attachment.hpp"
 #include "core/instance.hpp"
+#include "core/leftovers.hpp"
 #include "core/reaper.hpp"
 #include "host/loader.hpp"
 #include "host/sentence.hpp"
@@ -193,13 +194,44 @@ result<void> loader::unload(std::int32_t id, const unload_request& request) {
   return {};
 }
 
+/// Take off what it has left. What still holds its code, in words; "": nothing that is known.
+std::string loader::what_holds(const loaded_file& f) {
+  std::string words = zombies_on(f);
+  if (!f.code.is_open())
+    return words;
+  const auto left = take_off_leftovers(
+      {f.code.base(), f.code.base() + static_cast<std::uintptr_t>(f.code.size())});
+  for (const std::string& what : left.taken_off)
+    log(KHELP_LOG_INFO, {f.name, ": it left ", what, ": taken off"});
+  for (const std::string& what : left.remaining)
+    words += (words.empty() ? "it left " : "; it left ") + what;
+  return words;
+}
+
+/// Those that were loaded on top of it and are still mapped: their code may call its.
+std::string loader::zombies_on(const loaded_file& f) {
+  lock_guard held(mutex_);
+  std::string names;
+  for (const file& other : files_) {
+    const auto& below = other->stood_on;
+    if (other->state == KHELP_MODULE_ZOMBIE &&
+        std::any_of(below.begin(), below.end(), [&](const file& b) { return b.get() == &f; }))
+      names += (names.empty() ? "" : ", ") + other->name;
+  }
+  return names.empty() ? names : "what depended on it is still mapped: " + names;
+}
+
 /// Give the code back and see whether the linker took it. What the check of its bytes calls permanent
 /// is not given back at all; and what a fork has cut off is not touched again: its destructors would
 /// meet what is half there.
-void loader::let_go(const file& f) noexcept {
+void loader::let_go(const file& f, std::string holders) noexcept {
   needs_nobody(f);
   if (f->cut_off || f->permanent) {
     keep_for_ever(f, std::move(f->cut_off ? f->if_cut_off : f->if_kept));
+    return;
+  }
+  if (!holders.empty()) {
+    become_zombie(f, std::move(holders));
     return;
   }
   f->code.close();
@@ -234,6 +266,7 @@ void loader::needs_nobody(const file& f) noexcept {
     below->unneeded = --below->dependants == 0 && below->userrefs == 0;
     below->forced = f->forced;
   }
+  f->stood_on = std::move(f->stands_on);
   f->stands_on.clear();
   f->userrefs = 0;
 }
@@ -337,12 +370,33 @@ bool loader::finish_or_leave(const file& f) {
   }
 }
 
+/// Whether what held it has let go meanwhile.
 bool loader::bury_zombie(const file& f) {
-  f->code.let_go_again();
+  std::string holders;
+  if (!f->ended) {
+    settle(f, KHELP_MODULE_ZOMBIE);
+    return true;
+  }
+  try {
+    holders = what_holds(*f);
+  } catch (...) {
+    settle(f, KHELP_MODULE_ZOMBIE);
+    throw;
+  }
+  if (!holders.empty()) {
+    settle(f, KHELP_MODULE_ZOMBIE, std::move(holders));
+    return true;
+  }
+  if (f->code.is_open()) {
+    f->code.close();
+    holders = std::move(f->if_kept);
+  } else {
+    f->code.let_go_again();
+  }
   const bool there = f->code.is_there();
   if (!there)
     f->copy.reset();
-  settle(f, there ? KHELP_MODULE_ZOMBIE : KHELP_MODULE_DEAD);
+  settle(f, there ? KHELP_MODULE_ZOMBIE : KHELP_MODULE_DEAD, std::move(holders));
   return true;
 }
 
@@ -359,7 +413,9 @@ bool loader::finish(const file& f) {
     settle(f, KHELP_MODULE_GOING);
     return false;
   }
-  let_go(f);
+  std::string holders = what_holds(*f);
+  f->ended = true;
+  let_go(f, std::move(holders));
   return true;
 }
 
@@ -376,8 +432,9 @@ unsigned loader::reap() {
     }
   }
   unsigned waiting = 0;
-  for (const file& f : left)
-    waiting += !reap_one(f);
+  // What was loaded last may be what holds the others.
+  for (auto f = left.rbegin(); f != left.rend(); ++f)
+    waiting += !reap_one(*f);
   unload_unneeded();
   return waiting;
 }

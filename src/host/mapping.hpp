@@ -66,6 +66,9 @@ class mapping {
   /// Give it back. Its destructors run if the linker lets it go; is_there() tells. Once.
   void close() noexcept;
 
+  /// Whether close() is still to come.
+  bool is_open() const noexcept { return handle_ != nullptr; }
+
   /// Whether the code is still mapped.
   bool is_there() const noexcept;
 

@@ -7,6 +7,13 @@
 #include <thread>
 #include <unistd.h>
 
+#include <khelp/hook_list.h>
+#include <khelp/osd.h>
+#include <khelp/sflt.h>
+#include <khelp/sysinit.h>
+#include <khelp/uma.h>
+#include <khelp/vnet.h>
+
 #include "loader_test.hpp"
 
 namespace {
@@ -34,6 +41,67 @@ int handler() {
 #ifdef LEAVES_EXIT_FUNCTION
 int exit_function() {
   return on_exit([](int, void*) { loader_test_note(WORDS " called"); }, nullptr);
+}
+#endif
+
+#ifdef LEAVES_SLOT
+int slot() {
+  const auto gone = [](void*) { loader_test_note(WORDS " called"); };
+  return khelp_osd_register(KHELP_OSD_THREAD, gone, nullptr) > 0 ? 0 : 1;
+}
+#endif
+
+#ifdef LEAVES_FILTER
+int filter() {
+  static khelp_sflt_filter f;
+  f.sf_handle = 0x1234;
+  f.sf_flags = KHELP_SFLT_GLOBAL;
+  f.sf_name = "left";
+  f.sf_attach = [](void**, khelp_socket*) { return (loader_test_note(WORDS " called"), 0); };
+  f.sf_detach = [](void*, khelp_socket*) {};
+  return khelp_sflt_register(&f, 2, 1, 0);
+}
+#endif
+
+#ifdef LEAVES_POINT
+khelp_hhook_head head;
+int point() {
+  khelp_hhook_head* made = nullptr;
+  return khelp_hhook_head_register_x(KHELP_HHOOK_TYPE_APP, 900, &head, &made, nullptr);
+}
+#endif
+
+#ifdef LEAVES_ZONE
+int zone() {
+  const auto fini = [](void*, int) { loader_test_note(WORDS " called"); };
+  return khelp_uma_zcreate(WORDS, 64, nullptr, nullptr, nullptr, fini, 0, 0) != nullptr ? 0 : 1;
+}
+#endif
+
+#ifdef LEAVES_LISTED
+int listed() {
+  const auto hook = [](void*) { loader_test_note(WORDS " called"); };
+  khelp_hook_list* const list = khelp_hooks_of_process(KHELP_HOOKS_SHUTDOWN);
+  return khelp_hook_register(list, hook, nullptr) != nullptr ? 0 : 1;
+}
+#endif
+
+#ifdef LEAVES_INSTANCES
+khelp_sysinit begins{KHELP_SI_SUB_VNET_DONE,
+                     0,
+                     KHELP_SYSINIT_INSTANCE_START,
+                     0,
+                     [](const void*) { loader_test_note(WORDS " begins"); },
+                     nullptr};
+khelp_sysinit ends{KHELP_SI_SUB_VNET_DONE,
+                   0,
+                   KHELP_SYSINIT_INSTANCE_END,
+                   0,
+                   [](const void*) { loader_test_note(WORDS " ends"); },
+                   nullptr};
+int instances() {
+  const int error = khelp_vnet_register_sysinit(&begins);
+  return error != 0 ? error : khelp_vnet_register_sysuninit(&ends);
 }
 #endif
 
