@@ -35,7 +35,7 @@ void report(const void* data, khelp_value* values) {
 }
 
 constexpr khelp_helper_x declaration() {
-  auto x = khelp::helper<count>("count_native", 1, KHELP_HELPER_CLASS_TCP, hooks);
+  auto x = khelp::helper("count_native", 1, KHELP_HELPER_CLASS_TCP, hooks);
   x.fields = fields;
   x.nfields = std::size(fields);
   x.report = report;
@@ -46,4 +46,4 @@ constexpr khelp_helper_x helper = declaration();
 
 }  // namespace
 
-KHELP_MODULE(count_native, 1, helper, KHELP_HELPER_CLASS_TCP, count);
+KHELP_MODULE(helper);

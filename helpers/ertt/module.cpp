@@ -178,5 +178,4 @@ constexpr khelp_helper_x declaration = declare();
 }  // namespace
 }  // namespace khelp::ertt
 
-KHELP_MODULE(ertt, KHELP_ERTT_VERSION, khelp::ertt::declaration, KHELP_HELPER_CLASS_TCP,
-             khelp::ertt::state);
+KHELP_MODULE(khelp::ertt::declaration);

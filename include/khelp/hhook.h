@@ -84,7 +84,7 @@ struct khelp_hookinfo_x {
       before; /**< names of helpers, separated by commas or spaces, that must run later; or NULL */
   const char*
       after; /**< names of helpers that must run earlier; or NULL. Absent helpers are ignored */
-  const char* point; /**< a khelp_hhook_name() name instead of hook_type/hook_id; or NULL */
+  const char* point; /**< the point's name instead of hook_type/hook_id; or NULL */
   const char* event; /**< the event type the hook was compiled for; a point of another refuses it;
                         or NULL */
   uint64_t fingerprint; /**< that type's layout */
@@ -114,7 +114,7 @@ KHELP_STATIC_ASSERT(sizeof(struct khelp_hhook_head) == 64,
 struct khelp_hhook_head_x {
   uint32_t size; /**< sizeof(struct khelp_hhook_head_x) */
   uint32_t flags;
-  const char* name;         /**< for people; copied; or NULL */
+  const char* name;         /**< hooks find the point by it too; copied; or NULL */
   const char* event;        /**< the event type's name (KHELP_EVENT, module.h); copied; or NULL */
   uint64_t fingerprint;     /**< its layout; a module built against another one is refused */
   uint32_t recursion_limit; /**< how deep one thread may nest runs of this point; 0: 8 */
@@ -172,7 +172,10 @@ KHELP_API void khelp_hhook_head_release(struct khelp_hhook_head* hhh);
 KHELP_API uint32_t khelp_hhook_head_is_virtualised(struct khelp_hhook_head* hhh);
 KHELP_API uint32_t khelp_hhook_head_is_virtualised_lookup(int32_t type, int32_t id);
 
-/// A (type, id) pair for a name: the same pair for the same name as long as the process lives.
+/// The (type, id) pair of a name: of the point that was registered under it with a pair of its own,
+/// or a pair that is made for the name. Either means that point for as long as the process lives. The
+/// first point with a pair of its own keeps the name; another one is registered without it, and a
+/// warning in the log says so.
 ///
 /// Errors   EINVAL empty or longer than 63 characters · ENOMEM.
 KHELP_API int khelp_hhook_name(const char* name, int32_t* type, int32_t* id);

@@ -23,6 +23,8 @@ KHELP_BEGIN_DECLS
 #define KHELP_HELPER_NEEDS_OSD 0x0001 /**< keeps data on objects */
 #define KHELP_HELPER_ADOPT \
   0x0002 /**< gets data on objects older than itself at its first hook call */
+#define KHELP_HELPER_POINTS_EXIST \
+  0x0004 /**< a hook at a point that is not registered refuses the load (ENOENT) */
 
 /// Classes of objects: a helper names those it wants; any common bit matches.
 #define KHELP_HELPER_CLASS_TCP 0x00000001u
@@ -150,8 +152,10 @@ struct khelp_helper_x {
 /// Context  any thread; may block; not from inside a hook of a helper that is being loaded.
 /// Errors   EINVAL no name, name too long, NEEDS_OSD without size or classes, bad hook · EEXIST the
 ///          name is taken, or a hook is there already · ELOOP its constraints form a cycle with those
-///          of others for one point, registered or not · ENOSPC all slots in use · ENOMEM ·
-///          mod_init's own. Nothing is left behind.
+///          of others for one point, registered or not · ENOENT a hook's point is not registered, and
+///          the helper has KHELP_HELPER_POINTS_EXIST (else the hook waits for its point, and a warning
+///          in the log says so) · ENOSPC all slots in use · ENOMEM · mod_init's own. Nothing is left
+///          behind.
 KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id);
 
 /// Unload a helper that khelp_helper_register() loaded.

@@ -218,59 +218,74 @@ struct order {
 namespace detail {
 
 template <class Function>
-struct hook_signature;
+inline constexpr bool is_hook = false;
 
-template <class Result, class Event, class State>
-struct hook_signature<Result (*)(Event&, State&)> {
+/// What a hook is given: its event, its helper's state (void: none), and whether the object's slots.
+template <class Result, class Event, class State, bool WithSlots>
+struct hook_shape {
+  static_assert(std::is_void_v<Result> || std::is_convertible_v<Result, int>,
+                "a hook returns nothing, a bool or an int");
   using event = Event;
   using state = State;
-  template <auto Function>
-  static int thunk(std::int32_t, std::int32_t, void*, void* ctx, void* hdata, khelp_osd*) {
-    if constexpr (std::is_void_v<Result>) {
-      Function(*static_cast<Event*>(ctx), *static_cast<State*>(hdata));
-      return 0;
-    } else {
-      return Function(*static_cast<Event*>(ctx), *static_cast<State*>(hdata));
-    }
-  }
-};
 
-template <class Result, class Event>
-struct hook_signature<Result (*)(Event&)> {
-  using event = Event;
-  using state = void;
-  template <auto Function>
-  static int thunk(std::int32_t, std::int32_t, void*, void* ctx, void*, khelp_osd*) {
-    if constexpr (std::is_void_v<Result>) {
-      Function(*static_cast<Event*>(ctx));
-      return 0;
-    } else {
-      return Function(*static_cast<Event*>(ctx));
-    }
-  }
-};
-
-/// For hooks that report samples or read other helpers' data of the same object.
-template <class Result, class Event, class State>
-struct hook_signature<Result (*)(Event&, State&, khelp_osd*)> {
-  using event = Event;
-  using state = State;
   template <auto Function>
   static int thunk(std::int32_t, std::int32_t, void*, void* ctx, void* hdata, khelp_osd* hosd) {
+    const auto call = [&]() -> Result {
+      Event& given = *static_cast<Event*>(ctx);
+      if constexpr (std::is_void_v<State>)
+        return Function(given);
+      else if constexpr (WithSlots)
+        return Function(given, *static_cast<State*>(hdata), hosd);
+      else
+        return Function(given, *static_cast<State*>(hdata));
+    };
     if constexpr (std::is_void_v<Result>) {
-      Function(*static_cast<Event*>(ctx), *static_cast<State*>(hdata), hosd);
+      call();
       return 0;
     } else {
-      return Function(*static_cast<Event*>(ctx), *static_cast<State*>(hdata), hosd);
+      return static_cast<int>(call());
     }
   }
 };
+
+template <class Arguments>
+struct hook_arguments {
+  static_assert(is_hook<Arguments>,
+                "a hook is a function, or a lambda without captures and without auto, that takes "
+                "(Event&), (Event&, State&) or (Event&, State&, khelp_osd*)");
+};
+template <class Result, class Event>
+struct hook_arguments<Result(Event&)> : hook_shape<Result, Event, void, false> {};
+template <class Result, class Event, class State>
+struct hook_arguments<Result(Event&, State&)> : hook_shape<Result, Event, State, false> {};
+template <class Result, class Event, class State>
+struct hook_arguments<Result(Event&, State&, khelp_osd*)> : hook_shape<Result, Event, State, true> {
+};
+
+/// A function, or a lambda by its operator.
+template <class Function>
+struct hook_signature : hook_arguments<Function> {};
+template <class Function>
+requires requires {
+  &Function::operator();
+}
+struct hook_signature<Function> : hook_signature<decltype(&Function::operator())> {};
+template <class Result, class... Arguments>
+struct hook_signature<Result (*)(Arguments...)> : hook_arguments<Result(Arguments...)> {};
+template <class Result, class... Arguments>
+struct hook_signature<Result (*)(Arguments...) noexcept> : hook_arguments<Result(Arguments...)> {};
+template <class Result, class Lambda, class... Arguments>
+struct hook_signature<Result (Lambda::*)(Arguments...) const>
+    : hook_arguments<Result(Arguments...)> {};
+template <class Result, class Lambda, class... Arguments>
+struct hook_signature<Result (Lambda::*)(Arguments...) const noexcept>
+    : hook_arguments<Result(Arguments...)> {};
 
 template <auto Function>
 constexpr auto make_hook(const char* point, std::int32_t type, std::int32_t id, order where) {
   using signature = hook_signature<decltype(Function)>;
   using event = std::remove_const_t<typename signature::event>;
-  typed_hook<typename signature::state> made{};
+  typed_hook<std::remove_const_t<typename signature::state>> made{};
   made.info.size = sizeof(khelp_hookinfo_x);
   made.info.priority = where.priority;
   made.info.before = where.before;
@@ -309,8 +324,12 @@ inline constexpr std::size_t size_of<void> = 0;
 
 }  // namespace detail
 
-/// A hook for the point of this name. `Function`: int or void (Event&, State&), (Event&, State&,
-/// khelp_osd*) or (Event&).
+/// A hook for the point of this name.
+///
+/// Shape    `Function`: a function, noexcept or not, or a lambda without captures. It takes (Event&),
+///          (Event&, State&), or (Event&, State&, khelp_osd*) if it reports samples or reads other
+///          helpers' data of the same object; Event and State may be const. It returns nothing, an int,
+///          or a bool (true is 1), which a point that combines results takes as its verdict.
 template <auto Function>
 constexpr auto hook(const char* point, order where = {}) {
   return detail::make_hook<Function>(point, 0, 0, where);
@@ -430,9 +449,40 @@ class loaded_module {
 
 }  // namespace khelp
 
-/// Make a native helper module of a helper declaration, at global scope; `helper_` is a const
-/// khelp_helper_x; State: what it keeps per object, void: nothing.
-#define KHELP_MODULE(name_, version_, helper_, classes_, State) \
+namespace khelp::detail {
+
+/// What the module's file says of a helper before anything of it runs.
+constexpr khelp_modinfo_module module_record(const khelp_helper_x& helper) {
+  khelp_modinfo_module record{};
+  record.header = KHELP_MODINFO_HEADER(KHELP_MODINFO_MODULE, khelp_modinfo_module);
+  const std::string_view name = helper.name;
+  if (name.size() >= KHELP_HELPER_NAME_MAXLEN)
+    throw "a helper's name has at most 15 characters";
+  for (std::size_t i = 0; i < name.size(); ++i)
+    record.name[i] = name[i];
+  record.personality = KHELP_PERSONALITY_NATIVE;
+  record.version = helper.version;
+  record.classes = helper.classes;
+  record.data_size = helper.data_size;
+  record.data = &helper;
+  return record;
+}
+
+}  // namespace khelp::detail
+
+/// Make a native helper module of a helper, at global scope: KHELP_MODULE(helper), where `helper` is a
+/// constexpr khelp_helper_x with static storage. The module's name, version, classes and the size of
+/// its data are the helper's.
+///
+/// KHELP_MODULE(name, version, helper, classes, State) is for a helper that is const but not
+/// constexpr, and says these once more; the loader refuses the module where they differ.
+#define KHELP_MODULE(...) \
+  KHELP_MODULE_OF_5_(__VA_ARGS__, KHELP_MODULE_AGAIN_, 4, 3, 2, KHELP_MODULE_ONCE_, 0)(__VA_ARGS__)
+#define KHELP_MODULE_OF_5_(a1, a2, a3, a4, a5, chosen, ...) chosen
+#define KHELP_MODULE_ONCE_(helper_)                                                         \
+  static constinit khelp_modinfo_module KHELP_CONCAT(khelp_modinfo_module_at_, __COUNTER__) \
+      KHELP_MODINFO_ATTRIBUTE = khelp::detail::module_record(helper_)
+#define KHELP_MODULE_AGAIN_(name_, version_, helper_, classes_, State) \
   KHELP_DECLARE_HELPER(name_, version_, helper_, classes_, khelp::detail::size_of<State>)
 
 #endif

@@ -334,8 +334,8 @@ void helper_registry::discard(helper& h) {
   std::erase_if(helpers_, [&](const auto& p) { return p.get() == &h; });
 }
 
-result<void> helper_registry::go_live(helper& h,
-                                      std::vector<std::shared_ptr<subscription>>& wishes) {
+result<void> helper_registry::go_live(helper& h, std::vector<std::shared_ptr<subscription>>& wishes,
+                                      std::vector<std::string>& waiting_for) {
   lock_guard held(registry_mutex);
   wishes.insert(wishes.end(), h.early_wishes.begin(), h.early_wishes.end());
   std::uint32_t index = 0;
@@ -364,6 +364,14 @@ result<void> helper_registry::go_live(helper& h,
   }
   if (auto may = the_hooks().check_order(wishes); !may)
     return may;
+  for (const auto& wish : wishes) {
+    if (!the_hooks().waits_for_its_point(*wish))
+      continue;
+    const std::string point = the_hooks().words_for({wish->info.hook_type, wish->info.hook_id});
+    if ((h.flags & KHELP_HELPER_POINTS_EXIST) != 0)
+      return failure(ENOENT, quoted(h.name) + ": no point '" + point + "' is registered");
+    waiting_for.push_back(point);
+  }
   auto list = list_with(&h, {});
   std::function<void()> on_dead = innermost_scope != nullptr ? innermost_scope->on_dead_ : nullptr;
   if (auto done = changes.prepare(nullptr); !done)
@@ -418,9 +426,13 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
                                 " (" + khelp_strerror(error) + ")");
   }
   h.mod_destroy = spec.mod_destroy;
-  if (auto done = go_live(h, spec.wishes); !done)
+  std::vector<std::string> waiting_for;
+  if (auto done = go_live(h, spec.wishes, waiting_for); !done)
     return std::move(done).error();
   undo.done = true;
+  for (const std::string& point : waiting_for)
+    log(KHELP_LOG_WARNING,
+        {quoted(h.name), ": no point '", point, "' is registered: its hook waits for one"});
   if (spec.bsd != nullptr) {
     spec.bsd->h_id = h.id;
     spec.bsd->h_refcount = 0;

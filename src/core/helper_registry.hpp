@@ -129,8 +129,8 @@ class helper_registry {
   std::shared_ptr<helper> find(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
   helper* owner_of(const khelp_hookinfo& hook) KHELP_REQUIRES(registry_mutex);
   result<std::shared_ptr<helper>> reserve(const helper_spec& spec) KHELP_EXCLUDES(registry_mutex);
-  result<void> go_live(helper& h, std::vector<std::shared_ptr<subscription>>& wishes)
-      KHELP_EXCLUDES(registry_mutex);
+  result<void> go_live(helper& h, std::vector<std::shared_ptr<subscription>>& wishes,
+                       std::vector<std::string>& waiting_for) KHELP_EXCLUDES(registry_mutex);
   void discard(helper& h) KHELP_EXCLUDES(registry_mutex);
   std::unique_ptr<helper_list> list_with(const helper* added, helper_batch removed)
       KHELP_REQUIRES(registry_mutex);

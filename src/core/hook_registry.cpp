@@ -153,6 +153,82 @@ class hook_registry::name_in_use {
   hook_registry& registry_;
 };
 
+// Who asks for both a point's name and its pair is called once.
+bool hook_registry::is_wished_for(std::span<const std::shared_ptr<subscription>> wishes,
+                                  const subscription& wish) {
+  return std::any_of(wishes.begin(), wishes.end(),
+                     [&](const auto& other) { return other->same_hook(wish.info); });
+}
+
+// The name of a point that has a pair of its own becomes that pair's: hooks that asked for the name
+// before are meant for the point, and so is the pair that the name had until now. If nothing comes of
+// the point, all is as it was.
+class hook_registry::naming {
+ public:
+  naming(hook_registry& registry, const std::string& words, point_name pair) KHELP_NO_TSA
+      : registry_(registry),
+        words_(words),
+        pair_(pair) {
+    if (words.empty() || pair.type == KHELP_HHOOK_TYPE_NAMED)
+      return;
+    const auto [at, fresh] = registry.pairs_.try_emplace(words, pair);
+    fresh_ = fresh;
+    if (fresh || at->second == pair)
+      return;
+    const auto asked_for = registry.names_.find(at->second);
+    is_taken_ = at->second.type != KHELP_HHOOK_TYPE_NAMED ||
+                (asked_for != registry.names_.end() && !asked_for->second.points.empty());
+    if (is_taken_)
+      return;
+    before_ = at->second;
+    registry.meanings_.emplace(before_, pair);
+    changes_ = true;
+    if (asked_for == registry.names_.end())
+      return;
+    moved_ = &asked_for->second.wishes;
+    auto& wishes = registry.names_[pair].wishes;
+    wishes.reserve(wishes.size() + moved_->size());
+  }
+  naming(const naming&) = delete;
+  naming& operator=(const naming&) = delete;
+  ~naming() KHELP_NO_TSA {
+    if (fresh_)
+      registry_.pairs_.erase(words_);
+    if (changes_)
+      registry_.meanings_.erase(before_);
+  }
+
+  // The name is another point's.
+  bool is_taken() const { return is_taken_; }
+  std::span<std::shared_ptr<subscription>> wishes() const {
+    return moved_ == nullptr ? std::span<std::shared_ptr<subscription>>() : std::span(*moved_);
+  }
+
+  void commit() noexcept KHELP_NO_TSA {
+    if (changes_)
+      registry_.pairs_.find(words_)->second = pair_;
+    if (moved_ != nullptr) {
+      auto& wishes = registry_.names_.find(pair_)->second.wishes;
+      for (auto& wish : *moved_) {
+        if (!is_wished_for(wishes, *wish))
+          wishes.push_back(std::move(wish));
+      }
+      registry_.names_.erase(before_);
+    }
+    fresh_ = changes_ = false;
+  }
+
+ private:
+  hook_registry& registry_;
+  const std::string& words_;
+  const point_name pair_;
+  point_name before_{};  // the pair that the name had
+  std::vector<std::shared_ptr<subscription>>* moved_ = nullptr;
+  bool fresh_ = false;
+  bool changes_ = false;
+  bool is_taken_ = false;
+};
+
 std::string to_string(const point_name& name) {
   return std::to_string(name.type) + "/" + std::to_string(name.id);
 }
@@ -248,8 +324,15 @@ void point_changes::commit(std::span<reader_wait* const> waits) {
 
 // ---- points ----
 
+point_name hook_registry::meant(point_name name) const {
+  if (name.type != KHELP_HHOOK_TYPE_NAMED)
+    return name;
+  const auto at = meanings_.find(name);
+  return at == meanings_.end() ? name : at->second;
+}
+
 hook_point_record* hook_registry::find(point_name name, std::uintptr_t vid) {
-  auto at = names_.find(name);
+  auto at = names_.find(meant(name));
   if (at == names_.end() || at->second.points.empty())
     return nullptr;
   // A name is either virtualised or not.
@@ -290,11 +373,10 @@ result<khelp_hhook_head*> hook_registry::add_point(point_name name, khelp_hhook_
   // Made before the lock, ended after it: a point that comes to nothing takes the lock when it
   // ends.
   std::unique_ptr<hook_point_record> point;
-  std::vector<std::string> misfits;
-  auto added = add_point_locked(name, storage, keep_reference, vid, options, point, misfits);
-  for (const std::string& helper_name : misfits)
-    log(KHELP_LOG_WARNING, {"hook point ", to_string(name), ": helper '", helper_name,
-                            "' was built for another event layout and stays off"});
+  std::vector<std::string> remarks;
+  auto added = add_point_locked(name, storage, keep_reference, vid, options, point, remarks);
+  for (const std::string& remark : remarks)
+    log(KHELP_LOG_WARNING, {"hook point ", to_string(name), ": ", remark});
   return added;
 }
 
@@ -303,8 +385,9 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
                                                           bool keep_reference, std::uintptr_t vid,
                                                           const head_options& options,
                                                           std::unique_ptr<hook_point_record>& point,
-                                                          std::vector<std::string>& misfits) {
+                                                          std::vector<std::string>& remarks) {
   lock_guard held(registry_mutex);
+  name = meant(name);
   const name_in_use in_use(*this, name);
   named& at = names_[name];
   if (!at.points.empty() && (at.points.begin()->first == 0) != (vid == 0))
@@ -346,13 +429,25 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
   point->among_ended.emplace_back();
 
   // Helpers that came before the point.
+  naming by_name(*this, options.words, name);
+  if (by_name.is_taken())
+    remarks.push_back("another point has the name '" + options.words + "': hooks find that one");
   point_changes changes;
   changes.touch(*point);
-  for (const auto& wish : at.wishes) {
+  std::vector<std::shared_ptr<subscription>> early = at.wishes;
+  for (const auto& wish : by_name.wishes()) {
+    if (!is_wished_for(at.wishes, *wish))
+      early.push_back(wish);
+    else
+      remarks.push_back("helper '" + wish->owner_name +
+                        "' hooks it by name and by number: it is called once");
+  }
+  for (const auto& wish : early) {
     if (!wants(*wish, vid))
       continue;
     if (!fits(*wish, *point)) {
-      misfits.push_back(wish->owner_name);
+      remarks.push_back("helper '" + wish->owner_name +
+                        "' was built for another event layout and stays off");
       continue;
     }
     if (auto done = attach(wish, *point, changes); !done)
@@ -375,6 +470,7 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
   record->registered = true;
   storage->hhh_refcount = keep_reference ? 1 : 0;
   store_release(storage->hhh_point, static_cast<void*>(record));
+  by_name.commit();
   changes.commit(nullptr);
   return storage;
 }
@@ -549,14 +645,14 @@ void hook_registry::release(khelp_hhook_head* head) {
 // ---- subscriptions ----
 
 void hook_registry::reserve_wishes(const subscription& wish, std::size_t more) {
-  auto& wishes = names_[{wish.info.hook_type, wish.info.hook_id}].wishes;
+  auto& wishes = names_[place_of(wish)].wishes;
   if (wishes.capacity() - wishes.size() < more)
     wishes.reserve(wishes.size() * 2 + more);
 }
 
 result<void> hook_registry::plan(const std::shared_ptr<subscription>& wish,
                                  point_changes& changes) {
-  const point_name name{wish->info.hook_type, wish->info.hook_id};
+  const point_name name = place_of(*wish);
   named& at = names_[name];
   for (const auto& other : at.wishes) {
     if (!other->same_hook(wish->info) || supersedes(*wish, *other))
@@ -586,7 +682,7 @@ result<void> hook_registry::check_order(
     const std::vector<std::shared_ptr<subscription>>& newcomers) {
   std::map<std::pair<std::int32_t, std::int32_t>, wish_list> by_name;
   for (const auto& wish : newcomers)
-    by_name[{wish->info.hook_type, wish->info.hook_id}].push_back(wish.get());
+    by_name[{place_of(*wish).type, place_of(*wish).id}].push_back(wish.get());
   for (auto& [name, wishes] : by_name) {
     const auto at = names_.find({name.first, name.second});
     if (at != names_.end()) {
@@ -600,8 +696,7 @@ result<void> hook_registry::check_order(
 }
 
 void hook_registry::keep(std::shared_ptr<subscription> wish) {
-  const point_name name{wish->info.hook_type, wish->info.hook_id};
-  auto& wishes = names_[name].wishes;
+  auto& wishes = names_[place_of(*wish)].wishes;
   std::erase_if(wishes, [&](const auto& other) {
     return other->same_hook(wish->info) && supersedes(*wish, *other);
   });
@@ -609,7 +704,7 @@ void hook_registry::keep(std::shared_ptr<subscription> wish) {
 }
 
 result<void> hook_registry::subscribe(std::shared_ptr<subscription> wish, bool strict) {
-  const name_in_use name(*this, {wish->info.hook_type, wish->info.hook_id});
+  const name_in_use name(*this, place_of(*wish));
   point_changes changes;
   reserve_wishes(*wish, 1);
   if (auto done = plan(wish, changes); !done)
@@ -668,14 +763,14 @@ result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which) {
   std::uint32_t removed = 0;
   {
     lock_guard held(registry_mutex);
+    const point_name name = meant({which.hook_type, which.hook_id});
     const auto may_still_run = [&](const published_set& set) {
-      return any_hook(set, [&](const subscription& wish) {
-        return wish.info.hook_type == which.hook_type && wish.info.hook_id == which.hook_id &&
-               matches(wish, which);
+      return any_hook(set, [&](const subscription& wish) KHELP_NO_TSA {
+        return place_of(wish) == name && matches(wish, which);
       });
     };
     point_changes changes;
-    const auto at = names_.find({which.hook_type, which.hook_id});
+    const auto at = names_.find(name);
     if (at != names_.end()) {
       for (const auto& [vid, point] : at->second.points) {
         for (const auto& hook : point->hooks) {
@@ -756,7 +851,7 @@ void hook_registry::suspend(const hook_set& set, std::size_t index,
 
 result<void> hook_registry::resume(const khelp_hookinfo& which) {
   lock_guard held(registry_mutex);
-  auto at = names_.find({which.hook_type, which.hook_id});
+  auto at = names_.find(meant({which.hook_type, which.hook_id}));
   bool found = false;
   bool resumed = false;
   if (at != names_.end()) {
@@ -811,19 +906,15 @@ result<point_name> hook_registry::pair_for(const std::string& words) {
   lock_guard held(registry_mutex);
   auto at = pairs_.find(words);
   if (at == pairs_.end())
-    at = pairs_
-             .emplace(words,
-                      point_name{KHELP_HHOOK_TYPE_NAMED, static_cast<std::int32_t>(pairs_.size())})
-             .first;
+    at = pairs_.emplace(words, point_name{KHELP_HHOOK_TYPE_NAMED, next_named_++}).first;
   return at->second;
 }
 
 std::string hook_registry::words_for(point_name name) {
-  if (name.type == KHELP_HHOOK_TYPE_NAMED) {
-    for (const auto& [words, pair] : pairs_) {
-      if (pair == name)
-        return words;
-    }
+  name = meant(name);
+  for (const auto& [words, pair] : pairs_) {
+    if (pair == name)
+      return words;
   }
   return to_string(name);
 }
@@ -842,9 +933,14 @@ void hook_registry::for_each_wish(const std::function<void(const subscription&)>
   }
 }
 
+bool hook_registry::waits_for_its_point(const subscription& wish) {
+  const auto at = names_.find(place_of(wish));
+  return at == names_.end() || at->second.points.empty();
+}
+
 std::pair<khelp_hook_state, std::string> hook_registry::why_nowhere(const subscription& wish) {
-  auto at = names_.find({wish.info.hook_type, wish.info.hook_id});
-  if (at == names_.end() || at->second.points.empty())
+  const auto at = names_.find(place_of(wish));
+  if (waits_for_its_point(wish))
     return {KHELP_HOOK_PENDING, "its point is not registered"};
   for (const auto& [vid, point] : at->second.points) {
     if (wish.wants(vid) && !fits(wish, *point))
@@ -854,7 +950,7 @@ std::pair<khelp_hook_state, std::string> hook_registry::why_nowhere(const subscr
 }
 
 bool hook_registry::is_attached(const subscription& wish) {
-  auto at = names_.find({wish.info.hook_type, wish.info.hook_id});
+  auto at = names_.find(place_of(wish));
   if (at == names_.end())
     return false;
   for (const auto& [vid, point] : at->second.points) {

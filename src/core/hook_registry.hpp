@@ -166,9 +166,12 @@ class hook_registry {
   result<void> set_timing(bool on) KHELP_EXCLUDES(registry_mutex);
   bool timing() const KHELP_REQUIRES(registry_mutex) { return timing_; }
 
-  // A stable pair for a name.
+  // The pair of a name: that of the first point registered under it, or one of the names' own.
   result<point_name> pair_for(const std::string& words) KHELP_EXCLUDES(registry_mutex);
   std::string words_for(point_name name) KHELP_REQUIRES(registry_mutex);
+
+  // No point of its name is registered.
+  bool waits_for_its_point(const subscription& wish) KHELP_REQUIRES(registry_mutex);
 
   // For statistics.
   bool is_attached(const subscription& wish) KHELP_REQUIRES(registry_mutex);
@@ -201,7 +204,7 @@ class hook_registry {
                                              bool keep_reference, std::uintptr_t vid,
                                              const head_options& options,
                                              std::unique_ptr<hook_point_record>& point,
-                                             std::vector<std::string>& misfits)
+                                             std::vector<std::string>& remarks)
       KHELP_EXCLUDES(registry_mutex);
   // Whether a point may be taken off.
   static result<void> check_removal(const hook_point_record* point) KHELP_REQUIRES(registry_mutex);
@@ -213,6 +216,14 @@ class hook_registry {
   bool finish_removal(removal& r) noexcept KHELP_EXCLUDES(registry_mutex);
   bool take_leftover(std::uintptr_t vid, removal& into) noexcept KHELP_EXCLUDES(registry_mutex);
   void forget_name_if_unused(point_name name) KHELP_REQUIRES(registry_mutex);
+  // The pair that is meant: one handed out for a name may have become another one's since.
+  point_name meant(point_name name) const KHELP_REQUIRES(registry_mutex);
+  point_name place_of(const subscription& wish) const KHELP_REQUIRES(registry_mutex) {
+    return meant({wish.info.hook_type, wish.info.hook_id});
+  }
+  class naming;
+  static bool is_wished_for(std::span<const std::shared_ptr<subscription>> wishes,
+                            const subscription& wish);
   // Whether a wish is for this instance, and its helper may be there.
   bool wants(const subscription& wish, std::uintptr_t vid) const KHELP_REQUIRES(registry_mutex);
   bool may_be_in(const std::string& helper_name, std::uintptr_t vid) const
@@ -229,8 +240,12 @@ class hook_registry {
   std::uint64_t next_serial_ KHELP_GUARDED_BY(registry_mutex) = 1;
   point_list ended_ KHELP_GUARDED_BY(registry_mutex);
   instance_list open_instances_ KHELP_GUARDED_BY(registry_mutex);
-  std::map<std::string, instance_list> limits_ KHELP_GUARDED_BY(registry_mutex);  // by helper
-  std::unordered_map<std::string, point_name> pairs_ KHELP_GUARDED_BY(registry_mutex);
+  std::map<std::string, instance_list> limits_ KHELP_GUARDED_BY(registry_mutex);        // by helper
+  std::unordered_map<std::string, point_name> pairs_ KHELP_GUARDED_BY(registry_mutex);  // by name
+  std::int32_t next_named_ KHELP_GUARDED_BY(registry_mutex) = 0;
+  // Pairs that were handed out for a name before a point with a pair of its own had it.
+  std::unordered_map<point_name, point_name, point_name_hash> meanings_
+      KHELP_GUARDED_BY(registry_mutex);
   bool timing_ KHELP_GUARDED_BY(registry_mutex) = false;
 };
 

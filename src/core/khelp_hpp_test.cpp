@@ -111,6 +111,62 @@ TEST(khelp_hpp, a_point_decides_by_its_rule) {
   EXPECT_TRUE(asked.close());
 }
 
+namespace {
+
+// Hooks of every shape.
+bool is_large(const request& r) noexcept {
+  return r.bytes > 1000;
+}
+constexpr khelp::typed_hook<void> verdicts[] = {
+    khelp::hook<is_large>("test.asked"),
+    khelp::hook<[](request& r) { r.bytes *= 2; }>("test.asked", {.priority = -1}),
+};
+constexpr khelp_helper_x verdict_helper = khelp::helper("verdicts", 1, 0, verdicts);
+
+constexpr khelp::typed_hook<traffic> seen_by[] = {
+    khelp::hook<[](const request& r, traffic& t) noexcept { return t.bytes += r.bytes, false; }>(
+        "test.served"),
+    khelp::hook<[](request&, const traffic& t, khelp_osd*) { EXPECT_EQ(t.bytes, 20); }>(
+        "test.served"),
+};
+constexpr khelp_helper_x seeing_helper = khelp::helper("seeing", 3, connection_class, seen_by);
+
+// What KHELP_MODULE(seeing_helper) writes into a file.
+constexpr khelp_modinfo_module seeing_record = khelp::detail::module_record(seeing_helper);
+
+}  // namespace
+
+TEST(khelp_hpp, a_hook_may_be_noexcept_or_a_lambda_and_its_verdict_a_bool) {
+  ASSERT_TRUE(asked.open());
+  auto helper = khelp::loaded_helper::load(verdict_helper);
+  ASSERT_TRUE(helper) << helper.error().detail;
+  request small{"/small", 10};
+  EXPECT_EQ(asked.decide(small), 0);
+  request large{"/large", 501};
+  EXPECT_EQ(asked.decide(large), 1) << "the lambda runs before and doubles it";
+  EXPECT_TRUE(helper->unload());
+  EXPECT_TRUE(asked.close());
+
+  ASSERT_TRUE(served.open());
+  auto seeing = khelp::loaded_helper::load(seeing_helper);
+  ASSERT_TRUE(seeing) << seeing.error().detail;
+  khelp::object_slots slots;
+  ASSERT_TRUE(slots.open(connection_class));
+  served(small, slots);
+  slots.close();
+  EXPECT_TRUE(seeing->unload());
+  EXPECT_TRUE(served.close());
+}
+
+TEST(khelp_hpp, a_modules_record_says_what_its_helper_says) {
+  EXPECT_STREQ(seeing_record.name, "seeing");
+  EXPECT_EQ(seeing_record.version, 3u);
+  EXPECT_EQ(seeing_record.classes, connection_class);
+  EXPECT_EQ(seeing_record.data_size, sizeof(traffic));
+  EXPECT_EQ(seeing_record.data, &seeing_helper);
+  EXPECT_EQ(seeing_record.personality, std::uint32_t{KHELP_PERSONALITY_NATIVE});
+}
+
 TEST(khelp_hpp, a_hook_compiled_for_another_layout_of_the_event_is_refused_in_words) {
   ASSERT_TRUE(served.open());
   khelp_hookinfo_x stale = traffic_hooks[0].info;

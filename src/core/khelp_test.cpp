@@ -550,7 +550,6 @@ struct listening {
 TEST(khelp, a_destructor_that_throws_is_told_and_the_objects_other_data_ends) {
   static int ended;
   ended = 0;
-  const listening log;
   declared first("first", fresh_type());
   first.x.data_fini = [](void*, void*) { ++ended; };
   declared last("last", fresh_type());
@@ -559,6 +558,7 @@ TEST(khelp, a_destructor_that_throws_is_told_and_the_objects_other_data_ends) {
   std::int32_t last_id = 0;
   ASSERT_EQ(khelp_helper_register(&first.x, &first_id), 0) << khelp_failure_text();
   ASSERT_EQ(khelp_helper_register(&last.x, &last_id), 0) << khelp_failure_text();
+  const listening log;
   khelp_osd osd = KHELP_OSD_INITIALIZER;
   ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
   EXPECT_EQ(khelp_destroy_osd(&osd), 0);

@@ -9,4 +9,4 @@ KHELP_EVENT(ask, number);
 static void see(ask&) {}
 static constexpr khelp::typed_hook<void> hooks[] = {khelp::hook<see>("consumer.ask")};
 static constexpr khelp_helper_x declaration = khelp::helper("stateless", 1, 0, hooks);
-KHELP_MODULE(stateless, 1, declaration, 0, void);
+KHELP_MODULE(declaration);
