@@ -5,11 +5,13 @@
 #   make check    test, sanitizers, analysis: before every push     (a quarter of an hour)
 #   make bench    libkhelp, its peers and the limits, side by side
 #   make soak     long stress and fuzzing (KHELP_SOAK_SECONDS each, 600)
+#   make install  the release build to PREFIX (/usr/local); DESTDIR for packages
 #   make format   clang-format everything      make clean   forget every build
 
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 TRACES := $(if $(KHELP_TRACES_DIR),-DKHELP_TRACES_DIR=$(abspath $(KHELP_TRACES_DIR)))
 
@@ -18,7 +20,7 @@ build = mkdir -p build; cmake --preset $(1) $(TRACES) >build/configure-$(1).log 
 	  || { cat build/configure-$(1).log; exit 1; }; \
 	cmake --build --preset $(1) -j $(JOBS) $(if $(2),--target $(2))
 
-.PHONY: run test check check-rest bench soak clean format setup-base
+.PHONY: run test check check-rest bench soak install clean format setup-base
 
 run: setup-base
 	@$(call build,release,khelp_program_khelp khelp_helpers)
@@ -55,6 +57,11 @@ bench: setup-base
 soak: setup-base
 	@tools/setup.sh soak
 	@tools/soak.sh $(JOBS)
+
+install: setup-base
+	@$(call build,release,khelp khelp_program_khelp khelp_helpers)
+	@cmake --install build --prefix $(PREFIX) >build/install.log || { cat build/install.log; exit 1; }
+	@echo "installed under $(DESTDIR)$(PREFIX) (build/install.log); if programs do not find it: ldconfig"
 
 format:
 	@tools/setup.sh check

@@ -1,10 +1,27 @@
-/// What the TCP subsystem exports: two hook points and the structs their hooks read.
+/// The two TCP hook points and the structs that their hooks read.
 ///
-/// The subsystem watches connections from outside: it reads captured packets and keeps, for both
+/// The TCP subsystem feeds them from captures. It watches connections from outside and keeps, for both
 /// ends of each connection, the control block that the end's own kernel would have kept, as far as
 /// packets tell. Every segment is seen twice: as sent (EST_OUT, at the end that sends it), then as
 /// received (EST_IN, at the other end). Field names are FreeBSD's, so that helpers written for its
 /// stack find what they read.
+///
+/// Any other stack may feed them, too: a user-space TCP, a simulator, a proxy that sees segments. It
+/// registers the points (KHELP_HHOOK_TYPE_TCP, with KHELP_TCP_HHOOK_DATA_FIELDS as fingerprint), gives
+/// each control block its slots with khelp_init_osd(KHELP_HELPER_CLASS_TCP, …), and runs the points
+/// where it sends and takes segments. docs/embed.md shows lwIP. One program has one feeder of a point.
+///
+/// What helpers may rely on, whoever feeds the points:
+///   always     tp, th, to, size, when_ns, seq, ack, payload, flags, window, tsval, tsecr; tp->osd,
+///              t_inpcb (addresses, ports, inp_vflag), t_state, t_maxseg, snd_una, snd_nxt, rcv_nxt,
+///              snd_wnd, rcv_wnd; the byte orders below; to->to_flags says which options there are.
+///   or zero    t_peer, iss, irs, snd_max, snd_fack, snd_cwnd, snd_scale, rcv_scale, t_mss_sent,
+///              ts_recent, sackhint, inp_vlan, inp_instance; resent, acked, sacked, nsacks, capture,
+///              packet: a stack that does not know one leaves it 0 (NULL), and a helper must do
+///              without.
+///   its own    t_osd, and TF_TSO in t_flags, which helpers may change.
+/// ertt and count need what is always there; ertt uses resent, sacked, sacks, snd_cwnd and sackhint where
+/// they are set.
 ///
 /// EST_OUT  runs for each segment but RSTs, in any state.
 ///          th (ports, th_seq, th_ack, th_win, th_urp) and to (to_tsval, to_tsecr) are in network
@@ -219,9 +236,10 @@ KHELP_STATIC_ASSERT(offsetof(struct khelp_tcp_hhook_data, len) == 24 &&
   tp, th, to, len, tso, curack, when_ns, seq, ack, payload, tsval, acked, window, flags, packet, \
       sacks
 KHELP_EVENT_RECORD(khelp_tcp_hhook_data, struct khelp_tcp_hhook_data, KHELP_TCP_HHOOK_DATA_FIELDS);
-KHELP_EVENT_RECORD(khelp_tcpcb, struct khelp_tcpcb, t_inpcb, osd, t_peer, t_maxseg, t_flags,
-                   t_state, snd_una, snd_max, rcv_nxt, snd_wnd, snd_cwnd, t_mss_sent, ts_offset,
-                   ts_recent, sackhint, t_osd);
+#define KHELP_TCPCB_FIELDS                                                                        \
+  t_inpcb, osd, t_peer, t_maxseg, t_flags, t_state, snd_una, snd_max, rcv_nxt, snd_wnd, snd_cwnd, \
+      t_mss_sent, ts_offset, ts_recent, sackhint, t_osd
+KHELP_EVENT_RECORD(khelp_tcpcb, struct khelp_tcpcb, KHELP_TCPCB_FIELDS);
 
 KHELP_END_DECLS
 
