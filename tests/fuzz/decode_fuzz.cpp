@@ -22,13 +22,6 @@ std::uint32_t little_endian(const std::uint8_t* at) {
   return value;
 }
 
-link_layer link_of(std::uint8_t number) {
-  constexpr link_layer links[] = {link_layer::null,          link_layer::ethernet,
-                                  link_layer::raw_ip,        link_layer::linux_cooked,
-                                  link_layer::linux_cooked2, link_layer::pppoe};
-  return links[number % std::size(links)];
-}
-
 void check(const khelp::tcp::segment& seg) {
   if (seg.header_words < 5 || seg.shown > seg.payload ||
       seg.options.sack_count > KHELP_TCP_MAX_SACKS)
@@ -42,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   constexpr std::size_t record_header = 16;
   if (size < file_header)
     return 0;
-  const link_layer link = link_of(data[20]);
+  const auto link = static_cast<link_layer>(data[20] % khelp::tcp::link_layers);
   for (std::size_t at = file_header; size - at > record_header;) {
     const std::size_t rest = size - at - record_header;
     const std::size_t captured = std::min<std::size_t>(little_endian(data + at + 8), rest);

@@ -32,7 +32,8 @@ std::uint32_t little_endian(const std::uint8_t* at) {
 class bytes_source final : public khelp::tcp::packet_source {
  public:
   explicit bytes_source(std::span<const std::uint8_t> bytes)
-      : link_(static_cast<link_layer>(bytes[20] % 6)), rest_(bytes.subspan(file_header)) {}
+      : link_(static_cast<link_layer>(bytes[20] % khelp::tcp::link_layers)),
+        rest_(bytes.subspan(file_header)) {}
 
   khelp::result<bool> next(frame& packet) override {
     if (rest_.size() <= record_header)
@@ -43,12 +44,12 @@ class bytes_source final : public khelp::tcp::packet_source {
     held_.assign(header + record_header, header + record_header + captured);
     packet.captured = held_;
     packet.length = std::max(little_endian(header + 12), static_cast<std::uint32_t>(captured));
+    packet.link = link_;
     packet.when_ns =
         std::int64_t{little_endian(header)} * 1'000'000'000 + little_endian(header + 4);
     rest_ = rest_.subspan(record_header + captured);
     return true;
   }
-  link_layer link() const override { return link_; }
   const std::string& link_name() const override { return name_; }
   const std::string& name() const override { return name_; }
   std::span<const std::string> remarks() const override { return {}; }

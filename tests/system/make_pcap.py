@@ -26,6 +26,35 @@ def record(when_us, frame):
                        len(frame)) + frame
 
 
+def ng_block(kind, body, order="<"):
+    """A block of a pcapng file."""
+    size = struct.pack(order + "I", 12 + len(body))
+    return struct.pack(order + "I", kind) + size + body + size
+
+
+def padded(data):
+    return data + bytes(-len(data) % 4)
+
+
+def ng_section(order="<"):
+    return ng_block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1), order)
+
+
+def ng_interface(link=1, snaplen=0, order="<", resolution=None):
+    """Times are microseconds, or units of 10^-resolution seconds."""
+    options = b"" if resolution is None else struct.pack(order + "HHB3xI", 9, 1, resolution, 0)
+    return ng_block(1, struct.pack(order + "HHI", link, 0, snaplen) + options, order)
+
+
+def ng_packet(interface, when, data, order="<"):
+    return ng_block(6, struct.pack(order + "IIIII", interface, when >> 32, when & 0xFFFFFFFF,
+                                   len(data), len(data)) + padded(data), order)
+
+
+def ng_simple_packet(data, order="<"):
+    return ng_block(3, struct.pack(order + "I", len(data)) + padded(data), order)
+
+
 def frame(src, sport, dst, dport, seq, ack, flags, payload=b""):
     tcp = struct.pack(">HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 5 << 4,
                       flags, 65535, 0, 0)
@@ -74,6 +103,11 @@ def others(begin_us, end_us):
     """Yields (time, frame): what is no TCP, so often that time is seen to pass."""
     for when_us in range(begin_us, end_us, 50_000_000):
         yield when_us, ETHERNET[:12] + b"\x88\xcc" + bytes(46)
+
+
+def cooked(frame):
+    """As Linux's "any" device shows it."""
+    return struct.pack(">HHH8s", 0, 1, 6, frame[6:12]) + frame[12:]
 
 
 def tagged(frame, vlan):

@@ -94,7 +94,7 @@ class Layers(Following):
                 ("gre", "in a GRE tunnel",
                  lambda data: make_pcap.ip(47, struct.pack(">HH", 0, 0x0800) + data[14:], data)),
                 ("ip_in_ip", "of IP in IP", lambda data: make_pcap.ip(4, data[14:], data)),
-                ("encrypted", "encrypted (ESP)", lambda data: make_pcap.ip(50, bytes(60), data)),
+                ("encrypted", "encrypted", lambda data: make_pcap.ip(50, bytes(60), data)),
                 ("udp_tunnel", "in a VXLAN, Geneve or GTP tunnel",
                  lambda data: make_pcap.ip(17, vxlan + data, data)),
                 ("mpls", "with MPLS labels",

@@ -193,6 +193,7 @@ class replay {
       show_progress(file);
     }
     progress_.clear();
+    session_->close_capture();
     const tcp::capture_summary& capture = session_->captures().back();
     if (interruption() == 0 && !capture.error.empty())
       complain(capture.error);

@@ -17,11 +17,17 @@ enum ethertype : uint16_t {
   ethertype_old_vlan_2 = 0x9200,
 };
 
+enum ppp_protocol : uint16_t {
+  ppp_ipv4 = 0x0021,
+  ppp_ipv6 = 0x0057,
+};
+
 /// What is said of the network itself, and protocols that carry no IP.
 decoded decode_other_ethertype(uint16_t type) {
   switch (type) {
     case 0x0806:  // ARP
     case 0x0842:  // Wake-on-LAN
+    case 0x2000:  // CDP
     case 0x6003:  // DECnet
     case 0x8035:  // RARP
     case 0x809b:  // AppleTalk
@@ -70,10 +76,30 @@ decoded decode_other_ppp(uint16_t protocol) {
 
 }  // namespace
 
+decoded decode_ppp(const view& packet, segment& out) {
+  if (packet.length == 0)
+    return malformed("the frame is too short for a PPP protocol");
+  if (!packet.holds(1))
+    return cut;
+  // The first byte of two is even (RFC 1661 section 2).
+  const size_t size = (packet.u8(0) & 1) != 0 ? 1 : 2;
+  if (packet.length < size)
+    return malformed("the frame is too short for a PPP protocol");
+  if (!packet.holds(size))
+    return cut;
+  const uint16_t protocol = size == 1 ? packet.u8(0) : packet.u16(0);
+  switch (protocol) {
+    case ppp_ipv4:
+      return decode_ipv4(packet.skip(size), out);
+    case ppp_ipv6:
+      return decode_ipv6(packet.skip(size), out);
+    default:
+      return decode_other_ppp(protocol);
+  }
+}
+
 decoded decode_pppoe(const view& frame, segment& out) {
   constexpr size_t header = 6;
-  constexpr uint16_t ppp_ipv4 = 0x0021;
-  constexpr uint16_t ppp_ipv6 = 0x0057;
   if (frame.length < header + 2)
     return malformed("the frame is too short for a PPPoE session header");
   if (!frame.holds(header + 2))
@@ -85,19 +111,7 @@ decoded decode_pppoe(const view& frame, segment& out) {
   const view packet = frame.skip(header).within(frame.u16(4));
   if (packet.length < 2)
     return malformed("the PPPoE length leaves no room for a PPP protocol");
-  // An odd byte is the last of the protocol's number: a zero in front of it was left out (RFC 1661
-  // 6.5).
-  const bool is_short = (packet.u8(0) & 1) != 0;
-  const uint16_t protocol = is_short ? packet.u8(0) : packet.u16(0);
-  const view payload = packet.skip(is_short ? 1 : 2);
-  switch (protocol) {
-    case ppp_ipv4:
-      return decode_ipv4(payload, out);
-    case ppp_ipv6:
-      return decode_ipv6(payload, out);
-    default:
-      return decode_other_ppp(protocol);
-  }
+  return decode_ppp(packet, out);
 }
 
 decoded decode_llc(const view& packet, segment& out) {

@@ -96,6 +96,39 @@ std::vector<named_frame> frames_of_every_link_type() {
       {"BSD null, FreeBSD's IPv6", null, bytes{0, 0, 0, 28} + v6, 0},
       {"BSD null, Darwin's IPv6", null, bytes{30, 0, 0, 0} + v6, 0},
       {"PPPoE without Ethernet", pppoe, build::pppoe(0x0021, v4), 0},
+      {"PPPoE, protocol of one byte", pppoe, bytes{0x11, 0, 0, 1, 0, 51, 0x21} + v4, 0},
+      {"PPP", ppp, build::typed(0x0021, v4), 0},
+      {"PPP, address and control", ppp, bytes{0xff, 0x03, 0x00, 0x57} + v6, 0},
+      {"PPP, protocol of one byte", ppp, bytes{0x21} + v4, 0},
+      {"PPP, address and control, protocol of one byte", ppp, bytes{0xff, 0x03, 0x57} + v6, 0},
+      {"PPP, Cisco's header", ppp, bytes{0x0f, 0x00, 0x08, 0x00} + v4, 0},
+      {"PPP with side", ppp_with_side, bytes{1, 0xff, 0x03, 0x00, 0x21} + v4, 0},
+      {"Cisco HDLC", cisco_hdlc, bytes{0x0f, 0x00} + build::typed(0x86dd, v6), 0},
+      {"FDDI", fddi, bytes{0x50} + bytes(12, 2) + build::snap(0x0800, v4), 0},
+      {"802.11", ieee80211, build::wireless({}, build::snap(0x0800, v4)), 0},
+      {"802.11, QoS, four addresses", ieee80211,
+       build::wireless({.kind = 0x88, .flags = 3}, build::snap(0x86dd, v6)), 0},
+      {"radiotap", radiotap,
+       bytes{0, 0, 8, 0, 0, 0, 0, 0} + build::wireless({}, build::snap(0x0800, v4)), 0},
+      {"radiotap, fields, padding", radiotap,
+       bytes{0, 0, 25, 0, 3, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0} + bytes(8, 9) + bytes{0x20} +
+           build::wireless({.kind = 0x88, .padding = 2}, build::snap(0x0800, v4)),
+       0},
+      {"PPI", ppi, bytes{0, 0, 8, 0, 1, 0, 0, 0} + build::ethernet(0x0800, v4), 0},
+      {"PPI, 802.11", ppi,
+       bytes{0, 0, 12, 0, 105, 0, 0, 0, 1, 2, 3, 4} + build::wireless({}, build::snap(0x0800, v4)),
+       0},
+      {"pktap", pktap, bytes{16, 0, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0, 'e', 'n', '0', 0} + v6, 0},
+      {"NFLOG", netfilter_log,
+       bytes{2, 0, 0, 7} + build::attribute(1, bytes(4, 0)) + build::attribute(10, bytes(5, 'x')) +
+           build::attribute(9, v4),
+       0},
+      {"NFLOG, big-endian", netfilter_log,
+       bytes{10, 0, 0, 7, 0, 8, 0, 1, 0, 0, 0, 0, 0, static_cast<uint8_t>(v6.size() + 4), 0, 9} +
+           v6,
+       0},
+      {"pf log", packet_filter_log, bytes{61, 2} + bytes(62, 0) + v4, 0},
+      {"pf log, IPv6", packet_filter_log, bytes{100, 24} + bytes(98, 0) + v6, 0},
   };
 }
 
@@ -243,6 +276,15 @@ TEST(decode, tells_other_traffic_from_malformed_frames) {
       {raw_ip, build::ipv4(data_segment, {.fragment = 0x0010})},
       {raw_ip, build::ipv6(bytes{6, 0, 0, 0x10, 0, 0, 0, 9} + data_segment, 44)},
       {null, bytes{7, 0, 0, 0} + data_segment},
+      {ieee80211, bytes{0x80, 0} + bytes(40, 0)},           // a beacon
+      {ieee80211, bytes{0xd4, 0} + bytes(8, 0)},            // an acknowledgement
+      {ieee80211, build::wireless({.kind = 0x48}, {})},     // no data
+      {fddi, bytes{0x41} + bytes(40, 0)},                   // what stations tell each other
+      {pktap, bytes{12, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0}},  // nothing captured
+      {netfilter_log, bytes{7, 0, 0, 0} + build::attribute(9, bytes(28, 0))},  // ARP
+      {netfilter_log, bytes{2, 0, 0, 0} + build::attribute(1, bytes(4, 0))},
+      {packet_filter_log, bytes{4, 18, 0, 0} + bytes(40, 0)},
+      {cisco_hdlc, bytes{0x8f, 0, 0x80, 0x35} + bytes(18, 0)},  // keep-alive
       {pppoe, build::pppoe(0xc021, bytes(8, 0))},
       {pppoe, build::pppoe(0x002b, bytes(8, 0))},
   };
@@ -281,6 +323,16 @@ TEST(decode, says_why_it_does_not_look_further_into_what_may_be_tcp) {
        not_followed::udp_tunnel},
       {raw_ip, build::ipv6(bytes(40, 0), 4), not_followed::ip_in_ip},
       {raw_ip, build::ipv6(build::extension(50, 8) + bytes(40, 0), 60), not_followed::encrypted},
+      {unknown, build::ethernet(0x0800, build::ipv4(data_segment)), not_followed::link_type},
+      {ppi, bytes{0, 0, 8, 0, 143, 0, 0, 0} + bytes(40, 0), not_followed::link_type},
+      {ppi, bytes{0, 0, 8, 0, 192, 0, 0, 0} + bytes{0, 0, 8, 0, 1, 0, 0, 0},
+       not_followed::link_type},
+      {ieee80211, build::wireless({.flags = 0x41}, bytes(40, 0)), not_followed::encrypted},
+      {ieee80211, build::wireless({.flags = 0x05}, bytes(40, 0)), not_followed::wireless},
+      {ieee80211, build::wireless({.fragment = 1}, bytes(40, 0)), not_followed::wireless},
+      {ieee80211, build::wireless({.kind = 0x88, .qos = 0x80}, bytes(40, 0)),
+       not_followed::wireless},
+      {ppp, bytes{0xff, 0x03, 0x00, 0x2d} + bytes(40, 0), not_followed::ppp},
       {pppoe, build::pppoe(0x002d, bytes(40, 0)), not_followed::ppp},
       {pppoe, build::pppoe_of(bytes{0x2d} + bytes(40, 0)), not_followed::ppp},
       {pppoe, build::pppoe(0x00fd, bytes(40, 0)), not_followed::ppp},
@@ -349,6 +401,26 @@ TEST(decode, says_what_is_malformed) {
        "an IPv6 extension header is longer than its packet"},
       {raw_ip, build::ipv6(bytes(7, 0), 60),
        "the IPv6 packet is too short for its extension headers"},
+      {ppp, {0xff}, "the frame is too short for its link header"},
+      {ppp, {0xff, 0x03}, "the frame is too short for a PPP protocol"},
+      {ieee80211, bytes(9, 0), "the frame is too short for an IEEE 802.11 header"},
+      {ieee80211, bytes(20, 0x08), "the frame is too short for an IEEE 802.11 header"},
+      {ieee80211, bytes(40, 0x09), "not version 0 where IEEE 802.11 was announced"},
+      {radiotap,
+       {0, 0, 7, 0, 0, 0, 0, 0, 0},
+       "the radiotap header's length does not fit the frame"},
+      {radiotap, {0, 0, 9, 0, 3, 0, 0, 0, 0}, "the radiotap header is too short for its fields"},
+      {radiotap, bytes{0, 0, 9, 0, 2, 0, 0, 0, 0x40} + build::wireless({}, {}),
+       "received with errors, says its radiotap header"},
+      {ppi, {0, 0, 200, 0, 1, 0, 0, 0}, "the PPI header's length does not fit the frame"},
+      {pktap,
+       {13, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0},
+       "the pktap header's length does not fit the frame"},
+      {netfilter_log, {2, 1, 0, 0}, "not version 0 where an NFLOG header was announced"},
+      {netfilter_log,
+       {2, 0, 0, 0, 3, 0, 9, 0},
+       "an NFLOG attribute's length does not fit the frame"},
+      {packet_filter_log, {61, 2, 0, 0}, "the pf log header's length does not fit the frame"},
   };
   for (const auto& each : cases) {
     const outcome found = decode_bytes(each.link, each.frame);

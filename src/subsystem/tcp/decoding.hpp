@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "subsystem/tcp/decode.hpp"
@@ -30,10 +32,10 @@ struct view {
 
   bool holds(size_t bytes) const { return captured.size() >= bytes; }
   uint8_t u8(size_t at) const { return captured[at]; }
-  uint16_t u16(size_t at) const {
-    return static_cast<uint16_t>(captured[at] << 8 | captured[at + 1]);
-  }
-  uint32_t u32(size_t at) const { return static_cast<uint32_t>(u16(at)) << 16 | u16(at + 2); }
+  uint16_t u16(size_t at) const { return in_network_order(load<uint16_t>(at)); }
+  uint32_t u32(size_t at) const { return in_network_order(load<uint32_t>(at)); }
+  uint16_t little16(size_t at) const { return __builtin_bswap16(u16(at)); }
+  uint32_t little32(size_t at) const { return __builtin_bswap32(u32(at)); }
   view skip(size_t bytes) const {
     return {captured.subspan(bytes), length - static_cast<uint32_t>(bytes), announced};
   }
@@ -49,6 +51,20 @@ struct view {
     view inner = first(bytes);
     inner.announced = true;
     return inner;
+  }
+
+ private:
+  template <class Number>
+  Number load(size_t at) const {
+    Number value;
+    std::memcpy(&value, &captured[at], sizeof value);
+    return value;
+  }
+  static uint16_t in_network_order(uint16_t value) {
+    return std::endian::native == std::endian::big ? value : __builtin_bswap16(value);
+  }
+  static uint32_t in_network_order(uint32_t value) {
+    return std::endian::native == std::endian::big ? value : __builtin_bswap32(value);
   }
 };
 
@@ -72,5 +88,16 @@ decoded decode_ethertype(uint16_t type, view packet, segment& out);
 /// a SNAP header.
 decoded decode_llc(const view& packet, segment& out);
 decoded decode_pppoe(const view& packet, segment& out);
+/// Beginning with the protocol field, of one byte or two.
+decoded decode_ppp(const view& packet, segment& out);
+
+// ---- IEEE 802.11: decode_80211.cpp
+
+decoded decode_80211(const view& packet, segment& out);
+decoded decode_radiotap(const view& packet, segment& out);
+
+// ---- any link type: decode.cpp
+
+decoded decode_link(link_layer link, const view& packet, segment& out);
 
 }  // namespace khelp::tcp::decoding

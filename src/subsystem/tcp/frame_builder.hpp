@@ -151,4 +151,37 @@ inline bytes pppoe(uint16_t protocol, const bytes& payload) {
   return pppoe_of(typed(protocol, payload));
 }
 
+/// IEEE 802.2 with a SNAP header.
+inline bytes snap(uint16_t type, const bytes& payload) {
+  return bytes{0xaa, 0xaa, 3, 0, 0, 0} + typed(type, payload);
+}
+
+struct wireless_fields {
+  uint8_t kind = 0x08;   ///< data
+  uint8_t flags = 0x01;  ///< to the distribution system
+  uint8_t fragment = 0;
+  uint8_t qos = 0;
+  size_t padding = 0;
+};
+
+/// An IEEE 802.11 frame.
+inline bytes wireless(const wireless_fields& fields, const bytes& payload) {
+  bytes out = bytes{fields.kind, fields.flags, 0, 0} + bytes(18, 2) + bytes{fields.fragment, 0};
+  if ((fields.flags & 3) == 3)
+    out = out + bytes(6, 2);
+  if ((fields.kind & 0x80) != 0)
+    out = out + bytes{fields.qos, 0};
+  return out + bytes(fields.padding, 0) + payload;
+}
+
+/// An attribute of an NFLOG header, little-endian.
+inline bytes attribute(uint8_t type, const bytes& value) {
+  bytes out{static_cast<uint8_t>(value.size() + 4), static_cast<uint8_t>((value.size() + 4) >> 8),
+            type, 0};
+  out = out + value;
+  while (out.size() % 4 != 0)
+    out.push_back(0);
+  return out;
+}
+
 }  // namespace khelp::tcp::build

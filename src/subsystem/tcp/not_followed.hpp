@@ -10,8 +10,9 @@ namespace khelp::tcp {
 
 /// Why a frame was not followed. A frame that is known to hold no TCP (ARP, UDP) has no reason.
 enum class not_followed : uint8_t {
+  block,        ///< a block of the capture file whose type is not known: it may have held a frame
   cut,          ///< the snap length cut it before the end of its TCP header
-  encrypted,    ///< an encapsulating security payload
+  encrypted,    ///< an encapsulating security payload, a protected IEEE 802.11 frame
   ethertype,    ///< an EtherType that decode() does not know
   gre,          ///< generic routing encapsulation
   ip_in_ip,     ///< IPv4 or IPv6 in IPv4 or IPv6
@@ -22,6 +23,7 @@ enum class not_followed : uint8_t {
   ppp,          ///< a PPP protocol that decode() does not know: compressed headers, encryption
   tunnel,       ///< another tunnel: L2TP, EtherIP, MPLS in IP, minimal encapsulation
   udp_tunnel,   ///< VXLAN, Geneve, GTP, by the port that is assigned to them
+  wireless,     ///< a fragment of an IEEE 802.11 frame, or several frames in one
 };
 
 /// How reports call a reason.
@@ -31,8 +33,9 @@ struct not_followed_text {
 };
 
 inline constexpr std::array not_followed_texts{
+    not_followed_text{"block", "in blocks of an unknown type"},
     not_followed_text{"cut", "cut before the end of their headers"},
-    not_followed_text{"encrypted", "encrypted (ESP)"},
+    not_followed_text{"encrypted", "encrypted"},
     not_followed_text{"ethertype", "of an unknown EtherType"},
     not_followed_text{"gre", "in a GRE tunnel"},
     not_followed_text{"ip_in_ip", "of IP in IP"},
@@ -43,13 +46,14 @@ inline constexpr std::array not_followed_texts{
     not_followed_text{"ppp", "of an unknown PPP protocol"},
     not_followed_text{"tunnel", "in another tunnel"},
     not_followed_text{"udp_tunnel", "in a VXLAN, Geneve or GTP tunnel"},
+    not_followed_text{"wireless", "of IEEE 802.11 in fragments or aggregates"},
 };
-static_assert(not_followed_texts.size() == static_cast<size_t>(not_followed::udp_tunnel) + 1);
+static_assert(not_followed_texts.size() == static_cast<size_t>(not_followed::wireless) + 1);
 
 /// Frames by reason.
 class not_followed_counts {
  public:
-  void add(not_followed why) { ++counts_[static_cast<size_t>(why)]; }
+  void add(not_followed why, uint64_t frames = 1) { counts_[static_cast<size_t>(why)] += frames; }
   not_followed_counts& operator+=(const not_followed_counts& more) {
     for (size_t i = 0; i < counts_.size(); ++i)
       counts_[i] += more.counts_[i];

@@ -1,32 +1,32 @@
-/// Packets from capture files and standard input, through libpcap.
+/// Packets from pcap files, through libpcap.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "subsystem/tcp/byte_input.hpp"
 #include "subsystem/tcp/packet_source.hpp"
+#include "subsystem/tcp/source_notes.hpp"
 
 struct pcap;
 
 namespace khelp::tcp {
 
-/// A capture in any format libpcap reads: pcap in both byte orders, micro- and nanoseconds, pcapng.
+/// A capture in any format but pcapng that libpcap reads: pcap in both byte orders, micro- and
+/// nanoseconds, and its variants.
 class pcap_source final : public packet_source {
  public:
-  /// Open a file; "-" is standard input.
-  ///
-  /// Errors   the errno of opening it · EINVAL not a capture, or its header is damaged · ENOTSUP a
-  ///          link type that cannot be decoded.
-  static result<std::unique_ptr<pcap_source>> open(const std::string& name);
+  /// Errors   EINVAL not a capture, or its header is damaged · ENOTSUP a link type that cannot be
+  ///          decoded.
+  static result<std::unique_ptr<packet_source>> open(const std::string& name,
+                                                     std::unique_ptr<byte_input> input);
 
   result<bool> next(frame& packet) override;
   void on_wait(const std::function<void()>& told) override;
-  link_layer link() const override { return link_; }
   const std::string& link_name() const override { return link_name_; }
   const std::string& name() const override { return name_; }
   std::optional<double> share_read() const override;
-  std::span<const std::string> remarks() const override { return remarks_; }
+  std::span<const std::string> remarks() const override { return remarks_.words(); }
 
   ~pcap_source() override;
 
@@ -36,21 +36,20 @@ class pcap_source final : public packet_source {
   pcap_source(const std::string& name, pcap* handle);
 
   std::string position() const;
-  int64_t time_of(int64_t seconds, int64_t nanoseconds);
+  packet_time time_of(int64_t seconds, int64_t nanoseconds);
   void remark(const std::string& words);
 
   // Constant after open().
   const std::string name_;
   pcap* const handle_;
   std::unique_ptr<char[]> room_;    // the open file's
-  std::unique_ptr<stream> stream_;  // nullptr: a regular file
-  link_layer link_ = link_layer::ethernet;
+  std::unique_ptr<stream> stream_;  // what the open file reads
+  link_layer link_ = link_layer::unknown;
   std::string link_name_;
-  int64_t file_bytes_ = 0;  // 0: no regular file
 
-  uint64_t packets_ = 0;     // delivered so far
-  int64_t previous_ns_ = 0;  // time of the latest packet whose own time was good
-  std::vector<std::string> remarks_;
+  uint64_t packets_ = 0;  // delivered so far
+  packet_times times_;
+  remark_list remarks_;
 };
 
 }  // namespace khelp::tcp

@@ -1,11 +1,10 @@
-#include "subsystem/tcp/pcap_source.hpp"
-
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "subsystem/tcp/capture_file.hpp"
 #include "subsystem/tcp/frame_builder.hpp"
 
 namespace khelp::tcp {
@@ -65,8 +64,8 @@ TEST_F(pcap_files, reads_both_byte_orders_and_both_resolutions) {
     for (const auto& [magic, fraction] :
          {std::pair{0xa1b2c3d4u, 123456u}, std::pair{0xa1b23c4du, 123456789u}}) {
       const pcap_format format{magic, big_endian};
-      auto source = pcap_source::open(
-          write(file_header(format) + record(format, 1700000000, fraction, frame)));
+      auto source =
+          open_capture(write(file_header(format) + record(format, 1700000000, fraction, frame)));
       ASSERT_TRUE(source) << source.error().detail;
       struct frame packet;
       ASSERT_TRUE(*(*source)->next(packet));
@@ -82,35 +81,54 @@ TEST_F(pcap_files, reads_both_byte_orders_and_both_resolutions) {
 }
 
 TEST_F(pcap_files, knows_the_link_types_that_can_be_decoded) {
-  const std::pair<uint32_t, link_layer> known[] = {
-      {0, link_layer::null},           {1, link_layer::ethernet}, {12, link_layer::raw_ip},
-      {51, link_layer::pppoe},         {101, link_layer::raw_ip}, {108, link_layer::null},
-      {113, link_layer::linux_cooked}, {228, link_layer::raw_ip}, {229, link_layer::raw_ip},
-      {276, link_layer::linux_cooked2}};
+  const std::pair<uint32_t, link_layer> known[] = {{0, link_layer::null},
+                                                   {1, link_layer::ethernet},
+                                                   {9, link_layer::ppp},
+                                                   {10, link_layer::fddi},
+                                                   {12, link_layer::raw_ip},
+                                                   {50, link_layer::ppp},
+                                                   {51, link_layer::pppoe},
+                                                   {101, link_layer::raw_ip},
+                                                   {104, link_layer::cisco_hdlc},
+                                                   {105, link_layer::ieee80211},
+                                                   {108, link_layer::null},
+                                                   {113, link_layer::linux_cooked},
+                                                   {117, link_layer::packet_filter_log},
+                                                   {127, link_layer::radiotap},
+                                                   {192, link_layer::ppi},
+                                                   {204, link_layer::ppp_with_side},
+                                                   {228, link_layer::raw_ip},
+                                                   {229, link_layer::raw_ip},
+                                                   {239, link_layer::netfilter_log},
+                                                   {258, link_layer::pktap},
+                                                   {276, link_layer::linux_cooked2}};
   for (const auto& [number, link] : known) {
-    auto source = pcap_source::open(write(file_header({.link_type = number})));
+    const pcap_format format{.link_type = number};
+    auto source = open_capture(write(file_header(format) + record(format, 1, 0, bytes(60, 0))));
     ASSERT_TRUE(source) << source.error().detail;
-    EXPECT_EQ((*source)->link(), link) << number;
+    struct frame packet;
+    ASSERT_TRUE(*(*source)->next(packet));
+    EXPECT_EQ(packet.link, link) << number;
   }
 }
 
 TEST_F(pcap_files, refuses_other_link_types_by_name) {
-  const std::string fddi = write(file_header({.link_type = 10}));
-  auto source = pcap_source::open(fddi);
+  const std::string docsis = write(file_header({.link_type = 143}));
+  auto source = open_capture(docsis);
   ASSERT_FALSE(source);
   EXPECT_EQ(source.error().code, ENOTSUP);
-  EXPECT_EQ(source.error().detail, fddi + ": frames of FDDI cannot be decoded");
-  EXPECT_THAT(pcap_source::open(write(file_header({.link_type = 9999}))).error().detail,
+  EXPECT_EQ(source.error().detail, docsis + ": frames of DOCSIS cannot be decoded");
+  EXPECT_THAT(open_capture(write(file_header({.link_type = 9999}))).error().detail,
               HasSubstr("frames of link type 9999"));
 }
 
 TEST_F(pcap_files, says_why_a_file_cannot_be_opened) {
-  const auto missing = pcap_source::open("/nonexistent/x.pcap");
+  const auto missing = open_capture("/nonexistent/x.pcap");
   EXPECT_EQ(missing.error().code, ENOENT);
   EXPECT_THAT(missing.error().detail, HasSubstr("/nonexistent/x.pcap"));
   for (const bytes& content : {bytes{}, bytes{1, 2, 3}, bytes(100, 'x')}) {
     const std::string name = write(content);
-    const auto refused = pcap_source::open(name);
+    const auto refused = open_capture(name);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, EINVAL);
     EXPECT_THAT(refused.error().detail, HasSubstr(name + ": "));
@@ -122,7 +140,7 @@ TEST_F(pcap_files, delivers_what_lies_before_a_cut_and_says_where_it_is) {
   const bytes whole = record(format, 1, 0, bytes(60, 0));
   const std::string name =
       write(file_header(format) + whole + bytes(whole.begin(), whole.end() - 10));
-  auto source = pcap_source::open(name);
+  auto source = open_capture(name);
   struct frame packet;
   ASSERT_TRUE(*(*source)->next(packet));
   const auto cut = (*source)->next(packet);
@@ -138,7 +156,7 @@ TEST_F(pcap_files, a_fraction_of_a_second_or_more_does_not_move_a_packet_out_of_
       write(file_header(format) + record(format, 10, 8915240, frame) +
             record(format, 10, 500000, frame) + record(format, 10, 1000000, frame) +
             record(format, 11, 0xffffffff, frame) + record(format, 11, 999999, frame));
-  auto source = pcap_source::open(name);
+  auto source = open_capture(name);
   const int64_t expected[] = {10'000000000, 10'500000000, 10'500000000, 11'000000000, 11'999999000};
   for (const int64_t when_ns : expected) {
     struct frame packet;
@@ -154,7 +172,7 @@ TEST_F(pcap_files, a_dash_is_standard_input) {
   const pcap_format format;
   const std::string name = write(file_header(format) + record(format, 1, 0, bytes(60, 0)));
   ASSERT_NE(std::freopen(name.c_str(), "rb", stdin), nullptr);
-  auto source = pcap_source::open("-");
+  auto source = open_capture("-");
   ASSERT_TRUE(source) << source.error().detail;
   struct frame packet;
   EXPECT_TRUE(*(*source)->next(packet));
@@ -165,7 +183,7 @@ TEST_F(pcap_files, a_dash_is_standard_input) {
 TEST_F(pcap_files, seconds_count_on_after_2038) {
   const pcap_format format;
   auto source =
-      pcap_source::open(write(file_header(format) + record(format, 4000000000u, 0, bytes(60, 0))));
+      open_capture(write(file_header(format) + record(format, 4000000000u, 0, bytes(60, 0))));
   struct frame packet;
   ASSERT_TRUE(*(*source)->next(packet));
   EXPECT_EQ(packet.when_ns, 4000000000 * int64_t{1000000000});
@@ -177,7 +195,7 @@ TEST_F(pcap_files, keeps_the_wire_length_of_a_snapped_packet_and_remarks_an_impo
   snapped[12] = 100;  // original length
   bytes impossible = record(format, 1, 0, bytes(60, 0));
   impossible[12] = 10;
-  auto source = pcap_source::open(write(file_header(format) + snapped + impossible));
+  auto source = open_capture(write(file_header(format) + snapped + impossible));
   struct frame packet;
   ASSERT_TRUE(*(*source)->next(packet));
   EXPECT_EQ(packet.captured.size(), 60u);

@@ -7,7 +7,7 @@
 
 #include <khelp/clock.h>
 
-#include "subsystem/tcp/pcap_source.hpp"
+#include "subsystem/tcp/capture_file.hpp"
 
 namespace khelp::tcp {
 
@@ -113,7 +113,7 @@ uint32_t replay_session::instance_of(const segment& seg) const {
 }
 
 result<void> replay_session::open(const std::string& file) {
-  auto opened = pcap_source::open(file);
+  auto opened = open_capture(file);
   if (!opened) {
     if (source_ != nullptr)
       finish("");
@@ -140,12 +140,18 @@ void replay_session::open(std::unique_ptr<packet_source> source) {
   });
   captures_.push_back({});
   captures_.back().file = source_->name();
-  captures_.back().link_type = source_->link_name();
+}
+
+void replay_session::close_capture() {
+  if (source_ != nullptr)
+    finish("");
 }
 
 void replay_session::finish(const std::string& error) {
   capture_summary& capture = captures_.back();
   capture.error = error;
+  capture.link_type = source_->link_name();
+  capture.not_followed.add(not_followed::block, source_->skipped_blocks());
   const auto odd = source_->remarks();
   capture.remarks.insert(capture.remarks.begin(), odd.begin(), odd.end());
   source_.reset();
@@ -164,8 +170,8 @@ bool replay_session::step() {
     finish(more ? std::string() : more.error().detail);
     return false;
   }
-  if (!captures_.back().first_ns)
-    begin_capture(packet.when_ns);
+  if (captures_.back().packets == 0)
+    begin_capture(packet);
   const moment when{packet.when_ns, clock_.advance(packet.when_ns)};
   if (when.now_ns - latest_.now_ns >= long_silence_ns)
     close_silent(when);
@@ -179,11 +185,11 @@ bool replay_session::step() {
   return taken;
 }
 
-/// Its first packet was captured then.
-void replay_session::begin_capture(int64_t when_ns) {
-  if (captured_from_ns_ && when_ns <= *captured_from_ns_)
+void replay_session::begin_capture(const frame& first) {
+  const bool goes_on = first.timed && captured_from_ns_ && first.when_ns > *captured_from_ns_;
+  if (!goes_on)
     flush();
-  captured_from_ns_ = when_ns;
+  captured_from_ns_.reset();
 }
 
 round& replay_session::round_to_fill() {
@@ -197,13 +203,17 @@ bool replay_session::add(const frame& packet, round& into) {
   capture_summary& capture = captures_.back();
   ++packets_;
   ++capture.packets;
-  if (!capture.first_ns)
-    capture.first_ns = packet.when_ns;
-  capture.last_ns = packet.when_ns;
+  if (packet.timed) {
+    if (!capture.first_ns)
+      capture.first_ns = captured_from_ns_ = packet.when_ns;
+    capture.last_ns = packet.when_ns;
+  } else {
+    ++capture.without_time;
+  }
   into.moments.push_back(latest_);
 
   routed_segment& what = into.segments.add();
-  const decoded found = decode(source_->link(), packet.captured, packet.length, what.seg);
+  const decoded found = decode(packet.link, packet.captured, packet.length, what.seg);
   if (found.what == verdict::tcp)
     return route(into);
   into.segments.remove_last();

@@ -28,7 +28,8 @@ struct capture_summary {
   uint64_t tcp_segments = 0;
   uint64_t malformed = 0;  ///< frames whose headers contradict themselves
   not_followed_counts not_followed;
-  std::optional<int64_t> first_ns;  ///< time of its first packet; none: it had no packet
+  uint64_t without_time = 0;        ///< packets
+  std::optional<int64_t> first_ns;  ///< time of its first packet that has one
   std::optional<int64_t> last_ns;
   std::string error;  ///< why it could not be opened or read on, where; "": it was read whole
   std::vector<std::string> remarks;  ///< oddities that did not stop the reading; the first few
@@ -80,6 +81,9 @@ class replay_session {
   /// more; its summary says whether it was damaged.
   bool step();
 
+  /// Read no more of the open capture: its summary is complete then.
+  void close_capture();
+
   /// Everything that was read is replayed when this returns, and no shard runs.
   void settle();
 
@@ -112,7 +116,7 @@ class replay_session {
   replay_session(points where, settings wanted);
 
   void finish(const std::string& error);
-  void begin_capture(int64_t when_ns);
+  void begin_capture(const frame& first);
   uint32_t instance_of(const segment& seg) const;
   bool add(const frame& packet, round& into);
   bool route(round& into);
@@ -141,8 +145,8 @@ class replay_session {
   moment latest_;  ///< the latest packet
   std::unique_ptr<packet_source> source_;
   std::vector<capture_summary> captures_;
-  std::optional<int64_t>
-      captured_from_ns_;  ///< the first packet of the latest capture that had any
+  /// capture_summary::first_ns of the latest capture that had packets.
+  std::optional<int64_t> captured_from_ns_;
   uint64_t packets_ = 0;
   std::exception_ptr failure_while_waiting_;
 

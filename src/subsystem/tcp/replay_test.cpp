@@ -17,8 +17,8 @@
 #include <khelp/khelp.h>
 
 #include "subsystem/tcp/address.hpp"
+#include "subsystem/tcp/capture_file.hpp"
 #include "subsystem/tcp/frame_builder.hpp"
-#include "subsystem/tcp/pcap_source.hpp"
 
 namespace khelp::tcp {
 namespace {
@@ -244,8 +244,7 @@ const std::set<std::string> valid_files = {"bigtcp-ipv4.pcap",      "bigtcp-ipv6
                                            "made-flood-20000.pcap"};
 
 /// Files whose damage is below TCP, or of which nothing can be decoded.
-const std::set<std::string> damaged_files = {"fddi-single-byte-rexmit.pcap",
-                                             "finger.snoop",
+const std::set<std::string> damaged_files = {"finger.snoop",
                                              "fuzz-2021-10-13.pcap",
                                              "ip6-ext-trunc.pcap",
                                              "ipv6-jumbo-bad-length.pcap",
@@ -297,7 +296,8 @@ TEST(replay, survives_malformed_captures_and_says_what_is_wrong_with_them) {
         EXPECT_TRUE(said.empty()) << said.front();
       }
       if (damaged_files.contains(name)) {
-        EXPECT_FALSE(said.empty());
+        EXPECT_FALSE(said.empty() && found.summary.not_followed.all() == 0 &&
+                     found.summary.without_time == 0);
       }
       complaints += said.size();
     }
@@ -343,14 +343,13 @@ TEST(replay, several_captures_are_one_stream) {
 class moved_source final : public packet_source {
  public:
   moved_source(const fs::path& file, int64_t later_ns)
-      : source_(std::move(pcap_source::open(file.string())).value()), later_ns_(later_ns) {}
+      : source_(std::move(open_capture(file.string())).value()), later_ns_(later_ns) {}
 
   result<bool> next(frame& packet) override {
     auto more = source_->next(packet);
     packet.when_ns += later_ns_;
     return more;
   }
-  link_layer link() const override { return source_->link(); }
   const std::string& link_name() const override { return source_->link_name(); }
   const std::string& name() const override { return source_->name(); }
   std::span<const std::string> remarks() const override { return source_->remarks(); }
@@ -542,10 +541,10 @@ class refusals final : public packet_source {
     bytes_ = build::ipv4(
         build::tcp(answer ? build::tcp_fields{80, port, 0, 101, KHELP_TH_RST | KHELP_TH_ACK}
                           : build::tcp_fields{port, 80, 100, 0, KHELP_TH_SYN}));
-    packet = {bytes_, static_cast<uint32_t>(bytes_.size()), when_ns_ += 500'000};
+    packet = {bytes_, static_cast<uint32_t>(bytes_.size()), when_ns_ += 500'000,
+              link_layer::raw_ip};
     return true;
   }
-  link_layer link() const override { return link_layer::raw_ip; }
   const std::string& link_name() const override { return name_; }
   const std::string& name() const override { return name_; }
   std::span<const std::string> remarks() const override { return {}; }
