@@ -1,4 +1,4 @@
-/* lwip HELPER.so: two ends of lwIP, 20 ms apart on a clock of their own. One sends a megabyte to the
+/* lwip_ends HELPER.so: two ends of lwIP, 20 ms apart on a clock of their own. One sends a megabyte to the
  * other, while the helper, which is loaded by its path, measures. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -135,7 +135,7 @@ int main(int argc, char** argv) {
   struct tcp_pcb *client, *listener;
   int32_t file = 0;
   if (argc != 2) {
-    fprintf(stderr, "usage: lwip HELPER.so\n");
+    fprintf(stderr, "usage: lwip_ends HELPER.so\n");
     return 2;
   }
   khelp_clock_set(now_ns);
