@@ -51,7 +51,8 @@ KHELP_API int khelp_kld_stat(int32_t id, struct khelp_kld_info* info);
 /// is not found.
 ///
 /// Shape    size may be NULL. The address is good for as long as something holds the file.
-/// Errors   ENOENT no file has this id, or no such symbol · EINVAL no name.
+/// Errors   ENOENT no file has this id, or no such symbol · EINVAL no name · ENOTRECOVERABLE (the program
+///          and its libraries only) as khelp_load().
 KHELP_API int khelp_kld_sym(int32_t id, const char* symbol, void** address, uint64_t* size);
 /// The first module of a file, which is the one that started last; 0: it has none.
 ///

@@ -4,6 +4,12 @@
 /// is it mapped and its code run. Debuggers and backtraces name the file. Without /proc (a chroot) the
 /// copy is a file in XDG_RUNTIME_DIR, /dev/shm or /tmp, whose name is removed at once.
 ///
+/// A constructor or destructor of a library runs inside dlopen(3) or dlclose(3), which hold the dynamic
+/// linker's lock. It may call all of this library that does not wait for another thread: register
+/// points and helpers, list and check files, look up symbols, unload. A load is refused there
+/// (EDEADLK) while another thread loads. A fork waits up to 2 s for constructors that a load or unload
+/// runs in other threads; if one still runs then, the child loads and unmaps nothing (ENOTRECOVERABLE).
+///
 /// What cannot be unmapped safely stays mapped and is called a zombie: a file that is permanent by
 /// its bytes (khelp_check_file()) always, others for as long as something holds their code.
 #ifndef KHELP_LOADER_H
@@ -48,12 +54,13 @@ struct khelp_load_options {
 ///          All modules of a file start, or the load fails. With KHELP_LOAD_PARTIAL the file stays
 ///          when at least one has started; the listing's `reason` tells of the others.
 /// Context  any thread; loads take turns. From a module's own init: a dependency load. EDEADLK
-///          inside a hook. Waits while another thread finishes the unload of the same module.
+///          inside a hook, or in a constructor that dlopen(3) runs while another thread loads. Waits while another thread finishes the unload of the same module.
 /// Errors   ENOENT no such module, or something it needs is missing · EEXIST loaded already, or
 ///          another file offers the same version of an interface · ENOEXEC the file is refused (all
 ///          reasons in khelp_failure_text(), one per line), or all its modules failed, each in its
 ///          own way · EINVAL a parameter is refused, or the name is empty · ESHUTDOWN the process
-///          ends (exit(3)) · ENOMEM · EACCES, ENAMETOOLONG... as open(2) · EACCES also no place
+///          ends (exit(3)) · ENOTRECOVERABLE this child was forked while another thread was in the
+///          dynamic linker · ENOMEM · EACCES, ENAMETOOLONG... as open(2) · EACCES also no place
 ///          for the copy · what the module's init returned. Nothing is left behind.
 KHELP_API int khelp_load(const char* name, const struct khelp_load_options* options, int32_t* id);
 

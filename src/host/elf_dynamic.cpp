@@ -185,18 +185,21 @@ struct unique_symbols {
 };
 
 /// All names together are bounded by the table they come from.
-void keep_name(image& elf, const Elf64_Sym& symbol, std::uint64_t& budget,
-               std::vector<std::string>& names) {
+std::optional<std::string_view> name_to_keep(image& elf, const Elf64_Sym& symbol,
+                                             std::uint64_t& budget) {
   const std::uint64_t room = std::min(elf.strings.size - symbol.st_name, budget);
   const std::string_view name = elf.file.characters(elf.strings.offset + symbol.st_name, room);
   budget -= name.size();
-  if (!name.empty() && name.size() < room)
-    names.emplace_back(name);
+  if (name.empty() || name.size() == room)
+    return std::nullopt;
+  return name;
 }
 
 void note_import(image& elf, const Elf64_Sym& symbol) {
-  if (ELF64_ST_BIND(symbol.st_info) == STB_GLOBAL)
-    keep_name(elf, symbol, elf.import_budget, elf.report.summary.imports);
+  if (ELF64_ST_BIND(symbol.st_info) == STB_GLOBAL) {
+    if (const auto import = name_to_keep(elf, symbol, elf.import_budget))
+      elf.report.summary.imports.emplace_back(*import);
+  }
   const std::string_view name = elf.file.characters(
       elf.strings.offset + symbol.st_name,
       std::min<std::uint64_t>(elf.strings.size - symbol.st_name, longest_keeper + 1));
@@ -208,11 +211,23 @@ void note_import(image& elf, const Elf64_Sym& symbol) {
   }
 }
 
-void note_export(image& elf, const Elf64_Sym& symbol) {
+/// Not what others find only by an old version of its name.
+bool is_hidden_version(const image& elf, std::uint64_t index) {
+  constexpr std::uint16_t hidden = 0x8000;
+  const auto number =
+      elf.versions_at ? elf.file.read<std::uint16_t>(*elf.versions_at + index * 2) : std::nullopt;
+  return number && (*number & hidden) != 0;
+}
+
+void note_export(image& elf, std::uint64_t index, const Elf64_Sym& symbol) {
   const unsigned visibility = ELF64_ST_VISIBILITY(symbol.st_other);
-  if (ELF64_ST_BIND(symbol.st_info) != STB_LOCAL &&
-      (visibility == STV_DEFAULT || visibility == STV_PROTECTED))
-    keep_name(elf, symbol, elf.export_budget, elf.report.summary.exports);
+  if (ELF64_ST_BIND(symbol.st_info) == STB_LOCAL || is_hidden_version(elf, index) ||
+      (visibility != STV_DEFAULT && visibility != STV_PROTECTED))
+    return;
+  const bool placed = ELF64_ST_TYPE(symbol.st_info) != STT_TLS && symbol.st_shndx != SHN_ABS;
+  if (const auto name = name_to_keep(elf, symbol, elf.export_budget))
+    elf.report.summary.exports.push_back(
+        {std::string(*name), symbol.st_value, symbol.st_size, placed});
 }
 
 /// A defined symbol that it passes over is bound to another file's, or to nothing.
@@ -246,7 +261,7 @@ void check_symbol(image& elf, std::uint64_t index, const Elf64_Sym& symbol,
     unique.first = elf.name_for_people(symbol.st_name);
   if (!dynamic_linker_knows(symbol))
     return refuse(" is of a kind that the dynamic linker overlooks");
-  note_export(elf, symbol);
+  note_export(elf, index, symbol);
   if (symbol.st_shndx == SHN_ABS || type == STT_SECTION)
     return;
   if (symbol.st_shndx >= SHN_LORESERVE || symbol.st_shndx >= elf.sections.size())
@@ -320,6 +335,8 @@ void check_symbols(image& elf) {
   unique_symbols unique;
   elf.import_budget = elf.strings.size;
   elf.export_budget = elf.strings.size;
+  if (const auto versions = elf.value_of(DT_VERSYM))
+    elf.versions_at = elf.place(*versions, elf.symbol_count * 2);
   for (std::uint64_t i = 1; i < elf.symbol_count; i++)
     check_symbol(elf, i, *elf.symbol(i), problems, unique);
   problems.close();

@@ -110,6 +110,7 @@ struct image {
   std::uint64_t text_budget = 0;    // how many characters dynamic_text() may still read
   std::uint64_t import_budget = 0;  // how many characters of imports' names may still be kept
   std::uint64_t export_budget = 0;  // the same of exports' names
+  std::optional<std::uint64_t> versions_at;  // in the file: a number for each symbol
   table symbols;
   std::uint64_t symbol_count = 0;
   std::vector<range> linker_tables;  // few; what no relocation may write to

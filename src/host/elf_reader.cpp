@@ -73,6 +73,11 @@ result<elf_report> read_elf(std::span<const std::byte> file) noexcept {
   }
 }
 
+bool exports(const std::vector<elf_export>& among, std::string_view symbol) noexcept {
+  return std::any_of(among.begin(), among.end(),
+                     [&](const elf_export& other) { return other.name == symbol; });
+}
+
 const elf_section* find_section(const elf_summary& summary, std::string_view name) noexcept {
   const auto wanted = [&](const elf_section& section) {
     return section.type != SHT_NOBITS && section.name == name;

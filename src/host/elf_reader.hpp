@@ -44,6 +44,13 @@ struct elf_section {
   std::uint64_t size;
 };
 
+struct elf_export {
+  std::string name;
+  std::uint64_t address;  // from the base
+  std::uint64_t size;
+  bool placed;  // it has an address: it is neither thread-local nor a number (SHN_ABS)
+};
+
 /// What the file says about itself. Complete only when the report has no problems.
 struct elf_summary {
   std::vector<elf_segment> segments;
@@ -51,7 +58,7 @@ struct elf_summary {
   std::vector<std::string> needed;
   std::vector<std::string> from_modules;  // of these, what only a module may be that it depends on
   std::vector<std::string> imports;       // symbols that another file must define (not weak ones)
-  std::vector<std::string> exports;       // symbols that others may use
+  std::vector<elf_export> exports;        // symbols that others may use
   std::string soname;
   std::string build_id;                // lower-case hexadecimal, empty when there is none
   std::vector<std::string> permanent;  // why the file must never be unmapped; empty: it may be
@@ -71,6 +78,8 @@ struct elf_report {
 /// Cost     linear in the size of the file; memory at most a small multiple of its tables.
 /// Errors   ENOMEM. What is wrong with the file is not an error here but the report's problems.
 result<elf_report> read_elf(std::span<const std::byte> file) noexcept;
+
+bool exports(const std::vector<elf_export>& among, std::string_view symbol) noexcept;
 
 /// The one section of that name that has bytes in the file; none when it is missing or there are
 /// several.

@@ -290,8 +290,8 @@ TEST(elf_reader, a_library_that_may_be_a_module_is_left_to_who_knows_the_modules
 TEST(elf_reader, exports_are_what_nm_shows_as_defined) {
   const std::string shown = output_of("nm -D -p --defined-only -j " + fixture("plain.so").string());
   std::string found;
-  for (const std::string& symbol : judge("plain.so").summary.exports)
-    found += symbol + "\n";
+  for (const elf_export& symbol : judge("plain.so").summary.exports)
+    found += symbol.name + "\n";
   EXPECT_EQ(found, shown);
   EXPECT_FALSE(found.empty());
 }

@@ -44,7 +44,7 @@ std::string place_of(const module_dependency& need, const load_plan& plan) {
 /// A file that a load would bring in, or that is there, and that exports a symbol; "": none.
 std::string exporter_of(const std::string& symbol, const load_plan& plan) {
   for (const std::size_t place : plan.files.back().needs_planned) {
-    if (contains(plan.files[place].contents.elf.exports, symbol))
+    if (exports(plan.files[place].contents.elf.exports, symbol))
       return plan.files[place].path;
   }
   return the_loader().exporter_of(symbol);
@@ -55,8 +55,7 @@ bool will_be_defined(const std::string& symbol, const load_plan& plan) {
   const planned_file& file = plan.files.back();
   return std::any_of(file.needs_planned.begin(), file.needs_planned.end(), [&](std::size_t place) {
     const elf_summary& other = plan.files[place].contents.elf;
-    return contains(file.contents.elf.from_modules, other.soname) &&
-           contains(other.exports, symbol);
+    return contains(file.contents.elf.from_modules, other.soname) && exports(other.exports, symbol);
   });
 }
 

@@ -6,7 +6,6 @@
 #include <khelp/module.h>
 
 #include "host/file_copy.hpp"
-#include "host/module_path.hpp"
 #include "host/sentence.hpp"
 
 namespace khelp {
@@ -37,8 +36,8 @@ std::vector<std::string> layout_problems(const module_file& file) {
 
 class planner {
  public:
-  planner(const std::vector<present_file>& present, std::string_view path_first)
-      : present_(present), path_first_(path_first) {}
+  planner(const std::vector<present_file>& present, const module_path& folders)
+      : present_(present), folders_(folders) {}
 
   static result<planned_file> read(const std::string& path) {
     auto bytes = read_whole_file(path);
@@ -227,7 +226,7 @@ class planner {
       refuse(ENOENT, file.path, words("; " + others + ": compile it again"));
       return {};
     }
-    const auto paths = find_modules_by_name(need.name, path_first_);
+    const auto paths = find_modules_by_name(need.name, folders_);
     if (!paths) {
       refuse_here(ENOENT, file.path,
                   words(others.empty() ? ": " + paths.error().detail : "; " + others));
@@ -290,7 +289,7 @@ class planner {
   }
 
   const std::vector<present_file>& present_;
-  std::string_view path_first_;
+  const module_path& folders_;
   load_plan plan_;
   std::vector<const planned_file*> in_progress_;
 };
@@ -310,8 +309,8 @@ failure load_plan::refusal() const {
 }
 
 result<load_plan> plan_load(const std::string& path, const std::vector<present_file>& present,
-                            std::string_view path_first) {
-  planner plan(present, path_first);
+                            const module_path& folders) {
+  planner plan(present, folders);
   auto file = planner::read(path);
   if (!file)
     return std::move(file.error());

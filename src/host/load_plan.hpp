@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <khelp/result.hpp>
 
 #include "host/module_file.hpp"
+#include "host/module_path.hpp"
 
 namespace khelp {
 
@@ -54,9 +54,9 @@ struct load_plan {
 
 /// Plan the load of a file and of what it depends on.
 ///
-/// Shape    path_first: folders searched before the usual ones.
+/// Shape    folders: where the files that it needs are looked for.
 /// Errors   ENOMEM · as open(2) for the file itself. All else are the plan's problems.
 result<load_plan> plan_load(const std::string& path, const std::vector<present_file>& present,
-                            std::string_view path_first);
+                            const module_path& folders);
 
 }  // namespace khelp

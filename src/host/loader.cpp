@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
+#include <mutex>
 #include <new>
 
 #include "base/cancellation.hpp"
@@ -12,7 +13,7 @@
 #include "core/reaper.hpp"
 #include "host/file_copy.hpp"
 #include "host/file_sets.hpp"
-#include "host/module_path.hpp"
+#include "host/linker_calls.hpp"
 #include "host/sentence.hpp"
 #include "host/symbols.hpp"
 #include "sync/section.hpp"
@@ -125,9 +126,12 @@ result<std::int32_t> loader::load(const load_request& request) {
     if (shut_down_)
       return failure(ESHUTDOWN, "the process ends: what is loaded now would not hear of it");
   }
+  if (!linker_is_whole())
+    return failure(ENOTRECOVERABLE, linker_is_not_whole);
+  const module_path folders = folders_of_modules(request.path_first);
   while (true) {
     std::int32_t hindrance = 0;
-    auto loaded = load_in_turn(request, hindrance);
+    auto loaded = load_in_turn(request, folders, hindrance);
     if (loaded || hindrance == 0 || !wait_for_the_end_of(hindrance))
       return loaded;
   }
@@ -152,6 +156,8 @@ bool loader::wait_for_the_end_of(std::int32_t id) {
     if (at_work())
       return false;
   }
+  if (called_by_linker())
+    return false;
   // First its helpers end, then it does.
   if (!the_helpers().wait_for_finishers())
     return false;
@@ -169,13 +175,22 @@ bool loader::wait_for_the_end_of(std::int32_t id) {
 /// they need (plan_load: a signature would be judged there, on the bytes that were read); then,
 /// file by file and dependencies first, reserve (enter; an unsigned file would be tried in a child
 /// process after that), map and start (bring_in). Whatever fails, all of it is undone in reverse.
-result<std::int32_t> loader::load_in_turn(const load_request& request, std::int32_t& hindrance) {
-  const turn mine(turn_);
+result<std::int32_t> loader::load_in_turn(const load_request& request, const module_path& folders,
+                                          std::int32_t& hindrance) {
+  // The load of another thread may want the lock that the dynamic linker holds around a constructor.
+  if (!turn_.try_take()) {
+    if (called_by_linker())
+      return failure(EDEADLK,
+                     "another thread loads a module, and this one runs a constructor or "
+                     "destructor under dlopen(3) or dlclose(3): neither would end");
+    turn_.take();
+  }
+  const turn mine(turn_, std::adopt_lock);
   khelp::reap();
-  const auto path = find_module_file(request.name, request.path_first);
+  const auto path = find_module_file(request.name, folders);
   if (!path)
     return path.error();
-  const auto plan = plan_load(*path, present(), request.path_first);
+  const auto plan = plan_load(*path, present(), folders);
   if (!plan)
     return plan.error();
   hindrance = plan->hindrance;
@@ -230,7 +245,7 @@ void loader::withdraw(present_file& f, const std::string& module) {
 }
 
 result<load_plan> loader::plan(const std::string& path) {
-  return plan_load(path, present(), {});
+  return plan_load(path, present(), folders_of_modules({}));
 }
 
 std::vector<present_file> loader::present() {
@@ -336,7 +351,7 @@ std::string loader::where_symbols_are(const elf_summary& elf) {
 std::string loader::exporter_of(const std::string& symbol) {
   lock_guard held(mutex_);
   for (const file& f : files_) {
-    if (usable(*f) && std::find(f->exports.begin(), f->exports.end(), symbol) != f->exports.end())
+    if (usable(*f) && exports(f->exports, symbol))
       return f->path;
   }
   return {};

@@ -88,8 +88,8 @@ struct loaded_file {
   std::string if_kept;         // the reason, should the code stay
   std::string if_cut_off = "a fork cut off its load or unload, which another thread was at";
   std::vector<offered_interface> offers;
-  std::string soname;                // the linker's name for it when others are linked with it
-  std::vector<std::string> exports;  // symbols
+  std::string soname;  // the linker's name for it when others are linked with it
+  std::vector<elf_export> exports;
 
   file_copy copy;  // open as long as the code is mapped: its path is the linker's name for it
   mapping code;
@@ -148,8 +148,8 @@ class loader {
   using file = std::shared_ptr<loaded_file>;
 
   /// hindrance: a file whose end, which another thread works on, is all that speaks against it.
-  result<std::int32_t> load_in_turn(const load_request& request, std::int32_t& hindrance)
-      KHELP_EXCLUDES(mutex_);
+  result<std::int32_t> load_in_turn(const load_request& request, const module_path& folders,
+                                    std::int32_t& hindrance) KHELP_EXCLUDES(mutex_);
   bool wait_for_the_end_of(std::int32_t id) KHELP_EXCLUDES(mutex_);
   bool at_work() KHELP_REQUIRES(mutex_);
   static void withdraw(present_file& f, const std::string& module);

@@ -1,12 +1,13 @@
 // Around a fork: the loader's own state is whole in the child.
 #include <new>
 
+#include "host/linker_calls.hpp"
 #include "host/loader.hpp"
 
 namespace khelp {
 
 void loader::before_fork() KHELP_NO_TSA {
-  linker_calls::lock();
+  linker_calls::before_fork();
   mutex_.lock();
   turn_.before_fork();
 }
@@ -14,7 +15,7 @@ void loader::before_fork() KHELP_NO_TSA {
 void loader::after_fork_in_parent() KHELP_NO_TSA {
   turn_.after_fork_in_parent();
   mutex_.unlock();
-  linker_calls::unlock();
+  linker_calls::after_fork_in_parent();
 }
 
 /// Only the forking thread lives on. A turn that another one had is free; what it had in work is
@@ -29,7 +30,7 @@ void loader::after_fork_in_child() KHELP_NO_TSA {
     f->orphaned = true;
   }
   mutex_.unlock();
-  linker_calls::unlock();
+  linker_calls::after_fork_in_child();
 }
 
 }  // namespace khelp

@@ -5,6 +5,7 @@
 #include <link.h>
 #include <unistd.h>
 
+#include "host/linker_calls.hpp"
 #include "host/loader.hpp"
 #include "host/sentence.hpp"
 
@@ -18,7 +19,6 @@ struct program_place {
 };
 
 program_place find_program() {
-  const linker_calls mine;
   program_place place;
   // The program is the first object that the linker tells of.
   dl_iterate_phdr(
@@ -210,27 +210,29 @@ result<void> loader::describe(std::int32_t id, khelp_kld_info& into) {
   return {};
 }
 
-/// The linker's lock comes first, as around a fork: while it is held, no code is taken away.
+/// What a module file exports is known from its bytes: the dynamic linker, whose lock a constructor
+/// that asks may hold, is only asked for the program and its libraries, and without a lock of ours.
 result<symbol_place> loader::find_symbol(std::int32_t id, const char* symbol) {
-  const linker_calls mine;
-  std::vector<file> candidates;
-  {
-    lock_guard held(mutex_);
-    for (const file& f : files_) {
-      if ((id == 0 || f->id == id) && is_listed(*f))
-        candidates.push_back(f);
-    }
-  }
-  if (id != 0 && id != program_file && candidates.empty())
-    return no_file(id);
-  if (id == 0 || id == program_file) {
+  const bool of_program = id == 0 || id == program_file;
+  if (of_program && !linker_is_whole())
+    return failure(ENOTRECOVERABLE, linker_is_not_whole);
+  if (of_program) {
     if (const auto found = find_global_symbol(symbol))
       return *found;
   }
-  for (const file& f : candidates) {
-    if (const auto found = f->code.find_symbol(symbol))
-      return *found;
+  lock_guard held(mutex_);
+  bool known = of_program;
+  for (const file& f : files_) {
+    if ((id != 0 && f->id != id) || !is_listed(*f))
+      continue;
+    known = true;
+    const auto named = [&](const elf_export& e) { return e.placed && e.name == symbol; };
+    const auto found = std::find_if(f->exports.begin(), f->exports.end(), named);
+    if (f->bound && found != f->exports.end())
+      return symbol_place{reinterpret_cast<void*>(f->code.base() + found->address), found->size};
   }
+  if (!known)
+    return no_file(id);
   return failure(ENOENT, id == 0 ? sentence("no file exports ", quoted(symbol))
                                  : sentence("file ", id, " does not export ", quoted(symbol)));
 }

@@ -11,6 +11,7 @@
 #include "core/instance.hpp"
 #include "core/leftovers.hpp"
 #include "core/reaper.hpp"
+#include "host/linker_calls.hpp"
 #include "host/loader.hpp"
 #include "host/sentence.hpp"
 #include "sync/section.hpp"
@@ -222,10 +223,14 @@ std::string loader::zombies_on(const loaded_file& f) {
 }
 
 /// Give the code back and see whether the linker took it. What the check of its bytes calls permanent
-/// is not given back at all; and what a fork has cut off is not touched again: its destructors would
-/// meet what is half there.
+/// is not given back at all; and what a fork has cut off is not touched again: its destructors, or the
+/// linker itself, would meet what is half there.
 void loader::let_go(const file& f, std::string holders) noexcept {
   needs_nobody(f);
+  if (!linker_is_whole()) {
+    keep_for_ever(f, linker_is_not_whole);
+    return;
+  }
   if (f->cut_off || f->permanent) {
     keep_for_ever(f, std::move(f->cut_off ? f->if_cut_off : f->if_kept));
     return;
@@ -373,7 +378,7 @@ bool loader::finish_or_leave(const file& f) {
 /// Whether what held it has let go meanwhile.
 bool loader::bury_zombie(const file& f) {
   std::string holders;
-  if (!f->ended) {
+  if (!f->ended || !linker_is_whole()) {
     settle(f, KHELP_MODULE_ZOMBIE);
     return true;
   }

@@ -1,16 +1,14 @@
 #include "host/mapping.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
-#include <pthread.h>
 
+#include "host/linker_calls.hpp"
 #include "host/sentence.hpp"
-#include "sync/mutex.hpp"
 
 namespace khelp {
 namespace {
@@ -71,39 +69,7 @@ void show_as(link_map& map, const std::string& name) noexcept {
   dl_iterate_phdr(write, &wanted);
 }
 
-std::optional<symbol_place> find_symbol_in(void* handle, const char* symbol) {
-  void* const address = dlsym(handle, symbol);
-  if (address == nullptr)
-    return std::nullopt;
-  Dl_info info;
-  void* entry = nullptr;
-  const bool known = dladdr1(address, &info, &entry, RTLD_DL_SYMENT) != 0 && entry != nullptr &&
-                     info.dli_saddr == address;
-  return symbol_place{address, known ? static_cast<const ElfW(Sym)*>(entry)->st_size : 0};
-}
-
-// Not a recursive mutex: that knows its owner by the thread's number, which is another one in the
-// child of a fork, where the lock has to be given back.
-mutex linker_mutex;
-std::atomic<pthread_t> linker_owner;  // 0: nobody
-unsigned linker_depth = 0;            // the owner's
-
 }  // namespace
-
-void linker_calls::lock() noexcept KHELP_NO_TSA {
-  if (linker_owner != pthread_self()) {
-    linker_mutex.lock();
-    linker_owner = pthread_self();
-  }
-  linker_depth++;
-}
-
-void linker_calls::unlock() noexcept KHELP_NO_TSA {
-  if (--linker_depth != 0)
-    return;
-  linker_owner = pthread_t{};
-  linker_mutex.unlock();
-}
 
 bool mapping::is_taken(const std::string& link_name) noexcept {
   const linker_calls mine;
@@ -114,7 +80,6 @@ bool mapping::is_taken(const std::string& link_name) noexcept {
 }
 
 std::string mapping::unused_name(const std::string& path) {
-  const linker_calls mine;
   const std::size_t folders = path.rfind('/') + 1;
   std::string name = path;
   do
@@ -155,7 +120,6 @@ void mapping::close() noexcept {
 }
 
 bool mapping::is_there() const noexcept {
-  const linker_calls mine;
   return is_mapped(names_.shown, base_);
 }
 
@@ -169,17 +133,14 @@ void mapping::let_go_again() noexcept {
 }
 
 std::optional<symbol_place> find_global_symbol(const char* symbol) noexcept {
-  const linker_calls mine;
-  return find_symbol_in(RTLD_DEFAULT, symbol);
-}
-
-/// The linker also answers with what the file's libraries have.
-std::optional<symbol_place> mapping::find_symbol(const char* symbol) const noexcept {
-  const linker_calls mine;
-  if (handle_ == nullptr)
+  void* const address = dlsym(RTLD_DEFAULT, symbol);
+  if (address == nullptr)
     return std::nullopt;
-  const auto found = find_symbol_in(handle_, symbol);
-  return found && contains(found->address, found->size) ? found : std::nullopt;
+  Dl_info info;
+  void* entry = nullptr;
+  const bool known = dladdr1(address, &info, &entry, RTLD_DL_SYMENT) != 0 && entry != nullptr &&
+                     info.dli_saddr == address;
+  return symbol_place{address, known ? static_cast<const ElfW(Sym)*>(entry)->st_size : 0};
 }
 
 bool mapping::is_library(const std::string& name) const noexcept {

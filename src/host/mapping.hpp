@@ -14,20 +14,6 @@
 
 namespace khelp {
 
-/// Held around every call of the dynamic linker. A fork waits for it: a child that is born while
-/// another thread is inside the linker has a linker that is stuck for ever. The thread that has it
-/// may take it again: constructors and destructors run inside.
-class linker_calls {
- public:
-  linker_calls() { lock(); }
-  linker_calls(const linker_calls&) = delete;
-  linker_calls& operator=(const linker_calls&) = delete;
-  ~linker_calls() { unlock(); }
-
-  static void lock() noexcept;
-  static void unlock() noexcept;
-};
-
 /// Where a symbol lies.
 struct symbol_place {
   void* address;
@@ -84,9 +70,6 @@ class mapping {
   /// Whether the linker takes this very file for a library of that name that another one needs: of
   /// all that have the name, the first that came.
   bool is_library(const std::string& name) const noexcept;
-
-  /// A symbol of its own that it exports; not after close().
-  std::optional<symbol_place> find_symbol(const char* symbol) const noexcept;
 
  private:
   link_names names_;

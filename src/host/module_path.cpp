@@ -15,7 +15,7 @@ bool names_a_file(std::string_view name) {
   return name.find('/') != std::string_view::npos || name.ends_with(".so");
 }
 
-void add_folders(std::vector<std::string>& folders, std::string_view path) {
+void add_folders(module_path& folders, std::string_view path) {
   while (!path.empty()) {
     const std::size_t end = path.find(':');
     if (const std::string_view folder = path.substr(0, end); !folder.empty())
@@ -24,7 +24,7 @@ void add_folders(std::vector<std::string>& folders, std::string_view path) {
   }
 }
 
-void add_folder_beside_library(std::vector<std::string>& folders) {
+void add_folder_beside_library(module_path& folders) {
   Dl_info self;
   if (dladdr(reinterpret_cast<void*>(&find_module_file), &self) == 0 || self.dli_fname == nullptr)
     return;
@@ -40,16 +40,19 @@ bool is_file(const std::string& path) {
 
 }  // namespace
 
-result<std::vector<std::string>> find_modules_by_name(std::string_view name,
-                                                      std::string_view first) {
-  if (name.empty() || names_a_file(name))
-    return failure(EINVAL, sentence("no module can have the name ", quoted(name)));
-
-  std::vector<std::string> folders;
+module_path folders_of_modules(std::string_view first) {
+  module_path folders;
   add_folders(folders, first);
   if (const char* path = secure_getenv("KHELP_MODULE_PATH"))
     add_folders(folders, path);
   add_folder_beside_library(folders);
+  return folders;
+}
+
+result<std::vector<std::string>> find_modules_by_name(std::string_view name,
+                                                      const module_path& folders) {
+  if (name.empty() || names_a_file(name))
+    return failure(EINVAL, sentence("no module can have the name ", quoted(name)));
 
   std::vector<std::string> found;
   std::string searched;
@@ -64,19 +67,15 @@ result<std::vector<std::string>> find_modules_by_name(std::string_view name,
   return found;
 }
 
-result<std::string> find_module_by_name(std::string_view name, std::string_view first) {
-  auto found = find_modules_by_name(name, first);
-  if (!found)
-    return std::move(found.error());
-  return std::move(found->front());
-}
-
-result<std::string> find_module_file(std::string_view name, std::string_view first) {
+result<std::string> find_module_file(std::string_view name, const module_path& folders) {
   if (names_a_file(name))
     return std::string(name);
   if (name.ends_with(".ko"))
     name.remove_suffix(3);
-  return find_module_by_name(name, first);
+  auto found = find_modules_by_name(name, folders);
+  if (!found)
+    return std::move(found.error());
+  return std::move(found->front());
 }
 
 }  // namespace khelp

@@ -9,21 +9,26 @@
 
 namespace khelp {
 
-/// NAME.so in the first folder that has it: those of `first` (':' between), of KHELP_MODULE_PATH
-/// unless the process is set-id, then the folder "khelp" beside this library (the build's and the
-/// installed one alike).
+/// Folders, in the order in which they are looked through.
+using module_path = std::vector<std::string>;
+
+/// Those of `first` (':' between), of KHELP_MODULE_PATH unless the process is set-id, then the folder
+/// "khelp" beside this library (the build's and the installed one alike).
+///
+/// Context  the dynamic linker is asked where this library is: nothing may be held that a constructor
+///          could wait for (linker_calls.hpp).
+module_path folders_of_modules(std::string_view first);
+
+/// NAME.so in all folders that have it: they may offer different versions.
 ///
 /// Errors   ENOENT: the words name the folders · EINVAL no module can have this name.
-result<std::string> find_module_by_name(std::string_view name, std::string_view first);
-
-/// All of that name, in the order of the folders: they may offer different versions.
-///
-/// Errors   as find_module_by_name().
 result<std::vector<std::string>> find_modules_by_name(std::string_view name,
-                                                      std::string_view first);
+                                                      const module_path& folders);
 
 /// The first, or `name` itself when it names a file: it contains '/' or ends in ".so". A bare name
 /// that ends in ".ko", as FreeBSD's scripts have it, is searched without that.
-result<std::string> find_module_file(std::string_view name, std::string_view first);
+///
+/// Errors   as find_modules_by_name().
+result<std::string> find_module_file(std::string_view name, const module_path& folders);
 
 }  // namespace khelp

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <dlfcn.h>
 
-#include "host/mapping.hpp"
+#include "host/linker_calls.hpp"
 
 namespace khelp {
 namespace {

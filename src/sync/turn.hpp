@@ -2,6 +2,7 @@
 // state, not a lock: nothing is locked while that code runs, and a fork need not wait for it.
 #pragma once
 
+#include <mutex>
 #include <pthread.h>
 
 #include "sync/event_count.hpp"
@@ -18,6 +19,15 @@ class turn_state {
         return;
       changes_.wait(ticket, look_again_ns);
     }
+  }
+  // False: another thread has it.
+  bool try_take() noexcept {
+    lock_guard held(mutex_);
+    if (depth_ != 0 && !pthread_equal(owner_, pthread_self()))
+      return false;
+    owner_ = pthread_self();
+    ++depth_;
+    return true;
   }
   void give() noexcept {
     {
@@ -46,15 +56,6 @@ class turn_state {
  private:
   static constexpr std::int64_t look_again_ns = 100'000'000;
 
-  bool try_take() noexcept {
-    lock_guard held(mutex_);
-    if (depth_ != 0 && !pthread_equal(owner_, pthread_self()))
-      return false;
-    owner_ = pthread_self();
-    ++depth_;
-    return true;
-  }
-
   mutex mutex_;
   event_count changes_;
   pthread_t owner_ KHELP_GUARDED_BY(mutex_) = {};
@@ -64,6 +65,7 @@ class turn_state {
 class turn {
  public:
   explicit turn(turn_state& state) noexcept : state_(state) { state_.take(); }
+  turn(turn_state& state, std::adopt_lock_t) noexcept : state_(state) {}
   turn(const turn&) = delete;
   turn& operator=(const turn&) = delete;
   ~turn() { state_.give(); }

@@ -1,6 +1,7 @@
 // A native helper in many versions. NAME; VERSION; and optionally NEEDS with MINIMUM, PREFERRED and
 // MAXIMUM; STEP_PARAM; STATE (data per object); FAIL_INIT (an errno); THROW_INIT; INIT_LOADS (a
-// module's name); CALLS (a function that nobody has defined); THREAD_EXIT (a thread_local with a destructor).
+// module's name); CALLS (a function that nobody has defined); THREAD_EXIT (a thread_local with a destructor);
+// CONSTRUCTOR (of the file, which the dynamic linker runs).
 
 #include <cerrno>
 #include <cstdlib>
@@ -58,6 +59,12 @@ int set_param(const char*, const char* value) {
 
 #ifdef CALLS
 extern "C" void CALLS();
+#endif
+
+#ifdef CONSTRUCTOR
+[[gnu::constructor]] void construct() {
+  loader_test_note(WORDS " constructor");
+}
 #endif
 
 int start() {
