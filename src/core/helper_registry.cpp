@@ -432,7 +432,7 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
   undo.done = true;
   for (const std::string& point : waiting_for)
     log(KHELP_LOG_WARNING,
-        {quoted(h.name), ": no point '", point, "' is registered: its hook waits for one"});
+        {"helper '", h.name, "': no point '", point, "' is registered: its hook waits for one"});
   if (spec.bsd != nullptr) {
     spec.bsd->h_id = h.id;
     spec.bsd->h_refcount = 0;
