@@ -199,8 +199,14 @@ KHELP_API int khelp_hhook_add_hook_x(const struct khelp_hookinfo_x* hki, uint32_
 
 /// Remove a hook (same function and udata; and same helper, unless hook_helper is NULL).
 ///
-/// Context  when it returns no thread is inside the hook at this point and none will enter it. From
-///          inside any hook it returns at once: no new run calls the entry.
+/// Context  when it returns no thread is inside the hook at this point and none will enter it.
+///
+///          From inside any hook it returns at once, and no run that meets the hook from then on calls
+///          it: neither the run that removed it nor, if they are under way, those around it and those
+///          of other threads. It may be running still: on this thread, if it is one of the hooks that
+///          are being run, and on others. Its argument may be freed when nobody is in it. The same
+///          removal once more, from outside hooks, finds nothing and waits for that all the same;
+///          so does khelp_hhook_synchronize().
 /// Cost     one membarrier and the longest run that was inside.
 /// Errors   ENOENT hhh is NULL. 0 also when nothing matched, as upstream (H-4);
 ///          khelp_hhook_remove_hook_x() tells.

@@ -528,6 +528,8 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
     bump(block, cell_skips + static_cast<unsigned>(reason));
     return nullptr;
   };
+  if (slot == removed_slot)
+    return nullptr;
   if (slot == suspended_slot)
     return skip(KHELP_SKIP_SUSPENDED);
   helper* h = set.owners[index]->wish().owner;

@@ -27,7 +27,7 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd);
 int detach_helpers(khelp_osd& object);
 
 // The data for a hook of `set` that found its slot empty: adopted now if the helper and the object
-// allow it. nullptr: the hook is skipped, and the reason has been counted.
+// allow it. nullptr: the hook is skipped, and the reason has been counted; or it was removed.
 void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
                           khelp_osd* osd);
 

@@ -66,7 +66,7 @@ template <run_way way, class Run>
 KHELP_CATCHES_FORCED_UNWINDING int run_from(const hook_entry* entry, const Run run, void* ctx,
                                             khelp_osd* hosd) {
   int combined = 0;
-  for (; entry->fn != nullptr; ++entry) {
+  for (; reread(entry->fn) != nullptr; ++entry) {
     void* hdata = nullptr;
     const std::uint32_t slot = way == run_way::several_plain ? 0 : load_relaxed(entry->slot);
     if (KHELP_UNLIKELY(slot != 0)) {
@@ -77,10 +77,10 @@ KHELP_CATCHES_FORCED_UNWINDING int run_from(const hook_entry* entry, const Run r
           continue;
       }
     }
-    run.count_call(entry->block);
+    run.count_call(reread(entry->block));
     int outcome = 0;
     try {
-      outcome = entry->fn(entry->type, entry->id, entry->udata, ctx, hdata, hosd);
+      outcome = reread(entry->fn)(entry->type, entry->id, entry->udata, ctx, hdata, hosd);
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (...) {
@@ -209,10 +209,10 @@ KHELP_CATCHES_FORCED_UNWINDING inline Result run_straight(khelp_hhook_head& head
     if (KHELP_UNLIKELY(hdata == nullptr))
       return static_cast<Result>(run_opened<run_way::with_results>(record, ctx, hosd));
   }
-  bump(record, entry.block, cell_calls);
+  bump(record, reread(entry.block), cell_calls);
   int outcome = 0;
   try {
-    outcome = entry.fn(entry.type, entry.id, entry.udata, ctx, hdata, hosd);
+    outcome = reread(entry.fn)(entry.type, entry.id, entry.udata, ctx, hdata, hosd);
   } catch (const abi::__forced_unwind&) {
     // The thread is cancelled, or ends, inside the hook.
     close_first(record);

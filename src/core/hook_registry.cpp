@@ -72,7 +72,7 @@ void fill_entry(hook_entry& entry, const hook_point_record& point, const hook_at
   entry.udata = timed ? const_cast<hook_attachment*>(&hook) : hook.wish().info.hook_udata;
   entry.type = point.name.type;
   entry.id = point.name.id;
-  entry.slot = hook.suspended() ? suspended_slot : hook.wish().slot;
+  entry.slot = hook.wish().slot;
   entry.block = hook.block();
 }
 
@@ -88,24 +88,29 @@ std::unique_ptr<hook_set> make_set(const hook_point_record& point, const attachm
   return set;
 }
 
-// A hook may have been suspended after its entry was written (suspend()).
-void repeat_suspensions(hook_set& set) {
-  for (std::uint32_t i = 0; i < set.count; ++i) {
-    if (set.owners[i]->suspended())
-      set.suspend(i);
-  }
+// Hooks that were taken off a point. Whoever does that inside a hook does not wait for runs: those that
+// are under way, its own above all, call the hooks no more. Who waits for runs lets them end as they
+// began: one that was to meet the hook meets it, and not neither it nor the one that took its place.
+void mark_removed(const publication& place, const attachment_list& hooks) noexcept
+    KHELP_REQUIRES(registry_mutex) {
+  if (hooks.empty() || !inside_section())
+    return;
+  for (const auto& hook : hooks)
+    hook->mark(hook_attachment::removed);
+  place.for_each_retired([](published_set& retired) {
+    auto& set = static_cast<hook_set&>(retired);
+    for (std::uint32_t i = 0; i < set.count; ++i) {
+      if ((set.owners[i]->marks() & hook_attachment::removed) != 0)
+        set.show_marks(i);
+    }
+  });
 }
 
-// Have the runs of a set skip a hook, unless somebody resumes it meanwhile: resume() clears the
-// mark on the hook first and the entry then, this one goes the other way.
-void mark_suspended(hook_set& set, const hook_attachment& hook) {
+// Of a set that was made without looking at them.
+void show_marks(hook_set& set) {
   for (std::uint32_t i = 0; i < set.count; ++i) {
-    if (set.owners[i].get() != &hook)
-      continue;
-    set.suspend(i);
-    full_barrier();
-    if (!hook.suspended())
-      set.resume(i, hook.wish().slot);
+    if (set.owners[i]->marks() != 0)
+      set.show_marks(i);
   }
 }
 
@@ -274,7 +279,13 @@ void point_changes::add(hook_point_record& point, std::shared_ptr<hook_attachmen
 }
 
 void point_changes::remove(hook_point_record& point, const hook_attachment& hook) {
-  std::erase_if(state_of(point).hooks, [&](const auto& h) { return h.get() == &hook; });
+  next_state& next = state_of(point);
+  const auto at = std::find_if(next.hooks.begin(), next.hooks.end(),
+                               [&](const auto& h) { return h.get() == &hook; });
+  if (at == next.hooks.end())
+    return;
+  next.removed.push_back(std::move(*at));
+  next.hooks.erase(at);
 }
 
 void point_changes::touch(hook_point_record& point) {
@@ -313,8 +324,10 @@ void point_changes::commit(std::span<reader_wait* const> waits) {
     point->hooks = std::move(next.hooks);
     hook_set* set = next.set.release();
     point->place.publish(set);
+    mark_removed(point->place, next.removed);
+    // Pairs with suspend(): either it finds the set, or its mark is seen here.
     full_barrier();
-    repeat_suspensions(*set);
+    show_marks(*set);
     store_relaxed(point->head->hhh_nhooks, set->count);
     for (reader_wait* wait : waits)
       wait->include(point->place);
@@ -496,6 +509,7 @@ void hook_registry::begin_removal(hook_point_record& point, removal& into) noexc
   point.registered = false;
   point.owner_reference = false;
   point.place.publish(point.last_set.release());
+  mark_removed(point.place, point.hooks);
   store_relaxed(point.head->hhh_nhooks, 0);
   into.hooks.swap(point.hooks);
 }
@@ -823,8 +837,8 @@ void hook_registry::forget(const helper& owner) {
 void hook_registry::suspend(const hook_set& set, std::size_t index,
                             khelp_hhook_head& head) noexcept {
   hook_attachment& hook = *set.owners[index];
-  hook.set_suspended(true);
-  mark_suspended(const_cast<hook_set&>(set), hook);
+  hook.mark(hook_attachment::suspended);
+  const_cast<hook_set&>(set).show_marks(index);
   // Whoever changes the registry now may have asked before and not have published yet: let it. Not
   // for ever: this may be a signal handler above it.
   for (int tries = 0; tries < 1000; ++tries) {
@@ -840,7 +854,7 @@ void hook_registry::suspend(const hook_set& set, std::size_t index,
     full_barrier();
     const any_section section(&head, &head.hhh_hooks, head.hhh_deep, nullptr);
     if (const auto* current = section.set<hook_set>())
-      mark_suspended(const_cast<hook_set&>(*current), hook);
+      const_cast<hook_set&>(*current).show_marks_of(hook);
   }
   char type[12];
   char id[12];
@@ -861,12 +875,10 @@ result<void> hook_registry::resume(const khelp_hookinfo& which) {
         if (!matches(hook.wish(), which))
           continue;
         found = true;
-        if (!hook.set_suspended(false))
+        if (!hook.unmark(hook_attachment::suspended))
           continue;
         resumed = true;
-        full_barrier();
-        auto* set = static_cast<hook_set*>(point->place.current());
-        set->resume(i, hook.wish().slot);
+        static_cast<hook_set*>(point->place.current())->show_marks(i);
       }
     }
   }

@@ -91,6 +91,7 @@ class point_changes {
  private:
   struct next_state {
     attachment_list hooks;
+    attachment_list removed;
     std::unique_ptr<hook_set> set;
   };
   next_state& state_of(hook_point_record& point);

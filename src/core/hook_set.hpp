@@ -1,9 +1,10 @@
 // What a point publishes: an immutable, packed array of hooks in running order, and beside it what
 // only cold code reads.
 //
-// entries()[i] and owners[i] belong together. After publish, only suspending a hook changes a set: it
-// stores a slot number no object has, so that the run that reaches the hook takes the skip path, and
-// has runs look at slots. It costs runs nothing.
+// entries()[i] and owners[i] belong together. After publish only a hook's marks (hook_attachment) change
+// a set, and cost runs nothing: a suspended hook gets a slot number that no object has, so that the run
+// that reaches it takes the skip path, and runs look at slots; one that was removed from inside a hook
+// gets a function that does nothing.
 #pragma once
 
 #include <cstdint>
@@ -22,16 +23,17 @@ namespace khelp {
 class hook_attachment;
 
 struct hook_entry {
-  khelp_hhook_func_t fn;  // nullptr: behind the last hook
+  khelp_hhook_func_t fn;  // nullptr: behind the last hook. Read by reread(), as is block
   void* udata;
   std::int32_t type;  // of the point
   std::int32_t id;
-  std::uint32_t slot;  // of the data the hook needs; 0: none; suspended_slot: skip it
+  std::uint32_t slot;  // of the data the hook needs; 0: none; or one of the two below: skip it
   counter_block block;
 };
 
 // Above every slot there can be.
 inline constexpr std::uint32_t suspended_slot = 0xffffffff;
+inline constexpr std::uint32_t removed_slot = 0xfffffffe;
 
 // Cells of a hook's counter block.
 enum hook_cell : unsigned {
@@ -81,18 +83,9 @@ class hook_set final : public published_set {
   }
   run_way way_to_run() const noexcept { return load_relaxed(way_); }
 
-  // From now on, runs skip this hook,
-  void suspend(std::size_t index) noexcept {
-    store_relaxed(entries()[index].slot, suspended_slot);
-    if (way_to_run() == run_way::one_plain)
-      store_relaxed(way_, run_way::one);
-    else if (way_to_run() == run_way::several_plain)
-      store_relaxed(way_, run_way::several);
-  }
-  // or call it again. They go on looking at slots: another hook may be suspended at the same time.
-  void resume(std::size_t index, std::uint32_t slot) noexcept {
-    store_relaxed(entries()[index].slot, slot);
-  }
+  // A hook's marks have changed: have runs do what they say.
+  void show_marks(std::size_t index) noexcept;
+  void show_marks_of(const hook_attachment& hook) noexcept;
 
   result_rule rule = result_rule::ignore;
   std::uint32_t count;
@@ -100,6 +93,9 @@ class hook_set final : public published_set {
   std::vector<std::shared_ptr<hook_attachment>> owners;
 
  private:
+  // For good: another hook may be suspended when this one is resumed.
+  void look_at_slots() noexcept;
+
   explicit hook_set(std::uint32_t n) : count(n) {}
   void* operator new(std::size_t, void* memory) { return memory; }
 };

@@ -24,7 +24,7 @@ struct hook_row {
 };
 
 std::uint32_t state_of(const hook_attachment& hook) {
-  return hook.suspended() ? KHELP_HOOK_SUSPENDED : KHELP_HOOK_ATTACHED;
+  return hook.is_suspended() ? KHELP_HOOK_SUSPENDED : KHELP_HOOK_ATTACHED;
 }
 
 void fill_counts(khelp_hook_stat& stat, counter_block block) {

@@ -14,12 +14,16 @@ hook_attachment::~hook_attachment() {
   give_counter_block(block_);
 }
 
-bool hook_attachment::suspended() const {
-  return load_acquire(suspended_) != 0;
+std::uint32_t hook_attachment::marks() const noexcept {
+  return load_acquire(marks_);
 }
 
-bool hook_attachment::set_suspended(bool on) {
-  return exchange(suspended_, on ? 1 : 0) != 0;
+bool hook_attachment::mark(std::uint32_t as) noexcept {
+  return (set_bits(marks_, as) & as) == 0;
+}
+
+bool hook_attachment::unmark(std::uint32_t as) noexcept {
+  return (clear_bits(marks_, as) & as) != 0;
 }
 
 }  // namespace khelp

@@ -74,14 +74,20 @@ class hook_attachment {
   const std::shared_ptr<subscription>& shared_wish() const { return wish_; }
   counter_block block() const { return block_; }
 
-  bool suspended() const;
-  // Returns what it was.
-  bool set_suspended(bool on);
+  // What runs must know of it at once, whatever set they use. Who changes a mark then has the sets show
+  // it (hook_set::show_marks()).
+  static constexpr std::uint32_t suspended = 1;
+  static constexpr std::uint32_t removed = 2;  // from inside a hook: not called by runs under way
+  std::uint32_t marks() const noexcept;
+  bool is_suspended() const noexcept { return (marks() & suspended) != 0; }
+  // Whether that was a change.
+  bool mark(std::uint32_t as) noexcept;
+  bool unmark(std::uint32_t as) noexcept;
 
  private:
   const std::shared_ptr<subscription> wish_;
   const counter_block block_;
-  std::uint32_t suspended_ = 0;
+  std::uint32_t marks_ = 0;
 };
 
 }  // namespace khelp

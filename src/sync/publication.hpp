@@ -54,6 +54,11 @@ class publication {
   void publish(published_set* next) KHELP_REQUIRES(registry_mutex);
 
   published_set* current() const KHELP_REQUIRES(registry_mutex);
+  template <class Fn>
+  void for_each_retired(Fn fn) const KHELP_REQUIRES(registry_mutex) {
+    for (published_set* set = retired_; set != nullptr; set = set->retired_next)
+      fn(*set);
+  }
 
   // The end of the place. Whoever ends it knows that no section uses any of its sets. Those that
   // somebody still waits for (with sets of other places) go when they are done; nobody looks at the

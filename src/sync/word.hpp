@@ -5,6 +5,8 @@
 #include <atomic>
 #include <type_traits>
 
+#include "sync/under_tsan.hpp"
+
 namespace khelp {
 
 template <class T>
@@ -22,6 +24,18 @@ T load_acquire(const T& word) noexcept {
 template <class T>
 T load_in_section(const T& word) noexcept {
   return std::atomic_ref<T>(const_cast<T&>(word)).load(std::memory_order_seq_cst);
+}
+
+// A word that others exchange for one that serves as well, read without an instruction of its own: what
+// the compiler must not do is believe that it knows it. Every machine reads an aligned word whole.
+template <class T>
+decltype(auto) reread(const T& word) noexcept {
+#if KHELP_UNDER_TSAN
+  return load_relaxed(word);
+#else
+  asm("" : "+m"(const_cast<T&>(word)));
+  return (word);
+#endif
 }
 
 template <class T>
