@@ -151,8 +151,12 @@ KHELP_API int khelp_hhook_head_register_x(int32_t type, int32_t id,
 ///
 /// Shape    a point that the library allocated is freed: hhh points nowhere then, and may be neither
 ///          released nor deregistered again. One in the caller's storage is the caller's again.
-/// Context  waits until runs that are inside have left (from inside a hook: returns at once, the
-///          memory goes later). A run that starts after this returned is the caller's bug.
+/// Context  waits until runs that are inside have left. A run that starts after this returned is the
+///          caller's bug. From inside a hook, one of the point's own for instance, it returns at once:
+///          runs that are inside call no further hook, and the memory of a point that the library
+///          allocated goes later. Storage of the caller's must stay until they have left: this
+///          thread's when its outermost run returns, those of other threads as
+///          khelp_hhook_synchronize(NULL) tells. Nothing else looks at it.
 /// Errors   ENOENT hhh is NULL, or storage of the caller's that is no registered point · EBUSY somebody holds a khelp_hhook_head_get()
 ///          reference.
 KHELP_API int khelp_hhook_head_deregister(struct khelp_hhook_head* hhh);

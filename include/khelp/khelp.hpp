@@ -75,7 +75,8 @@ enum class combine : std::uint32_t {
 ///
 /// Lifetime declare it static: its address is what makes an idle point cheap. Until open() it is
 ///          idle. Destroying it deregisters it and waits for runs that are inside; no thread may be
-///          about to run it then. The program is terminated, with a line on standard error, if
+///          about to run it then. One of its own hooks may destroy it: its memory must stay until this
+///          thread's outermost run has returned. The program is terminated, with a line on standard error, if
 ///          somebody still holds a reference from khelp_hhook_head_get().
 /// Cost     idle: one load and one branch at a fixed address.
 template <class Event>

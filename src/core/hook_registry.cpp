@@ -257,7 +257,25 @@ hook_point_record::hook_point_record(khelp_hhook_head* storage, bool own, point_
 
 void hook_point_record::end() {
   place.end();
+  if (head != nullptr)
+    store_release(head->hhh_point, static_cast<void*>(nullptr));
+}
+
+void hook_point_record::let_go() {
+  // One of ours stays until the record ends.
+  if (owns_head || head == nullptr)
+    return;
+  place.let_go();
   store_release(head->hhh_point, static_cast<void*>(nullptr));
+  head = nullptr;
+}
+
+bool hook_point_record::is_in_use() const noexcept {
+  // Of one that was let go the address says nothing: another point may be there by now. But what runs
+  // use of it are its sets, and nobody else waits for those.
+  if (head == nullptr)
+    return place.has_retired();
+  return load_acquire(head->hhh_deep) != 0 || section_is_open(head);
 }
 
 hook_point_record::~hook_point_record() {
@@ -525,10 +543,15 @@ bool hook_registry::finish_removal(removal& r) noexcept {
     wait_for_deep_readers(head->hhh_deep);
   lock_guard held(registry_mutex);
   r.hooks.clear();
-  if (known && r.point.front()->user_references == 0)
-    r.point.front()->end();
-  else
-    ended_.splice(ended_.end(), r.point);
+  hook_point_record& point = *r.point.front();
+  const bool referenced = point.user_references > 0;
+  if (known && !referenced) {
+    point.end();
+    return true;
+  }
+  if (!referenced)
+    point.let_go();
+  ended_.splice(ended_.end(), r.point);
   return inside || known;
 }
 
@@ -615,7 +638,7 @@ unsigned hook_registry::bury_points() noexcept {
       hook_point_record& point = **at;
       if (point.user_references > 0)
         continue;
-      if (load_acquire(point.head->hhh_deep) != 0 || section_is_open(point.head)) {
+      if (point.is_in_use()) {
         ++waiting;
         continue;
       }
@@ -651,6 +674,8 @@ void hook_registry::release(khelp_hhook_head* head) {
       point->owner_reference = false;
     head->hhh_refcount = point->user_references + (point->owner_reference ? 1 : 0);
     last_of_ended = !point->registered && point->user_references == 0;
+    if (last_of_ended)
+      point->let_go();
   }
   if (last_of_ended && !inside_section())
     bury_points();
@@ -848,7 +873,8 @@ void hook_registry::suspend(const hook_set& set, std::size_t index,
     }
     sched_yield();
   }
-  {
+  // A hook that was taken off is in no newer set; and its point may be gone, with its memory.
+  if ((hook.marks() & hook_attachment::removed) == 0) {
     // A newer set may be current; a section of our own keeps it. Pairs with commit(): either it is
     // seen here, or its publisher sees that the hook is suspended.
     full_barrier();

@@ -45,10 +45,14 @@ class hook_point_record {
  public:
   hook_point_record(khelp_hhook_head* storage, bool own, point_name n, std::uintptr_t vid);
   ~hook_point_record();
-  // No run is inside: the last time that the head is touched, unless we own it.
+  // No run is inside.
   void end() KHELP_REQUIRES(registry_mutex);
+  // Runs may be inside, and the caller has its storage back: it is not touched from now on.
+  void let_go() KHELP_REQUIRES(registry_mutex);
+  // Whether runs may be inside a point that has been taken off the registry.
+  bool is_in_use() const noexcept KHELP_REQUIRES(registry_mutex);
 
-  khelp_hhook_head* const head;
+  khelp_hhook_head* head;    // nullptr: the caller's, and let go
   std::uint64_t serial = 0;  // order of registration
   const bool owns_head;
   const point_name name;

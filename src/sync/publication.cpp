@@ -156,6 +156,12 @@ void publication::end() {
       std::atomic_ref<void*>(*current_).exchange(nullptr, std::memory_order_relaxed));
 }
 
+void publication::let_go() {
+  publish(nullptr);
+  current_ = &nothing_;
+  deep_ = &deep_total;
+}
+
 void publication::unlist() {
   if (!listed_)
     return;

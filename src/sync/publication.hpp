@@ -54,11 +54,17 @@ class publication {
   void publish(published_set* next) KHELP_REQUIRES(registry_mutex);
 
   published_set* current() const KHELP_REQUIRES(registry_mutex);
+  bool has_retired() const KHELP_REQUIRES(registry_mutex) { return retired_ != nullptr; }
   template <class Fn>
   void for_each_retired(Fn fn) const KHELP_REQUIRES(registry_mutex) {
     for (published_set* set = retired_; set != nullptr; set = set->retired_next)
       fn(*set);
   }
+
+  // The readers' side is its owner's again, who may be about to free it, while sections of the place are
+  // open: nothing is current, and the memory is not looked at any more. Whether one of them is deep is
+  // then asked of the deep sections of all places.
+  void let_go() KHELP_REQUIRES(registry_mutex);
 
   // The end of the place. Whoever ends it knows that no section uses any of its sets. Those that
   // somebody still waits for (with sets of other places) go when they are done; nobody looks at the
@@ -79,6 +85,7 @@ class publication {
   const void* key_;
   void** current_;
   std::uint32_t* deep_;
+  void* nothing_ = nullptr;  // what is current when the place was let go
   published_set* retired_ KHELP_GUARDED_BY(registry_mutex) = nullptr;
   publication* next_ KHELP_GUARDED_BY(registry_mutex) = nullptr;  // all places with retired sets
   bool listed_ KHELP_GUARDED_BY(registry_mutex) = false;
