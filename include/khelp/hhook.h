@@ -111,14 +111,21 @@ KHELP_STATIC_ASSERT(sizeof(struct khelp_hhook_head) == 64,
                     "struct khelp_hhook_head is part of the ABI");
 
 /// Registration with everything a point can declare.
+///
+/// result_when_skipped is for points whose results decide something. 0, the default, fails open: a hook
+/// that cannot answer has no say. Another value fails closed: say EACCES, and a run in which a hook
+/// threw, or was skipped (suspended, no data, no memory, nested too deep; stats.h), gives what it would
+/// give if that hook had answered EACCES. RESULT_IGNORE ignores this, too.
 struct khelp_hhook_head_x {
-  uint32_t size; /**< sizeof(struct khelp_hhook_head_x) */
+  uint32_t size; /**< sizeof(struct khelp_hhook_head_x), so that it can grow */
   uint32_t flags;
   const char* name;         /**< hooks find the point by it too; copied; or NULL */
   const char* event;        /**< the event type's name (KHELP_EVENT, module.h); copied; or NULL */
   uint64_t fingerprint;     /**< its layout; a module built against another one is refused */
   uint32_t recursion_limit; /**< how deep one thread may nest runs of this point; 0: 8 */
   uint32_t spare;
+  int32_t result_when_skipped; /**< what a hook that was not called, or threw, counts for */
+  uint32_t spare_2;
 };
 
 /// Register a point.
@@ -138,7 +145,8 @@ KHELP_API int khelp_hhook_head_register(int32_t type, int32_t id, struct khelp_h
 /// Register a point in storage of the caller's (static, zeroed), which must stay until
 /// deregistered.
 ///
-/// Shape    storage: NULL: allocate. x: may be NULL; else copied.
+/// Shape    storage: NULL: allocate. x: may be NULL; else copied. It may be smaller, as it was when the
+///          caller was compiled: what it lacks is 0.
 /// Errors   as above; EBUSY the storage is a registered point.
 KHELP_API int khelp_hhook_head_register_x(int32_t type, int32_t id,
                                           struct khelp_hhook_head* storage,
@@ -235,7 +243,8 @@ KHELP_API int khelp_hhook_remove_hook_x(struct khelp_hookinfo* hki, uint32_t* re
 KHELP_API_HOT void khelp_hhook_run_hooks(struct khelp_hhook_head* hhh, void* ctx,
                                          struct khelp_osd* hosd);
 
-/// The same, with the combined result by the point's rule (0 for RESULT_IGNORE).
+/// The same, with the combined result by the point's rule (0 for RESULT_IGNORE). Hooks that were
+/// skipped or threw count for the point's result_when_skipped.
 ///
 /// Cost     8 instructions more, by whatever rule.
 KHELP_API_HOT int khelp_hhook_run_hooks_result(struct khelp_hhook_head* hhh, void* ctx,
@@ -251,9 +260,28 @@ KHELP_API void khelp_hhook_run_hooks_lookup(int32_t type, int32_t id, void* ctx,
 /// Errors   EDEADLK called from inside a hook (of any point).
 KHELP_API int khelp_hhook_synchronize(struct khelp_hhook_head* hhh);
 
-/// Let a hook that was suspended (it threw) run again. Errors: ENOENT no such hook; EALREADY not
+/// Let a hook that was suspended run again, by its function. Errors: ENOENT no such hook; EALREADY not
 /// suspended.
 KHELP_API int khelp_hhook_resume_hook(struct khelp_hookinfo* hki);
+
+/// Let the hooks of a helper at a point run again that were suspended: they threw, or somebody
+/// suspended them.
+///
+/// Shape    helper, point: as khelp_stats_hooks() names them: "" for hooks of nobody, the point's name
+///          or "type/id". point NULL: at every point. Instances are not told apart. changed: how many
+///          hooks it let run; may be NULL.
+/// Context  any thread, also from inside a hook.
+/// Errors   EINVAL helper is NULL · ENOENT the helper has no hook at such a point · EALREADY none of
+///          them is suspended.
+KHELP_API int khelp_hhook_resume(const char* helper, const char* point, uint32_t* changed);
+
+/// Suspend the hooks of a helper at a point: runs skip them, and count them (KHELP_SKIP_SUSPENDED), as
+/// if they had thrown. Hooks that join a point later are not concerned.
+///
+/// Context  any thread, also from inside a hook. A run that is under way may still call the hook;
+///          khelp_hhook_synchronize() waits for it.
+/// Errors   as above; EALREADY all of them are suspended.
+KHELP_API int khelp_hhook_suspend(const char* helper, const char* point, uint32_t* changed);
 
 /// Is anybody listening? One relaxed load. hhh must not be NULL.
 static inline int khelp_hhooks_enabled(const struct khelp_hhook_head* hhh) {

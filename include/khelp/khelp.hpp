@@ -82,13 +82,21 @@ enum class combine : std::uint32_t {
 template <class Event>
 class hook_point {
  public:
-  /// A point named for people and for hooks: the name decides its (type, id).
-  constexpr explicit hook_point(const char* name, combine rule = combine::ignore) noexcept
-      : name_(name), rule_(rule) {}
+  /// A point named for people and for hooks: the name decides its (type, id). result_when_skipped: what
+  /// a hook that was skipped or threw counts for in decide(); 0 fails open.
+  constexpr explicit hook_point(const char* name, combine rule = combine::ignore,
+                                std::int32_t result_when_skipped = 0) noexcept
+      : name_(name), rule_(rule), when_skipped_(result_when_skipped) {}
   /// A point with a given (type, id).
   constexpr hook_point(const char* name, std::int32_t type, std::int32_t id,
-                       combine rule = combine::ignore) noexcept
-      : name_(name), rule_(rule), type_(type), id_(id), numbered_(true) {}
+                       combine rule = combine::ignore,
+                       std::int32_t result_when_skipped = 0) noexcept
+      : name_(name),
+        rule_(rule),
+        when_skipped_(result_when_skipped),
+        type_(type),
+        id_(id),
+        numbered_(true) {}
   hook_point(const hook_point&) = delete;
   hook_point& operator=(const hook_point&) = delete;
   ~hook_point() {
@@ -143,6 +151,7 @@ class hook_point {
     x.name = name_;
     x.event = event_traits<Event>::name;
     x.fingerprint = event_traits<Event>::fingerprint;
+    x.result_when_skipped = when_skipped_;
     khelp_hhook_head* registered = nullptr;
     auto done = outcome(khelp_hhook_head_register_x(type_, id_, &head_, &registered, &x));
     open_ = open_ || done.has_value();
@@ -152,11 +161,27 @@ class hook_point {
   khelp_hhook_head head_{};
   const char* name_;
   combine rule_;
+  std::int32_t when_skipped_;
   std::int32_t type_ = 0;
   std::int32_t id_ = 0;
   bool numbered_ = false;
   bool open_ = false;
 };
+
+/// Let the hooks of a helper at a point (nullptr: at every point) run again that were suspended, or
+/// suspend them. How many were; errors as khelp_hhook_resume() and khelp_hhook_suspend().
+inline result<std::uint32_t> resume_hooks(const char* helper, const char* point = nullptr) {
+  std::uint32_t changed = 0;
+  if (const int error = khelp_hhook_resume(helper, point, &changed))
+    return failure(error, khelp_failure_text());
+  return changed;
+}
+inline result<std::uint32_t> suspend_hooks(const char* helper, const char* point = nullptr) {
+  std::uint32_t changed = 0;
+  if (const int error = khelp_hhook_suspend(helper, point, &changed))
+    return failure(error, khelp_failure_text());
+  return changed;
+}
 
 // ---- objects
 // ------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ enum khelp_skip {
   KHELP_SKIP_NO_DATA = 0,   /**< needs per-object data; the object has none (older, or no object) */
   KHELP_SKIP_NO_MEMORY = 1, /**< adoption of an older object failed: no memory, or its
                                  constructor's answer */
-  KHELP_SKIP_SUSPENDED = 2, /**< it threw and nobody resumed it */
+  KHELP_SKIP_SUSPENDED = 2, /**< it threw or was suspended, and nobody resumed it */
   KHELP_SKIP_RECURSION = 3, /**< the run nested deeper than the point's limit */
   KHELP_SKIP_REASONS = 4
 };

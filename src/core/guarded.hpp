@@ -14,6 +14,18 @@
 
 namespace khelp {
 
+// In a handler: what was thrown, in words that are there during the call.
+template <class Fn>
+void tell_thrown(Fn tell) {
+  try {
+    throw;
+  } catch (const std::exception& e) {
+    tell(std::string_view(e.what()));
+  } catch (...) {
+    tell(std::string_view("something that is no std::exception"));
+  }
+}
+
 // A cancellation goes on.
 template <class Fn>
 auto guarded(std::string_view whose, std::string_view what, Fn fn) -> result<decltype(fn())> {
@@ -27,10 +39,8 @@ auto guarded(std::string_view whose, std::string_view what, Fn fn) -> result<dec
     }
   } catch (abi::__forced_unwind&) {
     throw;
-  } catch (const std::exception& e) {
-    thrown = e.what();
   } catch (...) {
-    thrown = "something that is no std::exception";
+    tell_thrown([&thrown](std::string_view words) { thrown = words; });
   }
   return failure(ECANCELED, std::string(whose) + ": " + std::string(what) + " threw: " + thrown);
 }
@@ -49,10 +59,8 @@ bool guarded_to_the_end(std::string_view kind, std::string_view name, std::strin
   try {
     fn();
     return true;
-  } catch (const std::exception& e) {
-    tell(e.what());
   } catch (...) {
-    tell("something that is no std::exception");
+    tell_thrown(tell);
   }
   return false;
 }

@@ -70,6 +70,21 @@ result<void> add_to_point(khelp_hhook_head& head, const khelp_hookinfo& hook) {
   return the_helpers().add_hook(std::move(wish), true);
 }
 
+int set_suspended(bool suspended, const char* helper, const char* point, std::uint32_t* changed) {
+  return cold_call([&]() -> result<void> {
+    if (changed != nullptr)
+      *changed = 0;
+    if (helper == nullptr)
+      return failure(EINVAL, "whose hooks? No helper was given");
+    auto count = the_hooks().set_suspended(suspended, helper, point);
+    if (!count)
+      return std::move(count).error();
+    if (changed != nullptr)
+      *changed = *count;
+    return {};
+  });
+}
+
 }  // namespace
 }  // namespace khelp
 
@@ -99,6 +114,7 @@ int khelp_hhook_head_register_x(int32_t type, int32_t id, khelp_hhook_head* stor
       options.event = given.event != nullptr ? given.event : "";
       options.fingerprint = given.fingerprint;
       options.recursion_limit = given.recursion_limit;
+      options.when_skipped = given.result_when_skipped;
     }
     return register_point({type, id}, storage, hhh, options);
   });
@@ -260,6 +276,14 @@ int khelp_hhook_synchronize(khelp_hhook_head* hhh) {
 
 int khelp_hhook_resume_hook(khelp_hookinfo* hki) {
   return cold_call([&] { return the_hooks().resume(*hki); });
+}
+
+int khelp_hhook_resume(const char* helper, const char* point, uint32_t* changed) {
+  return set_suspended(false, helper, point, changed);
+}
+
+int khelp_hhook_suspend(const char* helper, const char* point, uint32_t* changed) {
+  return set_suspended(true, helper, point, changed);
 }
 
 }  // extern "C"

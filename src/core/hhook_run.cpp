@@ -34,15 +34,26 @@ inline std::size_t index_of(const hook_set& set, const hook_entry* entry) noexce
   return static_cast<std::size_t>(entry - set.entries());
 }
 
+// What a skipped hook counts for. One that was removed meanwhile has no say.
+[[gnu::cold]] int result_of_skip(const hook_set& set, const hook_entry* entry) noexcept {
+  return load_relaxed(entry->slot) == removed_slot ? 0 : set.when_skipped;
+}
+
 // A hook of the set threw. Called in the handler.
 [[gnu::cold]] void count_exception(const hook_set& set, std::size_t index, khelp_hhook_head& head) {
   bump(set.entries()[index].block, cell_exceptions);
   the_hooks().suspend(set, index, head);
 }
 
-[[gnu::cold]] void count_recursion(const hook_set& set) {
-  for (std::uint32_t i = 0; i < set.count; ++i)
+// Every hook is skipped; what that counts for.
+[[gnu::cold]] int count_recursion(const hook_set& set) {
+  int combined = 0;
+  for (std::uint32_t i = 0; i < set.count; ++i) {
     bump(set.entries()[i].block, cell_skips + static_cast<unsigned>(KHELP_SKIP_RECURSION));
+    if (const int outcome = result_of_skip(set, &set.entries()[i]); outcome != 0)
+      combined = outcome;
+  }
+  return set.rule == result_rule::ignore ? 0 : combined;
 }
 
 // A run of a section that the caller keeps.
@@ -55,7 +66,11 @@ struct run_by_hand {
   void* data_or_skip(const hook_entry* entry, khelp_osd* hosd) const {
     return adopt_or_count_skip(set, index_of(set, entry), load_relaxed(entry->slot), hosd);
   }
-  void threw(const hook_entry* entry) const { count_exception(set, index_of(set, entry), head); }
+  int skipped(const hook_entry* entry) const { return result_of_skip(set, entry); }
+  int threw(const hook_entry* entry) const {
+    count_exception(set, index_of(set, entry), head);
+    return set.when_skipped;
+  }
 };
 
 // Every hook from this entry on, in order. The caller's section protects the set; forced unwinding
@@ -67,25 +82,28 @@ KHELP_CATCHES_FORCED_UNWINDING int run_from(const hook_entry* entry, const Run r
                                             khelp_osd* hosd) {
   int combined = 0;
   for (; reread(entry->fn) != nullptr; ++entry) {
+    int outcome = 0;
     void* hdata = nullptr;
+    bool skipped = false;
     const std::uint32_t slot = way == run_way::several_plain ? 0 : load_relaxed(entry->slot);
     if (KHELP_UNLIKELY(slot != 0)) {
       hdata = slot_value(hosd, slot);
       if (KHELP_UNLIKELY(hdata == nullptr)) {
         hdata = run.data_or_skip(entry, hosd);
-        if (hdata == nullptr)
-          continue;
+        skipped = hdata == nullptr;
+        if (skipped && way == run_way::with_results)
+          outcome = run.skipped(entry);
       }
     }
-    run.count_call(reread(entry->block));
-    int outcome = 0;
-    try {
-      outcome = reread(entry->fn)(entry->type, entry->id, entry->udata, ctx, hdata, hosd);
-    } catch (const abi::__forced_unwind&) {
-      throw;
-    } catch (...) {
-      run.threw(entry);
-      continue;
+    if (KHELP_LIKELY(!skipped)) {
+      run.count_call(reread(entry->block));
+      try {
+        outcome = reread(entry->fn)(entry->type, entry->id, entry->udata, ctx, hdata, hosd);
+      } catch (const abi::__forced_unwind&) {
+        throw;
+      } catch (...) {
+        outcome = run.threw(entry);
+      }
     }
     if (way != run_way::with_results || outcome == 0)
       continue;
@@ -106,8 +124,7 @@ int run_found(const any_section& section, std::uint32_t depth, khelp_hhook_head&
   if (KHELP_UNLIKELY(set == nullptr))
     return 0;
   if (KHELP_UNLIKELY(depth >= set->recursion_limit)) {
-    count_recursion(*set);
-    return 0;
+    return count_recursion(*set);
   }
   const run_by_hand run{*set, head};
   if (set->rule == result_rule::ignore)
@@ -132,11 +149,17 @@ inline void close_first(thread_record& record) {
 }
 
 // The same of the straight line's run, whose section knows everything. What is rare is out of line.
-[[gnu::cold, gnu::noinline]] void count_exception(thread_record& record, const hook_entry* entry) {
+[[gnu::cold, gnu::noinline]] int count_exception(thread_record& record, const hook_entry* entry) {
   const open_section& section = record.sections[0];
   const auto& set = *set_in_use<hook_set>(section);
   auto* head = static_cast<const khelp_hhook_head*>(point_of(section));
   count_exception(set, index_of(set, entry), *const_cast<khelp_hhook_head*>(head));
+  return set.when_skipped;
+}
+
+[[gnu::cold, gnu::noinline]] int result_of_skip(const thread_record& record,
+                                                const hook_entry* entry) noexcept {
+  return result_of_skip(*set_in_use<hook_set>(record.sections[0]), entry);
 }
 
 [[gnu::noinline]] void* data_or_skip(const thread_record& record, const hook_entry* entry,
@@ -157,7 +180,8 @@ struct run_on_record {
   void* data_or_skip(const hook_entry* entry, khelp_osd* hosd) const {
     return khelp::data_or_skip(record, entry, hosd);
   }
-  void threw(const hook_entry* entry) const { count_exception(record, entry); }
+  int skipped(const hook_entry* entry) const { return result_of_skip(record, entry); }
+  int threw(const hook_entry* entry) const { return count_exception(record, entry); }
 };
 
 // What is left to do where the straight line has opened its section. Out of line, and in tail calls,
@@ -174,8 +198,8 @@ template <run_way way>
 }
 
 // The one hook of the straight line threw; called in the handler.
-[[gnu::cold, gnu::noinline]] void count_first_exception(thread_record& record) {
-  count_exception(record, set_in_use<hook_set>(record.sections[0])->entries());
+[[gnu::cold, gnu::noinline]] int count_first_exception(thread_record& record) {
+  return count_exception(record, set_in_use<hook_set>(record.sections[0])->entries());
 }
 
 // What the point makes of its only hook's result.
@@ -218,7 +242,7 @@ KHELP_CATCHES_FORCED_UNWINDING inline Result run_straight(khelp_hhook_head& head
     close_first(record);
     throw;
   } catch (...) {
-    count_first_exception(record);
+    outcome = count_first_exception(record);
   }
   if constexpr (!std::is_void_v<Result>)
     outcome = result_of_one(record, outcome);

@@ -4,6 +4,8 @@
 
 #include "base/cancellation.hpp"
 #include "base/log.hpp"
+#include "base/thread_text.hpp"
+#include "core/guarded.hpp"
 #include "core/hook_lists.hpp"
 #include "sync/section.hpp"
 
@@ -51,11 +53,15 @@ void call(const listed_hook& hook, const hook_list_run& run) {
   hook.suspend();
   const bool listed_by_name = list.name[0] != '\0';
   const bool named = hook.name[0] != '\0';
-  log(KHELP_LOG_WARNING,
-      {listed_by_name ? "hook list '" : "a hook list without a name", list.name,
-       listed_by_name ? "': " : ": ", was_asking ? "the run's mask for " : "",
-       named ? "hook '" : "a hook without a name", hook.name, named ? "'" : "",
-       was_asking ? " threw: the hook is suspended" : " threw and is suspended"});
+  const thread_text thread;
+  tell_thrown([&](std::string_view thrown) {
+    log(KHELP_LOG_WARNING,
+        {listed_by_name ? "hook list '" : "a hook list without a name", list.name,
+         listed_by_name ? "': " : ": ", was_asking ? "the run's mask for " : "",
+         named ? "hook '" : "a hook without a name", hook.name, named ? "'" : "",
+         was_asking ? " threw: the hook is suspended: " : " threw and is suspended: ", thrown, " (",
+         thread, ")"});
+  });
 }
 
 // Whether the run wants it. The mask may have taken it off.

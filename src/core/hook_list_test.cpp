@@ -20,6 +20,8 @@
 #include <khelp/khelp.h>
 #include <khelp/log.h>
 
+#include "base/thread_text.hpp"
+
 namespace {
 
 using action = std::function<void()>;
@@ -106,6 +108,10 @@ void keep_message(void* arg, int level, const char* words) {
   if (level == KHELP_LOG_WARNING)
     static_cast<messages*>(arg)->push_back(words);
 }
+std::string this_thread() {
+  return std::string(khelp::thread_text());
+}
+
 struct listening {
   messages got;
   listening() { khelp_log_set_sink(keep_message, &got); }
@@ -755,7 +761,8 @@ TEST(hook_list, a_hook_that_throws_is_suspended_until_it_is_resumed) {
   EXPECT_EQ(list.run(), 0);
   EXPECT_EQ(called, 1);
   EXPECT_EQ(next, 2);
-  EXPECT_EQ(log.got, messages{"hook list 'errors': hook 'thrower' threw and is suspended"});
+  EXPECT_EQ(log.got, messages{"hook list 'errors': hook 'thrower' threw and is suspended: no (" +
+                              this_thread() + ")"});
 
   std::vector<khelp_hook_info> infos;
   const auto collect = [](void* to, const khelp_hook_info* info) {
@@ -787,7 +794,8 @@ TEST(hook_list, a_mask_that_throws_suspends_the_hook_it_was_asked_about_and_is_n
   EXPECT_EQ(list.run(), 0);
   EXPECT_EQ(called, 0);
   EXPECT_EQ(log.got, messages{"hook list 'errors': the run's mask for a hook without a name threw: "
-                              "the hook is suspended"});
+                              "the hook is suspended: no (" +
+                              this_thread() + ")"});
   EXPECT_EQ(khelp_hook_resume(list.get(), hook), 0);
   EXPECT_EQ(list.run(), 0);
   EXPECT_EQ(called, 1);
@@ -799,8 +807,10 @@ TEST(hook_list, who_has_no_name_is_said_to_have_none) {
   action throwing = [] { throw std::runtime_error("no"); };
   list.add(throwing);
   EXPECT_EQ(list.run(), 0);
-  EXPECT_EQ(log.got,
-            messages{"a hook list without a name: a hook without a name threw and is suspended"});
+  EXPECT_EQ(
+      log.got,
+      messages{"a hook list without a name: a hook without a name threw and is suspended: no (" +
+               this_thread() + ")"});
 }
 
 TEST(hook_list, one_run_alone_refuses_another_and_one_from_inside) {

@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "base/log.hpp"
+#include "base/thread_text.hpp"
+#include "core/guarded.hpp"
 #include "core/instance.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
@@ -85,7 +87,22 @@ std::unique_ptr<hook_set> make_set(const hook_point_record& point, const attachm
   }
   set->choose_way(point.rule);
   set->recursion_limit = point.recursion_limit;
+  set->when_skipped = point.when_skipped;
   return set;
+}
+
+// Whether that was a change. Runs under way see it when they reach the hook.
+bool set_suspended(hook_point_record& point, hook_attachment& hook, bool suspended)
+    KHELP_REQUIRES(registry_mutex) {
+  constexpr std::uint32_t mark = hook_attachment::suspended;
+  if (!(suspended ? hook.mark(mark) : hook.unmark(mark)))
+    return false;
+  const auto show = [&hook](published_set& set) {
+    static_cast<hook_set&>(set).show_marks_of(hook);
+  };
+  show(*point.place.current());
+  point.place.for_each_retired(show);
+  return true;
 }
 
 // Hooks that were taken off a point. Whoever does that inside a hook does not wait for runs: those that
@@ -388,7 +405,7 @@ result<void> hook_registry::attach(const std::shared_ptr<subscription>& wish,
     return failure(ENOSPC, "hook point " + to_string(point.name) + ": no counters left");
   std::shared_ptr<hook_attachment> hook;
   try {
-    hook = std::make_shared<hook_attachment>(wish, block);
+    hook = std::make_shared<hook_attachment>(wish, block, point.words);
   } catch (...) {
     give_counter_block(block);
     throw;
@@ -449,12 +466,13 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
       ::operator delete(storage, std::align_val_t(alignof(std::max_align_t)));
     throw;
   }
-  point->words = options.words;
+  point->words = options.words.empty() ? words_for(name) : options.words;
   point->event = options.event;
   point->fingerprint = options.fingerprint;
   point->rule = rule_of(options.flags);
   point->recursion_limit =
       options.recursion_limit == 0 ? default_recursion_limit : options.recursion_limit;
+  point->when_skipped = options.when_skipped;
   point->owner_reference = keep_reference;
   point->last_set = make_set(*point, {}, false);
   point->among_ended.emplace_back();
@@ -882,11 +900,13 @@ void hook_registry::suspend(const hook_set& set, std::size_t index,
     if (const auto* current = section.set<hook_set>())
       const_cast<hook_set&>(*current).show_marks_of(hook);
   }
-  char type[12];
-  char id[12];
-  log(KHELP_LOG_WARNING,
-      {"helper '", hook.wish().owner_name, "': a hook at point ", digits(type, head.hhh_type), "/",
-       digits(id, head.hhh_id), " threw and is suspended"});
+  const bool owned = !hook.wish().owner_name.empty();
+  const thread_text thread;
+  tell_thrown([&](std::string_view thrown) {
+    log(KHELP_LOG_WARNING, {owned ? "helper '" : "", hook.wish().owner_name,
+                            owned ? "': its hook at point '" : "a hook of nobody at point '",
+                            hook.point(), "' threw and is suspended: ", thrown, " (", thread, ")"});
+  });
 }
 
 result<void> hook_registry::resume(const khelp_hookinfo& which) {
@@ -901,10 +921,8 @@ result<void> hook_registry::resume(const khelp_hookinfo& which) {
         if (!matches(hook.wish(), which))
           continue;
         found = true;
-        if (!hook.unmark(hook_attachment::suspended))
-          continue;
-        resumed = true;
-        static_cast<hook_set*>(point->place.current())->show_marks(i);
+        if (khelp::set_suspended(*point, hook, false))
+          resumed = true;
       }
     }
   }
@@ -913,6 +931,35 @@ result<void> hook_registry::resume(const khelp_hookinfo& which) {
   if (!resumed)
     return failure(EALREADY, "the hook is not suspended");
   return {};
+}
+
+result<std::uint32_t> hook_registry::set_suspended(bool suspended, const std::string& helper_name,
+                                                   const char* point_words) {
+  bool found = false;
+  std::uint32_t changed = 0;
+  {
+    lock_guard held(registry_mutex);
+    for (const auto& [serial, point] : points_) {
+      if (point_words != nullptr && point->words != point_words)
+        continue;
+      for (const auto& hook : point->hooks) {
+        if (hook->wish().owner_name != helper_name)
+          continue;
+        found = true;
+        changed += khelp::set_suspended(*point, *hook, suspended) ? 1 : 0;
+      }
+    }
+  }
+  const std::string where =
+      point_words == nullptr ? std::string() : std::string(" at point '") + point_words + "'";
+  const std::string whose = helper_name.empty() ? "nobody" : "helper '" + helper_name + "'";
+  if (!found)
+    return failure(ENOENT, whose + " has no hook" + where);
+  if (changed == 0)
+    return failure(EALREADY, "hooks of " + whose + where +
+                                 (suspended ? ": suspended already" : ": none is suspended"));
+  log(KHELP_LOG_INFO, {whose, ": its hooks", where, suspended ? " are suspended" : " run again"});
+  return changed;
 }
 
 result<void> hook_registry::set_timing(bool on) {

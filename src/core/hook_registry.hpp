@@ -57,11 +57,12 @@ class hook_point_record {
   const bool owns_head;
   const point_name name;
   const std::uintptr_t vid;  // 0: not virtualised
-  std::string words;         // for people; "": type/id
+  std::string words;         // for people: its name or, if it has none, "type/id"
   std::string event;
   std::uint64_t fingerprint = 0;
   result_rule rule = result_rule::ignore;
   std::uint32_t recursion_limit = 8;
+  std::int32_t when_skipped = 0;
 
   std::uint32_t user_references = 0;  // of khelp_hhook_head_get()
   bool owner_reference = false;       // the registrant kept its pointer
@@ -111,6 +112,7 @@ class hook_registry {
     std::string event;
     std::uint64_t fingerprint = 0;
     std::uint32_t recursion_limit = 0;
+    std::int32_t when_skipped = 0;
   };
 
   // ---- points ----
@@ -168,6 +170,9 @@ class hook_registry {
   // A hook threw: skip it from now on, at this point. On the thread that runs it.
   void suspend(const hook_set& set, std::size_t index, khelp_hhook_head& head) noexcept;
   result<void> resume(const khelp_hookinfo& which) KHELP_EXCLUDES(registry_mutex);
+  // The hooks of a helper at the points of these words (nullptr: at all); how many that changed.
+  result<std::uint32_t> set_suspended(bool suspended, const std::string& helper_name,
+                                      const char* point_words) KHELP_EXCLUDES(registry_mutex);
   result<void> set_timing(bool on) KHELP_EXCLUDES(registry_mutex);
   bool timing() const KHELP_REQUIRES(registry_mutex) { return timing_; }
 

@@ -90,6 +90,7 @@ class hook_set final : public published_set {
   result_rule rule = result_rule::ignore;
   std::uint32_t count;
   std::uint32_t recursion_limit = 8;
+  std::int32_t when_skipped = 0;  // what a hook that is skipped, or throws, counts for
   std::vector<std::shared_ptr<hook_attachment>> owners;
 
  private:

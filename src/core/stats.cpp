@@ -36,7 +36,7 @@ void fill_counts(khelp_hook_stat& stat, counter_block block) {
     stat.skipped[reason] = counter_sum(block, cell_skips + reason);
 }
 
-hook_row row_of(const hook_point_record& point, std::size_t position, hook_registry& hooks)
+hook_row row_of(const hook_point_record& point, std::size_t position)
     KHELP_REQUIRES(registry_mutex) {
   const hook_attachment& hook = *point.hooks[position];
   hook_row row;
@@ -49,7 +49,7 @@ hook_row row_of(const hook_point_record& point, std::size_t position, hook_regis
   row.stat.priority = hook.wish().priority;
   fill_counts(row.stat, hook.block());
   row.helper = hook.wish().owner_name;
-  row.point = point.words.empty() ? hooks.words_for(point.name) : point.words;
+  row.point = point.words;
   row.why = explain_position(point.hooks, position);
   return row;
 }
@@ -60,7 +60,7 @@ std::vector<hook_row> collect_hooks() {
   lock_guard held(registry_mutex);
   hooks.for_each_point([&](const hook_point_record& point) KHELP_NO_TSA {
     for (std::size_t i = 0; i < point.hooks.size(); ++i)
-      rows.push_back(row_of(point, i, hooks));
+      rows.push_back(row_of(point, i));
   });
   hooks.for_each_wish([&](const subscription& wish) KHELP_NO_TSA {
     if (hooks.is_attached(wish))

@@ -63,8 +63,8 @@ struct subscription {
 // A subscription at one point. Lives as long as any set that contains it.
 class hook_attachment {
  public:
-  hook_attachment(std::shared_ptr<subscription> wish, counter_block counters)
-      : wish_(std::move(wish)), block_(counters) {}
+  hook_attachment(std::shared_ptr<subscription> wish, counter_block counters, std::string point)
+      : wish_(std::move(wish)), block_(counters), point_(std::move(point)) {}
   hook_attachment(const hook_attachment&) = delete;
   hook_attachment& operator=(const hook_attachment&) = delete;
   // Its counts go to the owner's totals. The caller holds registry_mutex, or is alone.
@@ -73,6 +73,7 @@ class hook_attachment {
   const subscription& wish() const { return *wish_; }
   const std::shared_ptr<subscription>& shared_wish() const { return wish_; }
   counter_block block() const { return block_; }
+  const std::string& point() const { return point_; }  // in words
 
   // What runs must know of it at once, whatever set they use. Who changes a mark then has the sets show
   // it (hook_set::show_marks()).
@@ -87,6 +88,7 @@ class hook_attachment {
  private:
   const std::shared_ptr<subscription> wish_;
   const counter_block block_;
+  const std::string point_;
   std::uint32_t marks_ = 0;
 };
 
