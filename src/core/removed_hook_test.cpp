@@ -14,6 +14,8 @@
 #include <khelp/khelp.h>
 #include <khelp/stats.h>
 
+#include "sync/word.hpp"
+
 namespace {
 
 constexpr std::uint32_t test_class = KHELP_HELPER_CLASS_APP;
@@ -262,7 +264,7 @@ TEST_P(removed_hook, is_still_met_by_a_run_that_whoever_removes_it_waits_for) {
     remove(b);
     EXPECT_EQ(ran, "ab") << "a run sees a hook or what took its place, never neither";
   });
-  while (__atomic_load_n(&point->hhh_nhooks, __ATOMIC_RELAXED) == 2)
+  while (khelp::load_relaxed(point->hhh_nhooks) == 2)
     std::this_thread::yield();
   go_on.count_down();
   runner.join();
