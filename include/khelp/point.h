@@ -29,6 +29,7 @@ struct khelp_point {
   uint32_t flags;
   int32_t type; /**< type and id 0: those of the name */
   int32_t id;
+  int32_t result_when_skipped; /**< see struct khelp_hhook_head_x */
 };
 
 /// Define a point, at file scope: its name, how it combines results (KHELP_HHOOK_RESULT_...), its
@@ -39,15 +40,21 @@ struct khelp_point {
 
 /// The same with a type and an id, which helpers in FreeBSD's style need. Helpers find the point by its
 /// name, too.
-#define KHELP_POINT_AT(point, name, type, id, flags, event, ...)            \
-  struct khelp_point point = {{0, 0, 0, 0, 0, 0, 0, 0, 0, {0, 0}},          \
-                              name,                                         \
-                              #event,                                       \
-                              KHELP_FINGERPRINT(struct event, __VA_ARGS__), \
-                              flags,                                        \
-                              type,                                         \
-                              id};                                          \
-  static struct khelp_point* const khelp_point_of_##point                   \
+#define KHELP_POINT_AT(point, name, type, id, flags, event, ...) \
+  KHELP_POINT_X(point, name, type, id, flags, 0, event, __VA_ARGS__)
+
+/// The same with what a hook counts for that was skipped or threw (struct khelp_hhook_head_x): with
+/// EACCES, say, a policy fails closed.
+#define KHELP_POINT_X(point, name, type, id, flags, result_when_skipped, event, ...) \
+  struct khelp_point point = {{0, 0, 0, 0, 0, 0, 0, 0, 0, {0, 0}},                   \
+                              name,                                                  \
+                              #event,                                                \
+                              KHELP_FINGERPRINT(struct event, __VA_ARGS__),          \
+                              flags,                                                 \
+                              type,                                                  \
+                              id,                                                    \
+                              result_when_skipped};                                  \
+  static struct khelp_point* const khelp_point_of_##point                            \
       __attribute__((section("khelp_points"), used, retain)) = &point
 
 /// Run a point, if somebody listens.
@@ -88,12 +95,13 @@ static inline int khelp_points_open(void) {
     struct khelp_point* point = *at;
     int32_t type = point->type;
     int32_t id = point->id;
-    struct khelp_hhook_head_x x = {sizeof x, 0, 0, 0, 0, 0, 0};
+    struct khelp_hhook_head_x x = {sizeof x, 0, 0, 0, 0, 0, 0, 0, 0};
     int error = 0;
     x.flags = point->flags | KHELP_HHOOK_WAITOK;
     x.name = point->name;
     x.event = point->event;
     x.fingerprint = point->fingerprint;
+    x.result_when_skipped = point->result_when_skipped;
     if (type == 0 && id == 0)
       error = khelp_hhook_name(point->name, &type, &id);
     if (error == 0)

@@ -466,7 +466,9 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
       ::operator delete(storage, std::align_val_t(alignof(std::max_align_t)));
     throw;
   }
-  point->words = options.words.empty() ? words_for(name) : options.words;
+  const bool has_name = !options.words.empty();
+  const bool named_pair = name.type == KHELP_HHOOK_TYPE_NAMED;
+  point->words = has_name ? options.words : named_pair ? words_for(name) : to_string(name);
   point->event = options.event;
   point->fingerprint = options.fingerprint;
   point->rule = rule_of(options.flags);
@@ -990,13 +992,19 @@ result<void> hook_registry::set_timing(bool on) {
 result<point_name> hook_registry::pair_for(const std::string& words) {
   lock_guard held(registry_mutex);
   auto at = pairs_.find(words);
-  if (at == pairs_.end())
-    at = pairs_.emplace(words, point_name{KHELP_HHOOK_TYPE_NAMED, next_named_++}).first;
+  if (at == pairs_.end()) {
+    const point_name pair{KHELP_HHOOK_TYPE_NAMED, static_cast<std::int32_t>(named_.size())};
+    named_.push_back(nullptr);  // if there is no memory for the rest, the number is nobody's
+    at = pairs_.emplace(words, pair).first;
+    named_.back() = &at->first;
+  }
   return at->second;
 }
 
 std::string hook_registry::words_for(point_name name) {
-  name = meant(name);
+  const auto number = static_cast<std::size_t>(name.id);
+  if (name.type == KHELP_HHOOK_TYPE_NAMED && number < named_.size() && named_[number] != nullptr)
+    return *named_[number];
   for (const auto& [words, pair] : pairs_) {
     if (pair == name)
       return words;

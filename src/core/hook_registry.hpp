@@ -252,7 +252,7 @@ class hook_registry {
   instance_list open_instances_ KHELP_GUARDED_BY(registry_mutex);
   std::map<std::string, instance_list> limits_ KHELP_GUARDED_BY(registry_mutex);        // by helper
   std::unordered_map<std::string, point_name> pairs_ KHELP_GUARDED_BY(registry_mutex);  // by name
-  std::int32_t next_named_ KHELP_GUARDED_BY(registry_mutex) = 0;
+  std::vector<const std::string*> named_ KHELP_GUARDED_BY(registry_mutex);  // by id of TYPE_NAMED
   // Pairs that were handed out for a name before a point with a pair of its own had it.
   std::unordered_map<point_name, point_name, point_name_hash> meanings_
       KHELP_GUARDED_BY(registry_mutex);
