@@ -115,8 +115,8 @@ struct khelp_helper_x {
   uint32_t flags;    /**< KHELP_HELPER_... */
   size_t data_size;  /**< bytes per object; with NEEDS_OSD not 0 */
   size_t data_align; /**< 0: natural */
-  /// Make the data; memory is zeroed. Non-zero: the object gets none (errno); so if it throws. May
-  /// be NULL.
+  /// Make the data; memory is zeroed. ENOMEM, or std::bad_alloc: the object's owner hears of it. Any
+  /// other errno or exception: the object goes without the data (khelp_init_osd()). May be NULL.
   int (*data_init)(void* data, void* arg, int flags);
   /// End the data. What it throws goes to the log; a cancellation of the thread waits for its end.
   /// May be NULL.
@@ -252,11 +252,15 @@ KHELP_API int khelp_reap(void);
 /// Give a new object the data of every helper of its classes.
 ///
 /// Shape    hosd: zeroed before the first call; embedded in the object.
+/// A helper whose constructor throws, or answers something but ENOMEM, costs the object that helper's
+/// data only: its hooks are skipped for this object (KHELP_SKIP_CONSTRUCTOR), and the log says so once
+/// in a while. A helper that adopts is asked again at the object's next hook call, others never.
+///
 /// Context  the object's owner, not concurrently with runs or destroy of this object; does not
-///          block. Helpers' constructors run without locks.
-/// Errors   ENOMEM · what a constructor returned · ECANCELED a constructor threw: nothing is
-///          attached, as when the thread is cancelled in a constructor. Calling it twice is harmless
-///          (K-18).
+///          block. Helpers' constructors run in load order, without locks; while one runs, no other
+///          helper is in use.
+/// Errors   ENOMEM: nothing is attached, as when the thread is cancelled in a constructor. Calling it
+///          twice is harmless (K-18).
 /// Source   FreeBSD khelp(9) khelp_init_osd(); all or nothing (K-17).
 KHELP_API int khelp_init_osd(uint32_t classes, struct khelp_osd* hosd);
 

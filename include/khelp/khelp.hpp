@@ -326,15 +326,9 @@ constexpr auto make_hook(const char* point, std::int32_t type, std::int32_t id, 
 }
 
 template <class State>
-int construct(void* data, void*, int) noexcept {
-  try {
-    new (data) State();
-    return 0;
-  } catch (const std::bad_alloc&) {
-    return ENOMEM;
-  } catch (...) {
-    return ECANCELED;
-  }
+int construct(void* data, void*, int) {
+  new (data) State();
+  return 0;
 }
 
 template <class State>

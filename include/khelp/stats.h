@@ -12,13 +12,13 @@ KHELP_BEGIN_DECLS
 /// Why a hook was not called by a run that reached it.
 enum khelp_skip {
   KHELP_SKIP_NO_DATA = 0,   /**< needs per-object data; the object has none (older, or no object) */
-  KHELP_SKIP_NO_MEMORY = 1, /**< adoption of an older object failed: no memory, or its
-                                 constructor's answer */
+  KHELP_SKIP_NO_MEMORY = 1, /**< adoption of the object failed: no memory */
   KHELP_SKIP_SUSPENDED = 2, /**< it threw or was suspended, and nobody resumed it */
   KHELP_SKIP_RECURSION = 3, /**< the run nested deeper than the point's limit */
-  KHELP_SKIP_REASONS = 4
+  KHELP_SKIP_CONSTRUCTOR = 4, /**< the constructor of its data threw, or refused the object */
+  KHELP_SKIP_REASONS = 5
 };
-/// "no-data", "no-memory", "suspended", "recursion".
+/// "no-data", "no-memory", "suspended", "recursion", "constructor".
 KHELP_API const char* khelp_skip_name(int reason) KHELP_NOTHROW;
 
 enum khelp_hook_state {
@@ -61,11 +61,12 @@ struct khelp_helper_stat {
   const char* name;
   uint64_t attached; /**< objects that hold its data now */
   uint64_t attached_total;
-  uint64_t adopted; /**< of these, at a hook call */
-  uint64_t attach_failures;
-  uint64_t calls; /**< over all its hooks, removed ones included */
+  uint64_t adopted;         /**< of these, at a hook call */
+  uint64_t attach_failures; /**< no memory: khelp_init_osd() failed, or the adoption */
+  uint64_t calls;           /**< over all its hooks, removed ones included */
   uint64_t skipped[KHELP_SKIP_REASONS];
   uint64_t exceptions;
+  uint64_t refused; /**< times the constructor of its data threw, or refused the object */
 };
 enum khelp_helper_state {
   KHELP_HELPER_COMING = 1,

@@ -9,6 +9,8 @@
 
 #include <khelp/error.h>
 
+#include "base/kept_errno.hpp"
+
 namespace khelp {
 namespace {
 
@@ -59,7 +61,7 @@ buffer* room(std::size_t size) noexcept {
 }  // namespace
 
 void set_failure_text(std::string_view words) noexcept {
-  const int saved = errno;
+  const kept_errno as_it_was;
   if (buffer* to = room(words.size())) {
     std::memcpy(to->text, words.data(), words.size());
     to->text[words.size()] = '\0';
@@ -67,7 +69,6 @@ void set_failure_text(std::string_view words) noexcept {
   } else {
     current = no_memory;
   }
-  errno = saved;
 }
 
 void clear_failure_text() noexcept {

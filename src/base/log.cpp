@@ -9,6 +9,7 @@
 #include <new>
 
 #include "base/cancellation.hpp"
+#include "base/kept_errno.hpp"
 #include "base/number_text.hpp"
 #include "base/panic.hpp"
 
@@ -30,14 +31,13 @@ std::atomic<std::uint64_t> lost{0};
 // Callers are in the middle of anything: nothing may unwind them. False: the sink threw.
 bool hand_over(const sink_record& to, int level, const char* words) noexcept {
   const no_cancellation later;
-  const int saved = errno;
+  const kept_errno as_it_was;
   bool returned = true;
   try {
     to.sink(to.arg, level, words);
   } catch (...) {
     returned = false;
   }
-  errno = saved;
   return returned;
 }
 

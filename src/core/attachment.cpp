@@ -4,12 +4,17 @@
 #include <array>
 #include <bit>
 #include <cerrno>
+#include <chrono>
 #include <cxxabi.h>
+#include <exception>
 #include <new>
 #include <span>
 #include <utility>
 
 #include "base/cancellation.hpp"
+#include "base/kept_errno.hpp"
+#include "base/log.hpp"
+#include "base/number_text.hpp"
 #include "core/guarded.hpp"
 #include "core/helper.hpp"
 #include "core/helper_registry.hpp"
@@ -113,32 +118,62 @@ struct gift {
   bool is_made = false;
 };
 
-int make_item_or_throw(gift& g) {
-  const item_call in_progress;
-  const helper& h = *g.from;
-  g.item = khelp_uma_zalloc_arg(h.zone, nullptr, KHELP_M_NOWAIT | KHELP_M_ZERO);
-  if (g.item == nullptr)
-    return ENOMEM;
-  if (h.native != nullptr && h.native->data_init != nullptr) {
-    if (int error = h.native->data_init(g.item, nullptr, KHELP_M_NOWAIT))
-      return error;
+// An object goes without this helper's data. Told at once, then once in a while: a constructor that
+// fails for one object fails for many.
+void count_refusal(helper& h, std::string_view how, std::string_view words) noexcept {
+  constexpr std::int64_t told_every_ns = 60'000'000'000;
+  bump(h.block, cell_refused);
+  const std::int64_t now =
+      std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+  std::int64_t told = h.refusal_told_ns;
+  if (now < told || !h.refusal_told_ns.compare_exchange_strong(told, now + told_every_ns)) {
+    ++h.refusals_untold;
+    return;
   }
-  g.is_made = true;
-  return 0;
+  const std::uint64_t untold = h.refusals_untold.exchange(0);
+  const number_text others(untold);
+  log(KHELP_LOG_WARNING, {"helper '", h.name, "': the constructor of its per-object data ", how,
+                          words, "; the object goes without",
+                          untold == 0 ? "" : ", as did others since the last such message: ",
+                          untold == 0 ? std::string_view() : std::string_view(others)});
 }
 
-// 0, or why there is no item. Only a cancellation leaves it early: in a hook's run, or below a
-// function of C, there is nobody to catch what a constructor throws.
-KHELP_CATCHES_FORCED_UNWINDING int make_item(gift& g) {
+enum class making { done, no_memory, refused };
+
+making make_item_or_throw(gift& g) {
+  const item_call in_progress;
+  helper& h = *g.from;
+  g.item = khelp_uma_zalloc_arg(h.zone, nullptr, KHELP_M_NOWAIT | KHELP_M_ZERO);
+  if (g.item == nullptr)
+    return making::no_memory;
+  if (h.native != nullptr && h.native->data_init != nullptr) {
+    const int error = h.native->data_init(g.item, nullptr, KHELP_M_NOWAIT);
+    if (error == ENOMEM)
+      return making::no_memory;
+    if (error != 0) {
+      count_refusal(h, "answered: ", khelp_strerror(error));
+      return making::refused;
+    }
+  }
+  g.is_made = true;
+  return making::done;
+}
+
+// Only a cancellation leaves it early: in a hook's run, or below a function of C, there is nobody to
+// catch what a constructor throws.
+KHELP_CATCHES_FORCED_UNWINDING making make_item(gift& g) {
   try {
     return make_item_or_throw(g);
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (const std::bad_alloc&) {
-    return ENOMEM;
+    return making::no_memory;
+  } catch (const std::exception& e) {
+    count_refusal(*g.from, "threw: ", e.what());
   } catch (...) {
-    return ECANCELED;
+    count_refusal(*g.from, "threw ", "something that is no std::exception");
   }
+  return making::refused;
 }
 
 constexpr std::size_t at_once = 8;
@@ -150,7 +185,9 @@ class gift_list {
   gift_list() {}  // NOLINT(modernize-use-equals-default): gifts_ is written as far as it is used
   gift_list(const gift_list&) = delete;
   gift_list& operator=(const gift_list&) = delete;
-  ~gift_list() {
+  ~gift_list() { clear(); }
+
+  void clear() noexcept {
     while (count_ != 0)
       drop(gifts_[--count_]);
   }
@@ -169,6 +206,7 @@ class gift_list {
       khelp_uma_zfree_arg(h.zone, g.item, nullptr);
     reference::release(h);
   }
+  bool empty() const { return count_ == 0; }
   gift* begin() { return gifts_; }
   gift* end() { return gifts_ + count_; }
 
@@ -179,18 +217,46 @@ class gift_list {
   };
 };
 
-struct attach_outcome {
-  int error = 0;               // 0, or why the object got nothing
-  helper* whose = nullptr;     // the one that made it fail
-  helper* checking = nullptr;  // ask this one again when its state has changed
-  std::uint32_t ticket = 0;    // of that change
+// Somebody decides whether a helper goes: ask again when its state has changed.
+struct undecided {
+  unsigned slot = 0;  // of the helper; 0: nobody
+  std::uint32_t ticket = 0;
+
+  explicit operator bool() const { return slot != 0; }
+  // The helper may be gone meanwhile.
+  void wait() const { khelp_slot_changes(slot).wait(ticket, look_again_ns); }
 };
 
-// Give an object the data of these helpers, by descending slot, that are live: of all of them or none.
-// `given` gets the slots that were empty before. `then` is called with the stripe held, unless somebody
-// has to be asked again.
+// Whether a reference that was taken, with a full barrier after it, may become an object's.
+bool may_attach(const helper& h, undecided& waiting) {
+  const std::uint32_t ticket = h.changes().ticket();
+  const std::uint32_t state = h.state();
+  if (state == KHELP_HELPER_LIVE) [[likely]]
+    return true;
+  if (state == helper_checking)
+    waiting = {h.slot, ticket};
+  return false;
+}
+
+// The object gets the data. The stripe is held, and there is room for the slot.
+void give(gift& g, khelp_osd& osd) {
+  const helper& h = *std::exchange(g.from, nullptr);
+  h.zone->owner_of(g.item).store({holds, &osd});
+  osd_slots::exchange(osd, h.slot, g.item);
+  reference::keep(h);
+}
+
+struct attach_outcome {
+  making made = making::done;  // if not, the object got nothing
+  undecided waiting;
+};
+
+// Give an object the data of these helpers that are live: of all of them or none. `room`: the slots
+// that it shall have room for. `given` gets the slots that were empty before. `then` is called with the
+// stripe held, unless somebody has to be asked again.
 template <class Given, class Then>
-attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, Given given, Then then) {
+attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, unsigned room, Given given,
+                      Then then) {
   enrol();
   gift_list gifts;
   for (helper* h : helpers)
@@ -199,41 +265,36 @@ attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, Given gi
   // reference.
   full_barrier();
   attach_outcome outcome;
-  unsigned highest = 0;
+  bool any = false;
   for (gift& g : gifts) {
     helper& h = *g.from;
-    const std::uint32_t ticket = h.changes().ticket();
-    const std::uint32_t state = h.state();
-    if (state != KHELP_HELPER_LIVE) [[unlikely]] {
-      if (state == helper_checking) {
-        outcome.checking = &h;
-        outcome.ticket = ticket;
-      }
+    if (!may_attach(h, outcome.waiting)) [[unlikely]] {
       gift_list::drop(g);
       continue;
     }
-    if (int error = make_item(g)) [[unlikely]] {
-      bump(h.block, cell_attach_failures);
-      return {.error = error, .whose = &h};
+    outcome.made = make_item(g);
+    if (outcome.made != making::done) [[unlikely]] {
+      if (outcome.made == making::no_memory)
+        bump(h.block, cell_attach_failures);
+      return outcome;
     }
-    highest = std::max(highest, h.slot);
+    any = true;
   }
   futex_guard held(osd_stripe(osd));
-  if (highest != 0 && !osd_slots::reserve(osd, highest, true)) [[unlikely]] {
+  if (any && !osd_slots::reserve(osd, room, true)) [[unlikely]] {
     bump(helpers.front()->block, cell_attach_failures);
-    return {.error = ENOMEM, .whose = helpers.front()};
+    outcome.made = making::no_memory;
+    return outcome;
   }
   for (gift& g : gifts) {
     // What nobody needs ends when the stripe has been given back.
     if (g.from == nullptr || osd_slots::get(osd, g.from->slot) != nullptr)
       continue;
-    const helper& h = *std::exchange(g.from, nullptr);
-    h.zone->owner_of(g.item).store({holds, &osd});
-    osd_slots::exchange(osd, h.slot, g.item);
-    reference::keep(h);
-    given(h.slot);
+    const unsigned slot = g.from->slot;
+    give(g, osd);
+    given(slot);
   }
-  if (outcome.checking == nullptr)
+  if (!outcome.waiting)
     then();
   return outcome;
 }
@@ -430,12 +491,157 @@ class attaching {
   bool done_ = false;
 };
 
-failure no_data_for(const helper& h, int error) {
-  if (error == ENOMEM)
-    return failure(ENOMEM);
-  return {error, "helper '" + h.name +
-                     "': making its data for an object failed: " + khelp_strerror(error)};
-}
+// khelp_init_osd(): every helper of the object's classes gives it its data, in load order.
+//
+// Whoever unloads one helper waits neither for another's constructor nor hears of a holder that is
+// none: while a constructor runs no section is open, and no reference is held but on its own helper.
+// Helpers that call nobody come last, together.
+class initialisation {
+ public:
+  initialisation(std::uint32_t classes, khelp_osd& osd)
+      : classes_(classes), osd_(osd), work_(osd) {}
+
+  // ENOMEM: the object got nothing.
+  result<void> run() {
+    while (true) {
+      switch (go_on()) {
+        case next_step::construct:
+          if (!construct())
+            return failure(ENOMEM);
+          break;
+        case next_step::drop:
+          in_hand_.clear();
+          break;
+        case next_step::wait:
+          waiting_.wait();
+          break;
+        case next_step::none:
+          return {};
+        case next_step::give_up:
+          return failure(ENOMEM);
+      }
+    }
+  }
+
+ private:
+  enum class next_step { construct, drop, wait, none, give_up };
+  using helpers = std::vector<helper*>;
+
+  bool wants(const helper& h) const {
+    return (h.classes & classes_) != 0 && osd_slots::get(osd_, h.slot) == nullptr;
+  }
+
+  unsigned highest_slot(const helpers& list) const {
+    unsigned highest = 0;
+    for (const helper* h : list)
+      highest = (h->classes & classes_) != 0 ? std::max(highest, h->slot) : highest;
+    return highest;
+  }
+
+  // In a section on the list of helpers, as far as nobody is called.
+  next_step go_on() {
+    const helper_registry::reader section(the_helpers());
+    const helpers& list = section.in_load_order();
+    if (!in_hand_.empty()) {
+      if (const next_step done = give_in_hand(list); done != next_step::none)
+        return done;
+    }
+    auto next = std::upper_bound(
+        list.begin(), list.end(), asked_,
+        [](std::uint64_t order, const helper* h) { return order < h->load_order; });
+    for (; next != list.end(); ++next) {
+      helper& h = **next;
+      if (h.starts_plainly || !wants(h))
+        continue;
+      in_hand_.add(h);
+      full_barrier();  // as in attach()
+      waiting_ = {};
+      if (may_attach(h, waiting_)) {
+        asked_ = h.load_order;
+        return next_step::construct;
+      }
+      in_hand_.clear();
+      if (waiting_)
+        return next_step::wait;
+    }
+    return attach_the_plain(list);
+  }
+
+  // Until the section is left the helper that ends is waited for, if it does not say yet that it ends.
+  next_step give_in_hand(const helpers& list) {
+    const helper& h = *in_hand_.begin()->from;
+    const std::uint32_t state = h.state();
+    if (state == KHELP_HELPER_GOING || state == KHELP_HELPER_DEAD)
+      return next_step::drop;
+    futex_guard held(osd_stripe(osd_));
+    if (h.slot > load_relaxed(osd_.osd_nslots) &&
+        !osd_slots::reserve(osd_, std::max(h.slot, highest_slot(list)), true)) {
+      bump(h.block, cell_attach_failures);
+      return next_step::give_up;
+    }
+    const unsigned slot = h.slot;
+    give(*in_hand_.begin(), osd_);
+    in_hand_.clear();
+    work_.attached(slot);
+    return next_step::none;
+  }
+
+  bool construct() {
+    gift& g = *in_hand_.begin();
+    const making made = make_item(g);
+    if (made == making::no_memory) {
+      bump(g.from->block, cell_attach_failures);
+      return false;
+    }
+    if (made == making::refused) {
+      without_ = osd_went_without;
+      in_hand_.clear();
+    }
+    return true;
+  }
+
+  next_step attach_the_plain(const helpers& list) {
+    const unsigned room = highest_slot(list);
+    const auto given = [this](unsigned slot) { work_.attached(slot); };
+    auto next = list.begin();
+    do {
+      helper* some[at_once];
+      std::size_t count = 0;
+      for (; next != list.end() && count < at_once; ++next) {
+        if ((*next)->starts_plainly && wants(**next))
+          some[count++] = *next;
+      }
+      const bool last = next == list.end();
+      const attach_outcome outcome = attach({some, count}, osd_, room, given, [&] {
+        if (last)
+          all_done();
+      });
+      if (outcome.made != making::done)
+        return next_step::give_up;
+      if (outcome.waiting) {
+        waiting_ = outcome.waiting;
+        return next_step::wait;
+      }
+    } while (next != list.end());
+    return next_step::none;
+  }
+
+  // The stripe is held.
+  void all_done() {
+    osd_.osd_classes |= classes_;
+    const unsigned state = osd_.osd_state | osd_initialised | without_;
+    store_release(osd_.osd_state, static_cast<std::uint16_t>(state));
+    work_.done();
+  }
+
+  const std::uint32_t classes_;
+  khelp_osd& osd_;
+  attaching work_;
+  gift_list in_hand_;        // at most one: of the helper whose constructor is called
+  std::uint64_t asked_ = 0;  // constructors up to this one in load order have been called
+  std::uint16_t without_ = 0;
+  undecided waiting_;
+};
 
 }  // namespace
 
@@ -448,44 +654,9 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
     return failure(EINVAL,
                    "object data: struct khelp_osd is not aligned, or its address has more "
                    "than 49 bits");
-  helper_registry& registry = the_helpers();
-  registry.note_classes(classes);
-  attaching work(osd);
-  const auto given = [&work](unsigned slot) { work.attached(slot); };
-  const auto all_done = [&] {
-    osd.osd_classes |= classes;
-    store_release(osd.osd_state, static_cast<std::uint16_t>(osd.osd_state | osd_initialised));
-    work.done();
-  };
-  bool again = true;
-  while (again) {
-    const helper_registry::reader list(registry);
-    const auto& helpers = list.by_descending_slot();
-    attach_outcome outcome;
-    auto next = helpers.begin();
-    do {
-      helper* some[at_once];
-      std::size_t count = 0;
-      for (; next != helpers.end() && count < at_once; ++next) {
-        helper* h = *next;
-        if ((h->classes & classes) != 0 && h->keeps_data() &&
-            osd_slots::get(osd, h->slot) == nullptr)
-          some[count++] = h;
-      }
-      const bool last = next == helpers.end();
-      outcome = attach({some, count}, osd, given, [&] {
-        if (last)
-          all_done();
-      });
-      if (outcome.error != 0)
-        return no_data_for(*outcome.whose, outcome.error);
-    } while (next != helpers.end() && outcome.checking == nullptr);
-    again = outcome.checking != nullptr;
-    // The helper stays while the list is read.
-    if (again && outcome.checking->state() == helper_checking)
-      outcome.checking->changes().wait(outcome.ticket, look_again_ns);
-  }
-  return {};
+  the_helpers().note_classes(classes);
+  enrol();
+  return initialisation(classes, osd).run();
 }
 
 // The straight line: an object whose slots are inside the struct, with data that ends plainly.
@@ -523,6 +694,7 @@ int detach_helpers(khelp_osd& object) {
 
 void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
                           khelp_osd* osd) {
+  const kept_errno as_the_run_found_it;
   const counter_block block = set.entries()[index].block;
   const auto skip = [block](khelp_skip reason) {
     bump(block, cell_skips + static_cast<unsigned>(reason));
@@ -533,12 +705,27 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
   if (slot == suspended_slot)
     return skip(KHELP_SKIP_SUSPENDED);
   helper* h = set.owners[index]->wish().owner;
-  if (osd == nullptr || h == nullptr || (h->flags & KHELP_HELPER_ADOPT) == 0 ||
-      (load_acquire(osd->osd_state) & osd_initialised) == 0 || (osd->osd_classes & h->classes) == 0)
+  if (osd == nullptr || h == nullptr)
     return skip(KHELP_SKIP_NO_DATA);
+  const std::uint16_t state = load_acquire(osd->osd_state);
+  if ((state & osd_initialised) == 0 || (osd->osd_classes & h->classes) == 0)
+    return skip(KHELP_SKIP_NO_DATA);
+  if ((h->flags & KHELP_HELPER_ADOPT) == 0) {
+    // Which of the two it was is not kept for each object: it went without some helper's data, and
+    // this one has refused some.
+    const bool refused =
+        (state & osd_went_without) != 0 && counter_sum(h->block, cell_refused) != 0;
+    return skip(refused ? KHELP_SKIP_CONSTRUCTOR : KHELP_SKIP_NO_DATA);
+  }
   const auto adopted = [h](unsigned) { bump(h->block, cell_adopted); };
-  if (attach({&h, 1}, *osd, adopted, [] {}).error != 0)
-    return skip(KHELP_SKIP_NO_MEMORY);
+  switch (attach({&h, 1}, *osd, h->slot, adopted, [] {}).made) {
+    case making::no_memory:
+      return skip(KHELP_SKIP_NO_MEMORY);
+    case making::refused:
+      return skip(KHELP_SKIP_CONSTRUCTOR);
+    case making::done:
+      break;
+  }
   void* data = osd_slots::get(*osd, slot);
   return data != nullptr ? data : skip(KHELP_SKIP_NO_DATA);
 }

@@ -21,6 +21,8 @@ class helper;
 
 // osd_state: khelp_init_osd() was here.
 inline constexpr std::uint16_t osd_initialised = 0x8000;
+// osd_state: some helper's constructor refused the object its data.
+inline constexpr std::uint16_t osd_went_without = 0x2000;
 
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd);
 // 0, as khelp_destroy_osd() answers.

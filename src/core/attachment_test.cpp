@@ -3,10 +3,18 @@
 #include "core/attachment.hpp"
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <gtest/gtest.h>
+#include <latch>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <khelp/khelp.h>
+#include <khelp/log.h>
 
 #include "core/helper_registry.hpp"
 #include "core/osd_stripe.hpp"
@@ -124,6 +132,182 @@ TEST(attachment, data_that_calls_its_helper_at_its_end_does_so_beside_data_that_
   EXPECT_TRUE(is_zero(object));
   EXPECT_EQ(quiet.attached() + last.attached(), 0u);
   EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+}
+
+// ---- constructors ----
+
+struct slow_constructor {
+  static inline std::optional<std::latch> inside;
+  static inline std::optional<std::latch> go_on;
+  slow_constructor() {
+    inside.emplace(1);
+    go_on.emplace(1);
+    x.size = sizeof x;
+    x.name = "slow";
+    x.version = 1;
+    x.classes = test_class;
+    x.flags = KHELP_HELPER_NEEDS_OSD;
+    x.data_size = 16;
+    x.data_init = [](void*, void*, int) {
+      inside->count_down();
+      go_on->wait();
+      return 0;
+    };
+    EXPECT_EQ(khelp_helper_register(&x, &id), 0) << khelp_failure_text();
+  }
+  ~slow_constructor() { khelp_helper_unregister(id, KHELP_UNLOAD_REVOKE, 0); }
+  std::int32_t id = 0;
+
+ private:
+  khelp_helper_x x{};
+};
+
+// D11: the constructor returns only when the others are gone.
+TEST(attachment, a_constructor_that_sleeps_holds_up_no_other_helpers_unload) {
+  for (const int how : {KHELP_UNLOAD_REFUSE, KHELP_UNLOAD_WAIT, KHELP_UNLOAD_REVOKE}) {
+    keeper before("before");
+    slow_constructor slow;
+    keeper after("after");
+    khelp_osd object{};
+    std::thread maker([&] { init(object); });
+    slow_constructor::inside->wait();
+    EXPECT_EQ(khelp_helper_unregister(before.id, how, -1), 0) << khelp_failure_text();
+    EXPECT_EQ(khelp_helper_unregister(after.id, how, -1), 0) << khelp_failure_text();
+    slow_constructor::go_on->count_down();
+    maker.join();
+    EXPECT_NE(khelp_get_osd(&object, slow.id), nullptr);
+    khelp_destroy_osd(&object);
+  }
+}
+
+TEST(attachment, a_helper_whose_constructor_runs_is_refused_and_nobody_is_said_to_hold_its_data) {
+  slow_constructor slow;
+  khelp_osd object{};
+  std::thread maker([&] { init(object); });
+  slow_constructor::inside->wait();
+  EXPECT_EQ(khelp_helper_unregister(slow.id, KHELP_UNLOAD_REFUSE, 0), EBUSY);
+  EXPECT_STREQ(khelp_failure_text(),
+               "helper 'slow': 1 object is just being given its data, or losing it");
+  slow_constructor::go_on->count_down();
+  maker.join();
+  khelp_destroy_osd(&object);
+}
+
+TEST(attachment, a_helper_that_is_revoked_while_its_constructor_runs_leaves_the_object_without) {
+  slow_constructor slow;
+  khelp_osd object{};
+  std::thread maker([&] { init(object); });
+  slow_constructor::inside->wait();
+  const helper& h = *khelp_slot_owner(khelp_id_slot(slow.id));
+  std::thread remover([&] {
+    EXPECT_EQ(khelp_helper_unregister(slow.id, KHELP_UNLOAD_REVOKE, -1), 0) << khelp_failure_text();
+  });
+  while (h.state() != KHELP_HELPER_GOING)
+    std::this_thread::yield();
+  slow_constructor::go_on->count_down();
+  maker.join();
+  remover.join();
+  EXPECT_EQ(object.osd_u.osd_inline[0], nullptr);
+  khelp_destroy_osd(&object);
+}
+
+TEST(attachment, a_helper_that_is_loaded_while_a_constructor_runs_gives_the_object_its_data_too) {
+  slow_constructor slow;
+  khelp_osd object{};
+  std::thread maker([&] { init(object); });
+  slow_constructor::inside->wait();
+  keeper plain("plain");
+  khelp_helper_x x = plain.x;
+  x.name = "constructs";
+  x.data_init = [](void*, void*, int) { return 0; };
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&x, &id), 0) << khelp_failure_text();
+  slow_constructor::go_on->count_down();
+  maker.join();
+  EXPECT_NE(khelp_get_osd(&object, plain.id), nullptr);
+  EXPECT_NE(khelp_get_osd(&object, id), nullptr);
+  khelp_destroy_osd(&object);
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+}
+
+TEST(attachment, what_a_constructor_refuses_is_told_again_after_a_while_with_how_many_there_were) {
+  std::vector<std::string> told;
+  khelp_log_set_sink(
+      [](void* arg, int, const char* words) {
+        static_cast<std::vector<std::string>*>(arg)->emplace_back(words);
+      },
+      &told);
+  keeper pattern("pattern");
+  khelp_helper_x x = pattern.x;
+  x.name = "refuses";
+  x.data_init = [](void*, void*, int) { return EIO; };
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&x, &id), 0) << khelp_failure_text();
+  std::array<khelp_osd, 5> objects{};
+  for (khelp_osd& object : objects) {
+    if (&object == &objects.back())
+      khelp_slot_owner(khelp_id_slot(id))->refusal_told_ns = 0;  // as if the time were over
+    init(object);
+  }
+  khelp_log_set_sink(nullptr, nullptr);
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(
+      told[1],
+      "helper 'refuses': the constructor of its per-object data answered: Input/output error; "
+      "the object goes without, as did others since the last such message: 3");
+  for (khelp_osd& object : objects)
+    khelp_destroy_osd(&object);
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+}
+
+// ---- errno ----
+
+// The run waits for the stripe as long as this test holds it, and its constructor fails at something.
+TEST(attachment, a_run_that_adopts_under_a_contended_stripe_leaves_errno_alone) {
+  khelp_osd object{};
+  init(object);
+  khelp_hhook_head* head = nullptr;
+  constexpr std::int32_t type = KHELP_HHOOK_TYPE_APP + 0x200000;
+  ASSERT_EQ(khelp_hhook_head_register(type, 0, &head, 0), 0) << khelp_failure_text();
+  static std::atomic<bool> adopting;
+  adopting = false;
+  khelp_hookinfo_x hook{};
+  hook.size = sizeof hook;
+  hook.hook.hook_type = type;
+  hook.hook.hook_func = [](std::int32_t, std::int32_t, void*, void*, void*, khelp_osd*) {
+    return 0;
+  };
+  keeper pattern("pattern");
+  khelp_helper_x x = pattern.x;
+  x.name = "adopts";
+  x.flags |= KHELP_HELPER_ADOPT;
+  x.hooks = &hook;
+  x.nhooks = 1;
+  x.data_init = [](void*, void*, int) {
+    close(-1);
+    adopting = true;
+    return 0;
+  };
+  std::int32_t id = 0;
+  ASSERT_EQ(khelp_helper_register(&x, &id), 0) << khelp_failure_text();
+  int seen = 0;
+  osd_stripe(object).lock();
+  std::thread runner([&] {
+    errno = ENOTTY;
+    khelp_hhook_run_hooks(head, nullptr, &object);
+    seen = errno;
+  });
+  while (!adopting)
+    std::this_thread::yield();
+  for (int i = 0; i < 1000; ++i)  // it sleeps on the stripe by then, or nearly always
+    std::this_thread::yield();
+  osd_stripe(object).unlock();
+  runner.join();
+  EXPECT_EQ(seen, ENOTTY);
+  EXPECT_NE(khelp_get_osd(&object, id), nullptr);
+  khelp_destroy_osd(&object);
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+  EXPECT_EQ(khelp_hhook_head_deregister(head), 0);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // One helper, from the reservation of its name to the end of its last data.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -38,6 +40,8 @@ enum helper_cell : unsigned {
   cell_taken = 5,
   // Those taken and given back at once.
   cell_ended = 6,
+  // Objects that its constructor refused its data: it threw, or answered something but ENOMEM.
+  cell_refused = 7,
 };
 
 class helper {
@@ -58,6 +62,7 @@ class helper {
   std::size_t data_size = 0;
   khelp_uma_zone_t zone = nullptr;  // of its data; nullptr: keeps none
   bool owns_zone = false;
+  bool starts_plainly = false;     // nobody is called when its data is made
   bool ends_plainly = false;       // nobody is called when its data ends
   int (*mod_destroy)() = nullptr;  // to be called at the end; nullptr once it has been
   unsigned slot = 0;
@@ -67,6 +72,9 @@ class helper {
   std::uintptr_t code_begin = 0;  // of the module it came from
   std::uintptr_t code_end = 0;
   std::function<void()> on_dead;  // called last, without locks
+  // What its constructor refused is told once in a while.
+  std::atomic<std::int64_t> refusal_told_ns{INT64_MIN};  // not again before, on the steady clock
+  std::atomic<std::uint64_t> refusals_untold{0};
   std::shared_ptr<call_totals> totals = std::make_shared<call_totals>();
 
   // Hooks its init added: they go live with its table.
@@ -105,6 +113,18 @@ class helper {
     const std::uint64_t detached =
         counter_sum_of_ends(block, cell_detached) + counter_sum_of_ends(block, cell_ended);
     return counter_sum(block, cell_attached) - detached;
+  }
+  // The same, told apart, as words say it: objects, and calls that are making data or ending it.
+  struct holders {
+    std::uint64_t objects;
+    std::uint64_t in_hand;
+  };
+  holders held_by() const noexcept {
+    const std::uint64_t gone =
+        counter_sum_of_ends(block, cell_taken) + counter_sum_of_ends(block, cell_ended);
+    const std::uint64_t objects = counter_sum(block, cell_kept) - gone;
+    const std::uint64_t all = attached();
+    return {objects, all - std::min(all, objects)};
   }
 
  private:

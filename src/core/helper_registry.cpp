@@ -45,33 +45,21 @@ result<void> validate(const helper_spec& spec) {
   return {};
 }
 
-// Words for EBUSY: who holds the data.
-struct holder_words {
-  std::string words;
-  unsigned shown = 0;
-};
+std::string objects_that(std::uint64_t objects, const char* one, const char* several) {
+  return std::to_string(objects) + (objects == 1 ? " object " : " objects ") +
+         (objects == 1 ? one : several);
+}
 
-failure busy(const helper& h, std::uint64_t objects) {
-  holder_words holders{quoted(h.name) + ": " + std::to_string(objects) +
-                       (objects == 1 ? " object holds" : " objects hold") + " its data"};
-  if (h.zone != nullptr) {
-    uma::for_each_owned(
-        h.zone,
-        [](void* arg, void*, uma::owner_place owner) {
-          auto& to = *static_cast<holder_words*>(arg);
-          constexpr unsigned most_shown = 4;
-          if (to.shown == most_shown)
-            to.words += ", …";
-          if (to.shown++ >= most_shown)
-            return;
-          char text[32];
-          std::snprintf(text, sizeof text, "%p", owner.load().address);
-          to.words += (to.shown == 1 ? ": objects at " : ", ");
-          to.words += text;
-        },
-        &holders);
-  }
-  return {EBUSY, std::move(holders.words)};
+// Somebody has a reference.
+failure busy(const helper& h) {
+  const helper::holders by = h.held_by();
+  std::string words = quoted(h.name) + ": ";
+  if (by.objects != 0 || by.in_hand == 0)
+    words += objects_that(by.objects, "holds its data", "hold its data");
+  else
+    words += objects_that(by.in_hand, "is just being given its data, or losing it",
+                          "are just being given its data, or losing it");
+  return {EBUSY, std::move(words)};
 }
 
 failure barrier_refused(const helper& h) {
@@ -100,9 +88,12 @@ failure about(const helper& h, failure why) {
   return why;
 }
 
-bool ends_plainly(const helper& h) {
-  const bool has_function = h.native != nullptr && h.native->data_fini != nullptr;
-  return !has_function && !uma::has_destructor(h.zone);
+// Whom does making and ending its data call? A zone of the caller's may call anybody.
+void know_its_calls(helper& h) {
+  const bool constructs = h.native != nullptr && h.native->data_init != nullptr;
+  const bool destroys = h.native != nullptr && h.native->data_fini != nullptr;
+  h.starts_plainly = h.owns_zone && !constructs && !uma::has_constructor(h.zone);
+  h.ends_plainly = !destroys && !uma::has_destructor(h.zone);
 }
 
 // The zone of its data: the caller's, or one of our own making.
@@ -114,7 +105,7 @@ result<void> take_zone(helper& h, const helper_spec& spec) {
     h.owns_zone = true;
     h.zone = *made;
     uma::serve(h.zone, &h);
-    h.ends_plainly = ends_plainly(h);
+    know_its_calls(h);
     return {};
   }
   if (!uma::add_owners(spec.zone))
@@ -124,7 +115,7 @@ result<void> take_zone(helper& h, const helper_spec& spec) {
   if (!uma::serve(spec.zone, &h))
     return failure(EBUSY, quoted(h.name) + ": its zone is another helper's");
   h.zone = spec.zone;
-  h.ends_plainly = ends_plainly(h);
+  know_its_calls(h);
   return {};
 }
 
@@ -192,7 +183,7 @@ failure too_late(const helper& h) KHELP_EXCLUDES(registry_mutex) {
   lock_guard held(registry_mutex);
   if (is_ending(h.state()))
     return being_unloaded(h);
-  failure words = busy(h, h.attached());
+  failure words = busy(h);
   words.code = ETIMEDOUT;
   return words;
 }
@@ -200,8 +191,8 @@ failure too_late(const helper& h) KHELP_EXCLUDES(registry_mutex) {
 // Of helpers that nobody else can end meanwhile.
 result<void> check_free(helper_batch batch) {
   for (const auto& h : batch) {
-    if (const std::uint64_t objects = h->attached())
-      return busy(*h, objects);
+    if (h->attached() != 0)
+      return busy(*h);
   }
   return {};
 }
@@ -287,8 +278,6 @@ std::unique_ptr<helper_list> helper_registry::list_with(const helper* added, hel
     if (listed && h->keeps_data() && std::find(removed.begin(), removed.end(), h) == removed.end())
       list->helpers.push_back(h.get());
   }
-  std::sort(list->helpers.begin(), list->helpers.end(),
-            [](const helper* a, const helper* b) { return a->slot > b->slot; });
   return list;
 }
 

@@ -19,8 +19,7 @@
 
 namespace khelp {
 
-// Helpers that keep data, by descending slot: the first attachment to an object sizes its slot
-// array.
+// Helpers that keep data, in load order.
 struct helper_list final : published_set {
   std::vector<helper*> helpers;
 };
@@ -100,7 +99,7 @@ class helper_registry {
    public:
     explicit reader(helper_registry& registry)
         : section_(&registry.place_, &registry.current_, registry.deep_, nullptr) {}
-    const std::vector<helper*>& by_descending_slot() const {
+    const std::vector<helper*>& in_load_order() const {
       static const std::vector<helper*> none;
       const auto* list = section_.set<helper_list>();
       return list != nullptr ? list->helpers : none;

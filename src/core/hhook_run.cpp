@@ -41,7 +41,7 @@ inline std::size_t index_of(const hook_set& set, const hook_entry* entry) noexce
 
 // A hook of the set threw. Called in the handler.
 [[gnu::cold]] void count_exception(const hook_set& set, std::size_t index, khelp_hhook_head& head) {
-  bump(set.entries()[index].block, cell_exceptions);
+  set.owners[index]->count_exception();
   the_hooks().suspend(set, index, head);
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <khelp/hhook.h>
+#include <khelp/stats.h>
 
 #include "sync/counters.hpp"
 #include "sync/publication.hpp"
@@ -38,11 +39,11 @@ inline constexpr std::uint32_t removed_slot = 0xfffffffe;
 // Cells of a hook's counter block.
 enum hook_cell : unsigned {
   cell_calls = 0,
-  cell_exceptions = 1,
-  cell_timed_calls = 2,
-  cell_timed_ns = 3,
-  cell_skips = 4,  // + enum khelp_skip
+  cell_timed_calls = 1,
+  cell_timed_ns = 2,
+  cell_skips = 3,  // + enum khelp_skip
 };
+static_assert(cell_skips + unsigned{KHELP_SKIP_REASONS} <= counter_cells);
 
 enum class result_rule : std::uint32_t { ignore, first, strictest };
 

@@ -82,6 +82,20 @@ bool all_zero(const khelp_osd& osd) {
   return std::memcmp(&osd, &zero, sizeof osd) == 0;
 }
 
+// What is said of data while it lives.
+struct listening {
+  std::vector<std::string> got;
+  listening() {
+    khelp_log_set_sink(
+        [](void* arg, int, const char* words) {
+          if (std::strstr(words, "per-object data") != nullptr)
+            static_cast<listening*>(arg)->got.emplace_back(words);
+        },
+        this);
+  }
+  ~listening() { khelp_log_set_sink(nullptr, nullptr); }
+};
+
 std::string log_of_calls;
 
 }  // namespace
@@ -478,9 +492,10 @@ struct half_made {
         bad("bad", type, KHELP_HELPER_NEEDS_OSD | flags) {
     bad.hook.hook.hook_udata = this;
     bad.x.data_init = constructor;
-    // The first attachment is that of the highest slot.
-    EXPECT_EQ(khelp_helper_register(&bad.x, &bad_id), 0) << khelp_failure_text();
+    // Both have one; objects get their data in load order.
+    good.x.data_init = [](void*, void*, int) { return 0; };
     EXPECT_EQ(khelp_helper_register(&good.x, &good_id), 0) << khelp_failure_text();
+    EXPECT_EQ(khelp_helper_register(&bad.x, &bad_id), 0) << khelp_failure_text();
   }
   ~half_made() {
     EXPECT_EQ(khelp_helper_unregister(good_id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
@@ -494,17 +509,55 @@ struct half_made {
 };
 }  // namespace
 
-TEST(khelp, a_constructor_that_throws_is_answered_and_the_object_gets_nothing) {
-  const half_made helpers([](void*, void*, int) -> int { throw std::runtime_error("no"); });
-  khelp_osd osd = KHELP_OSD_INITIALIZER;
-  EXPECT_EQ(khelp_init_osd(test_class, &osd), ECANCELED);
-  EXPECT_NE(std::string(khelp_failure_text()).find("'bad'"), std::string::npos)
-      << khelp_failure_text();
-  EXPECT_TRUE(all_zero(osd));
-  EXPECT_EQ(stat_of("good").attached_total, 1u) << "the test would show nothing otherwise";
-  EXPECT_EQ(stat_of("good").attached, 0u);
-  EXPECT_EQ(stat_of("bad").attached, 0u);
-  EXPECT_EQ(stat_of("bad").attach_failures, 1u);
+TEST(khelp, a_constructor_without_memory_leaves_the_object_with_nothing) {  // K-17
+  for (const auto constructor : {+[](void*, void*, int) -> int { return ENOMEM; },
+                                 +[](void*, void*, int) -> int { throw std::bad_alloc(); }}) {
+    const half_made helpers(constructor);
+    khelp_osd osd = KHELP_OSD_INITIALIZER;
+    EXPECT_EQ(khelp_init_osd(test_class, &osd), ENOMEM);
+    EXPECT_TRUE(all_zero(osd));
+    EXPECT_EQ(stat_of("good").attached_total, 1u) << "the test would show nothing otherwise";
+    EXPECT_EQ(stat_of("good").attached, 0u);
+    EXPECT_EQ(stat_of("bad").attached, 0u);
+    EXPECT_EQ(stat_of("bad").attach_failures, 1u);
+    EXPECT_EQ(stat_of("bad").refused, 0u);
+  }
+}
+
+TEST(khelp, a_constructor_that_throws_or_refuses_costs_the_object_its_own_data_only) {
+  const listening log;
+  for (const auto constructor :
+       {+[](void*, void*, int) -> int { throw std::runtime_error("no state today"); },
+        +[](void*, void*, int) -> int { throw 7; },
+        +[](void*, void*, int) -> int { return EACCES; }}) {
+    const half_made helpers(constructor);
+    point p(helpers.type);
+    khelp_osd objects[3] = {};
+    for (khelp_osd& osd : objects) {
+      EXPECT_EQ(khelp_init_osd(test_class, &osd), 0) << khelp_failure_text();
+      p.run(&osd);
+      EXPECT_EQ(static_cast<state*>(khelp_get_osd(&osd, helpers.good_id))->calls, 1u);
+      EXPECT_EQ(khelp_get_osd(&osd, helpers.bad_id), nullptr);
+    }
+    const khelp_helper_stat bad = stat_of("bad");
+    EXPECT_EQ(bad.attached, 0u);
+    EXPECT_EQ(bad.attach_failures, 0u);
+    EXPECT_EQ(bad.refused, 3u);
+    EXPECT_EQ(bad.skipped[KHELP_SKIP_CONSTRUCTOR], 3u);
+    EXPECT_EQ(bad.skipped[KHELP_SKIP_NO_DATA], 0u);
+    for (khelp_osd& osd : objects) {
+      khelp_destroy_osd(&osd);
+      EXPECT_TRUE(all_zero(osd));
+    }
+  }
+  const std::string start = "helper 'bad': the constructor of its per-object data ";
+  const std::string end = "; the object goes without";
+  EXPECT_EQ(log.got, (std::vector<std::string>{
+                         start + "threw: no state today" + end,
+                         start + "threw something that is no std::exception" + end,
+                         start + "answered: Permission denied" + end,
+                     }))
+      << "each once, however many objects";
 }
 
 TEST(khelp, a_constructor_that_is_cancelled_leaves_the_object_with_nothing) {
@@ -517,35 +570,30 @@ TEST(khelp, a_constructor_that_is_cancelled_leaves_the_object_with_nothing) {
   EXPECT_EQ(stat_of("bad").attached, 0u);
 }
 
-TEST(khelp, a_constructor_that_throws_at_an_adoption_makes_the_run_skip_its_hook) {
+TEST(khelp, a_constructor_that_threw_is_asked_again_at_the_next_hook_call_if_the_helper_adopts) {
+  static int asked;
+  asked = 0;
+  const half_made helpers(
+      [](void*, void*, int) -> int {
+        if (++asked < 3)
+          throw std::runtime_error("not yet");
+        return 0;
+      },
+      KHELP_HELPER_ADOPT);
+  point p(helpers.type);
   khelp_osd osd = KHELP_OSD_INITIALIZER;
   ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
-  const half_made helpers([](void*, void*, int) -> int { throw std::runtime_error("no"); },
-                          KHELP_HELPER_ADOPT);
-  point p(helpers.type);
   p.run(&osd);
   EXPECT_EQ(stat_of("good").calls, 1u);
   EXPECT_EQ(stat_of("bad").calls, 0u);
-  EXPECT_EQ(stat_of("bad").skipped[KHELP_SKIP_NO_MEMORY], 1u);
+  EXPECT_EQ(stat_of("bad").refused, 2u);
+  EXPECT_EQ(stat_of("bad").skipped[KHELP_SKIP_CONSTRUCTOR], 1u);
+  EXPECT_EQ(stat_of("bad").skipped[KHELP_SKIP_NO_MEMORY], 0u);
+  p.run(&osd);
+  EXPECT_EQ(stat_of("bad").calls, 1u);
+  EXPECT_EQ(stat_of("bad").adopted, 1u);
   khelp_destroy_osd(&osd);
 }
-
-namespace {
-
-// What is logged while it lives.
-struct listening {
-  std::vector<std::string> got;
-  listening() {
-    khelp_log_set_sink(
-        [](void* arg, int, const char* words) {
-          static_cast<listening*>(arg)->got.emplace_back(words);
-        },
-        this);
-  }
-  ~listening() { khelp_log_set_sink(nullptr, nullptr); }
-};
-
-}  // namespace
 
 TEST(khelp, a_destructor_that_throws_is_told_and_the_objects_other_data_ends) {
   static int ended;

@@ -27,9 +27,10 @@ std::uint32_t state_of(const hook_attachment& hook) {
   return hook.is_suspended() ? KHELP_HOOK_SUSPENDED : KHELP_HOOK_ATTACHED;
 }
 
-void fill_counts(khelp_hook_stat& stat, counter_block block) {
+void fill_counts(khelp_hook_stat& stat, const hook_attachment& hook) {
+  const counter_block block = hook.block();
   stat.calls = counter_sum(block, cell_calls);
-  stat.exceptions = counter_sum(block, cell_exceptions);
+  stat.exceptions = hook.exceptions();
   stat.timed_calls = counter_sum(block, cell_timed_calls);
   stat.timed_ns = counter_sum(block, cell_timed_ns);
   for (unsigned reason = 0; reason < KHELP_SKIP_REASONS; ++reason)
@@ -47,7 +48,7 @@ hook_row row_of(const hook_point_record& point, std::size_t position)
   row.stat.instance = point.vid;
   row.stat.position = static_cast<std::uint32_t>(position);
   row.stat.priority = hook.wish().priority;
-  fill_counts(row.stat, hook.block());
+  fill_counts(row.stat, hook);
   row.helper = hook.wish().owner_name;
   row.point = point.words;
   row.why = explain_position(point.hooks, position);
@@ -103,6 +104,7 @@ helper_row row_of(const helper& h) {
   row.stat.attached_total = counter_sum(h.block, cell_attached);
   row.stat.adopted = counter_sum(h.block, cell_adopted);
   row.stat.attach_failures = counter_sum(h.block, cell_attach_failures);
+  row.stat.refused = counter_sum(h.block, cell_refused);
   row.stat.calls = h.totals->calls;
   row.stat.exceptions = h.totals->exceptions;
   for (unsigned reason = 0; reason < KHELP_SKIP_REASONS; ++reason)
@@ -110,9 +112,10 @@ helper_row row_of(const helper& h) {
   return row;
 }
 
-void add_counts(khelp_helper_stat& to, counter_block block) {
+void add_counts(khelp_helper_stat& to, const hook_attachment& hook) {
+  const counter_block block = hook.block();
   to.calls += counter_sum(block, cell_calls);
-  to.exceptions += counter_sum(block, cell_exceptions);
+  to.exceptions += hook.exceptions();
   for (unsigned reason = 0; reason < KHELP_SKIP_REASONS; ++reason)
     to.skipped[reason] += counter_sum(block, cell_skips + reason);
 }
@@ -134,7 +137,7 @@ std::vector<helper_row> collect_helpers() {
       return;
     for (helper_row& row : rows) {
       if (row.totals == totals)
-        add_counts(row.stat, hook->block());
+        add_counts(row.stat, *hook);
     }
   };
   the_hooks().for_each_point([&](const hook_point_record& point) {
@@ -164,6 +167,8 @@ const char* khelp_skip_name(int reason) noexcept {
       return "suspended";
     case KHELP_SKIP_RECURSION:
       return "recursion";
+    case KHELP_SKIP_CONSTRUCTOR:
+      return "constructor";
     default:
       return "unknown";
   }

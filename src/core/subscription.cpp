@@ -7,7 +7,7 @@ namespace khelp {
 hook_attachment::~hook_attachment() {
   if (call_totals* totals = wish_->totals.get()) {
     totals->calls += counter_sum(block_, cell_calls);
-    totals->exceptions += counter_sum(block_, cell_exceptions);
+    totals->exceptions += exceptions_;
     for (unsigned reason = 0; reason < KHELP_SKIP_REASONS; ++reason)
       totals->skipped[reason] += counter_sum(block_, cell_skips + reason);
   }

@@ -85,11 +85,16 @@ class hook_attachment {
   bool mark(std::uint32_t as) noexcept;
   bool unmark(std::uint32_t as) noexcept;
 
+  // Rare: each suspends it.
+  void count_exception() noexcept { ++exceptions_; }
+  std::uint64_t exceptions() const noexcept { return exceptions_; }
+
  private:
   const std::shared_ptr<subscription> wish_;
   const counter_block block_;
   const std::string point_;
   std::uint32_t marks_ = 0;
+  std::atomic<std::uint64_t> exceptions_{0};
 };
 
 }  // namespace khelp

@@ -259,6 +259,9 @@ owner_place owner_of(khelp_uma_zone_t zone, void* item) noexcept {
   return zone->owner_of(item);
 }
 
+bool has_constructor(khelp_uma_zone_t zone) noexcept {
+  return zone->ctor != nullptr;
+}
 bool has_destructor(khelp_uma_zone_t zone) noexcept {
   return zone->dtor != nullptr;
 }

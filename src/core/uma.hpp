@@ -33,7 +33,8 @@ result<khelp_uma_zone_t> create(const zone_spec& spec);
 // freed before it is nobody again.
 owner_place owner_of(khelp_uma_zone_t zone, void* item) noexcept;
 
-// Whether freeing an item calls somebody.
+// Whether allocating or freeing an item calls somebody.
+bool has_constructor(khelp_uma_zone_t zone) noexcept;
 bool has_destructor(khelp_uma_zone_t zone) noexcept;
 
 // The zone of a live item.
