@@ -22,6 +22,11 @@ std::uint32_t little_endian(const std::uint8_t* at) {
   return value;
 }
 
+void check_fragment(const khelp::tcp::fragment& piece) {
+  if (piece.bytes == 0 || piece.offset + piece.bytes > 65535 || piece.headers > piece.bytes)
+    std::abort();
+}
+
 void check(const khelp::tcp::segment& seg) {
   if (seg.header_words < 5 || seg.shown > seg.payload ||
       seg.options.sack_count > KHELP_TCP_MAX_SACKS)
@@ -46,6 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto found = khelp::tcp::decode(link, {frame.get(), captured}, length, seg);
     if (found.what == khelp::tcp::verdict::tcp)
       check(seg);
+    if (found.what == khelp::tcp::verdict::fragment)
+      check_fragment(seg.piece);
     at += record_header + captured;
   }
   return 0;

@@ -112,5 +112,65 @@ class Layers(Following):
                         self.assertIn(f"\nnot followed: 26 frames {words}\n", done.stdout)
 
 
+class Fragments(Following):
+    """Data that travels in fragments."""
+
+    def pieces(self, when_us, data, identification, size=1480):
+        payload = data[34:]
+        for offset in range(0, len(payload), size):
+            more = 0x2000 if offset + size < len(payload) else 0
+            yield when_us, make_pcap.ip(6, payload[offset:offset + size], data, identification,
+                                        more | offset // 8)
+            when_us += 10
+
+    def frames(self):
+        for number, (when, data) in enumerate(
+                make_pcap.conversation(CLIENT, SERVER, START_US, 8, 20_000, size=3000)):
+            yield from self.pieces(when, data, number)
+
+    def assert_measured(self, document):
+        direction = document["connections"][0]["directions"][0]
+        ertt = direction["helpers"]["ertt"]
+        self.assertEqual((direction["segments"], direction["bytes"]), (8, 24000))
+        self.assertEqual((ertt["samples"], ertt["min_us"], ertt["max_us"]), (8, 19980, 19980))
+        self.assertEqual(document["captures"][0]["tcp_segments"], 3 + 16 + 3)
+        self.assertEqual(document["captures"][0]["fragments"], 24)
+
+    def test_are_put_together(self):
+        document = self.replay(self.frames())
+        self.assert_measured(document)
+        self.assertEqual(set(document["captures"][0]["not_followed"].values()), {0})
+
+    def test_are_put_together_in_ipv6(self):
+        def as_ipv6(frame):
+            length, identification, field = struct.unpack_from(">xxHHH", frame, 14)
+            payload = frame[34:]
+            kind = 6
+            if field & 0x3fff:
+                payload = struct.pack(">BxHI", 6, (field & 0x1fff) * 8 | field >> 13,
+                                      identification) + payload
+                kind = 44
+            return (frame[:12] + struct.pack(">HIHBB", 0x86dd, 0x60000000, len(payload), kind, 64)
+                    + bytes(12) + frame[26:30] + bytes(12) + frame[30:34] + payload)
+        self.assert_measured(self.replay((when, as_ipv6(data)) for when, data in self.frames()))
+
+    def test_the_number_of_threads_does_not_matter(self):
+        frames = []
+        for number in range(200):
+            client = (f"10.1.{number}.1", 40000)
+            for when, data in make_pcap.conversation(client, SERVER, START_US + number, 8, 20_000,
+                                                     size=3000):
+                frames += self.pieces(when, data, len(frames) % 65536)
+        alone, several = (self.replay(frames, "--jobs", jobs) for jobs in (1, 3))
+        alone["elapsed_s"] = several["elapsed_s"] = 0
+        self.assertEqual(alone, several)
+
+    def test_that_do_not_come_are_told(self):
+        frames = [(when, data) for when, data in self.frames()
+                  if struct.unpack_from(">H", data, 20)[0] != 0x2000 | 1480 // 8]
+        done = run("replay", "--csv", self.write(frames))
+        self.assertIn("not followed: 16 frames of packets that lack a fragment\n", done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

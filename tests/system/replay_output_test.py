@@ -17,7 +17,7 @@ import xml.etree.ElementTree
 
 from program import BULK, DATA, DELACK, HELPERS, KHELP, WRAP, SystemTest, replay_json, run
 
-CAPTURE_KEYS = ["error", "file", "first", "last", "link_type", "malformed", "not_followed",
+CAPTURE_KEYS = ["error", "file", "first", "fragments", "last", "link_type", "malformed", "not_followed",
                 "packets",
                 "tcp_segments"]
 DIRECTION_KEYS = ["bytes", "dst", "helpers", "retransmitted", "segments", "src"]

@@ -74,6 +74,8 @@ std::string capture_text(const capture_report& capture) {
   json.text(capture.file);
   json.key("first");
   write_time(json, capture.first_ns);
+  json.key("fragments");
+  json.number(capture.fragments);
   json.key("last");
   write_time(json, capture.last_ns);
   json.key("link_type");

@@ -79,6 +79,7 @@ TEST(jsonreport, the_document_holds_captures_connections_in_order_and_helpers) {
   summary.captures.push_back({"a.pcap", "EN10MB", 3, 2, 1, 1'500'000'000, {}, ""});
   summary.captures.push_back({"b.pcap", "", 0, 0, 0, {}, {}, "cut at 7"});
   summary.captures[1].not_followed.add(tcp::not_followed::ethertype);
+  summary.captures[1].fragments = 3;
   summary.helpers.push_back({"ertt", 2, 4, 9, {1, 0, 0, 0}});
   summary.elapsed_us = 1'250'000;
   summary.not_begun = {"c.pcap", "d.pcap"};
@@ -99,6 +100,8 @@ TEST(jsonreport, the_document_holds_captures_connections_in_order_and_helpers) {
   EXPECT_TRUE(parsed["captures"][0]["last"].is_null());
   EXPECT_TRUE(parsed["captures"][0]["error"].is_null());
   EXPECT_EQ(parsed["captures"][1]["error"], "cut at 7");
+  EXPECT_EQ(parsed["captures"][0]["fragments"], 0);
+  EXPECT_EQ(parsed["captures"][1]["fragments"], 3);
   EXPECT_EQ(parsed["captures"][0]["not_followed"]["ethertype"], 0);
   EXPECT_EQ(parsed["captures"][1]["not_followed"]["ethertype"], 1);
   EXPECT_EQ(parsed["captures"][1]["not_followed"]["cut"], 0);

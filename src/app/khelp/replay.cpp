@@ -251,17 +251,16 @@ class replay {
 
   void complete_summary() {
     for (const tcp::capture_summary& capture : session_->captures()) {
-      capture_report report;
-      report.file = capture.file;
-      report.link_type = capture.link_type;
-      report.packets = capture.packets;
-      report.tcp_segments = capture.tcp_segments;
-      report.malformed = capture.malformed;
-      report.first_ns = capture.first_ns;
-      report.last_ns = capture.last_ns;
-      report.error = capture.error;
-      report.not_followed = capture.not_followed;
-      summary_.captures.push_back(std::move(report));
+      summary_.captures.push_back({.file = capture.file,
+                                   .link_type = capture.link_type,
+                                   .packets = capture.packets,
+                                   .tcp_segments = capture.tcp_segments,
+                                   .malformed = capture.malformed,
+                                   .first_ns = capture.first_ns,
+                                   .last_ns = capture.last_ns,
+                                   .error = capture.error,
+                                   .fragments = capture.fragments,
+                                   .not_followed = capture.not_followed});
     }
     if (interruption() != 0 && !summary_.captures.empty()) {
       summary_.interrupted = true;

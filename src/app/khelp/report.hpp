@@ -61,7 +61,8 @@ struct capture_report {
   std::uint64_t malformed = 0;
   std::optional<std::int64_t> first_ns;  ///< capture time of the first and the last packet
   std::optional<std::int64_t> last_ns;
-  std::string error;  ///< empty: read to its end
+  std::string error;            ///< empty: read to its end
+  std::uint64_t fragments = 0;  ///< packets that are pieces of IP packets
   tcp::not_followed_counts not_followed{};
 };
 

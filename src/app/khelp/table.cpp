@@ -257,11 +257,13 @@ std::string totals_text(const replay_summary& summary) {
   std::uint64_t packets = 0;
   std::uint64_t segments = 0;
   std::uint64_t malformed = 0;
+  std::uint64_t fragments = 0;
   tcp::not_followed_counts not_followed;
   for (const capture_report& capture : summary.captures) {
     packets += capture.packets;
     segments += capture.tcp_segments;
     malformed += capture.malformed;
+    fragments += capture.fragments;
     not_followed += capture.not_followed;
   }
   std::string text = partial_line(summary);
@@ -269,6 +271,8 @@ std::string totals_text(const replay_summary& summary) {
                       counted(summary.captures.size(), "capture", "captures"),
                       counted(packets, "packet", "packets"),
                       counted(segments, "TCP segment", "TCP segments"), grouped(malformed));
+  if (fragments != 0)
+    text += "fragments: " + counted(fragments, "packet", "packets") + "\n";
   if (not_followed.all() != 0)
     text += "not followed: " + not_followed_text(not_followed) + "\n";
   text +=

@@ -1,6 +1,7 @@
 #include "app/khelp/table.hpp"
 
 #include <algorithm>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sstream>
 
@@ -118,6 +119,13 @@ TEST(table, totals_add_the_captures_up_and_tell_what_helpers_did) {
             "  ertt (version 2): attached to 4 ends, called 1,300 times; "
             "skipped: 5 no-data, 1 suspended\n"
             "  count (version 1): attached to 1 end, called 1 time; nothing skipped\n");
+}
+
+TEST(table, totals_say_how_many_packets_were_fragments) {
+  replay_summary summary;
+  summary.captures = {{"a", "", 30, 10, 0, {}, {}, ""}, {"b", "", 2, 1, 0, {}, {}, ""}};
+  summary.captures[0].fragments = 24;
+  EXPECT_THAT(totals_text(summary), testing::HasSubstr(" malformed\nfragments: 24 packets\n0 con"));
 }
 
 TEST(table, totals_say_what_was_not_followed) {

@@ -25,6 +25,18 @@ struct segment_options {
   bool damaged = false;  ///< an option's length is impossible; those behind it were not read
 };
 
+/// A piece of an IP packet. Offsets and lengths are in bytes of what was divided.
+struct fragment {
+  uint32_t identification = 0;
+  uint32_t bytes = 0;
+  uint32_t unseen = 0;  ///< of these, how many the frame's own length leaves no room for
+  uint16_t offset = 0;
+  uint16_t headers =
+      0;  ///< of a first piece: bytes in front of the payload; 0: they do not end in it
+  uint8_t protocol = 0;  ///< of the packet, in the first header behind IP's
+  bool more = false;     ///< it is not the last
+};
+
 /// A TCP segment. Host order; the addresses are as on the wire, IPv4 in the first 4 bytes.
 struct segment {
   std::array<uint8_t, 16> source{};
@@ -44,13 +56,15 @@ struct segment {
   uint32_t payload = 0;  ///< bytes, from the IP header's lengths: the snap length does not matter
   uint32_t shown = 0;    ///< of these, how many the frame's own length leaves room for
   segment_options options;
+  fragment piece;  ///< for verdict::fragment
 
   bool has(uint8_t flag) const { return (flags & flag) != 0; }
 };
 
 enum class verdict : uint8_t {
   tcp,           ///< a segment
-  not_tcp,       ///< something else, or a later fragment
+  fragment,      ///< a piece of a packet that may hold a segment
+  not_tcp,       ///< something else
   not_followed,  ///< it may hold a segment, and is not looked into any further
   malformed,     ///< its headers contradict themselves
 };
@@ -65,9 +79,10 @@ struct decoded {
 ///
 /// Shape    captured: the bytes at hand. length: what the frame measured on the wire; a larger
 ///          value than captured.size() means the rest was cut by the snap length. out: filled for
-///          verdict::tcp only. A first fragment with a whole TCP header is a segment with the
-///          payload it carries. A frame shorter than its IPv4 packet was cut by a tool that forgot
-///          the original length if the header's checksum is right, and is malformed if not.
+///          verdict::tcp. For verdict::fragment: addresses, VLAN and piece; and all of the segment's
+///          header if the piece is a first one that holds it (piece.headers), with the payload in the
+///          piece. A frame shorter than its IPv4 packet was cut by a tool that forgot the original
+///          length if the header's checksum is right, and is malformed if not.
 /// Cost     no allocation.
 decoded decode(link_layer link, std::span<const uint8_t> captured, uint32_t length, segment& out);
 

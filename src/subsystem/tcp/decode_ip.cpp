@@ -137,7 +137,37 @@ decoded skip_authentication(view& packet, uint8_t& next) {
   return is_tcp;
 }
 
-/// Behind an IPv4 header.
+constexpr decoded is_fragment{verdict::fragment, {}, ""};
+
+/// A piece that says what it is a piece of. What lies behind its headers is only looked at in a first
+/// one, and there it is `found`.
+decoded check_fragment(const fragment& piece, const decoded& found, segment& out) {
+  constexpr uint32_t largest_packet = 65535;
+  if (piece.bytes == 0)
+    return malformed("a fragment without data");
+  if (piece.more && piece.bytes % 8 != 0)
+    return malformed("a fragment in front of others whose length is no multiple of 8");
+  if (uint32_t{piece.offset} + piece.bytes > largest_packet)
+    return malformed("a fragment that reaches beyond the largest packet");
+  out.piece = piece;
+  if (piece.offset != 0)
+    return is_fragment;
+  switch (found.what) {
+    case verdict::tcp:
+      out.piece.headers = static_cast<uint16_t>(piece.bytes - out.payload);
+      return is_fragment;
+    case verdict::malformed:
+      return is_fragment;  // its headers may go on in the next piece
+    case verdict::fragment:
+      return malformed("a fragment within a fragment");
+    case verdict::not_tcp:
+    case verdict::not_followed:
+      break;
+  }
+  return found;
+}
+
+/// Behind an IPv4 header that announces something else than TCP.
 decoded decode_ipv4_payload(uint8_t protocol, view packet, segment& out) {
   while (protocol == protocol_authentication) {
     const decoded skipped = skip_authentication(packet, protocol);
@@ -146,6 +176,26 @@ decoded decode_ipv4_payload(uint8_t protocol, view packet, segment& out) {
   }
   return protocol == protocol_tcp ? decode_tcp(packet, out)
                                   : decode_other_protocol(protocol, packet);
+}
+
+/// `unseen`: how many of the payload's bytes the frame has no room for.
+decoded decode_ipv4_fragment(const view& header, const view& payload, uint32_t unseen,
+                             segment& out) {
+  constexpr uint16_t more_fragments = 0x2000;
+  constexpr uint16_t fragment_offset = 0x1fff;
+  const uint16_t field = header.u16(6);
+  fragment piece;
+  piece.identification = header.u16(4);
+  piece.bytes = payload.length;
+  piece.unseen = unseen;
+  piece.offset = static_cast<uint16_t>((field & fragment_offset) * 8);
+  piece.protocol = header.u8(9);
+  piece.more = (field & more_fragments) != 0;
+  const bool first = piece.offset == 0;
+  if (piece.protocol != protocol_tcp && piece.protocol != protocol_authentication)
+    return decode_other_protocol(piece.protocol, first ? payload : view{});
+  return check_fragment(piece, first ? decode_ipv4_payload(piece.protocol, payload, out) : not_tcp,
+                        out);
 }
 
 bool checksum_is_right(const view& header) {
@@ -191,15 +241,14 @@ decoded decode_ipv4(const view& packet, segment& out) {
   if (shortened && !checksum_is_right(packet.first(static_cast<uint32_t>(header))))
     return malformed("the IPv4 total length exceeds the frame");
 
-  const uint8_t protocol = packet.u8(9);
-  constexpr uint16_t fragment_offset = 0x1fff;
-  if ((packet.u16(6) & fragment_offset) != 0)
-    return not_tcp;
-
   out.ip_version = 4;
   out.source = address_of(&packet.captured[12]);
   out.destination = address_of(&packet.captured[16]);
   const view payload = packet.first(total).skip(header);
+  constexpr uint16_t not_whole = 0x3fff;  // more fragments follow, or others came before
+  if ((packet.u16(6) & not_whole) != 0)
+    return decode_ipv4_fragment(packet, payload, shortened ? total - packet.length : 0, out);
+  const uint8_t protocol = packet.u8(9);
   const decoded found = protocol == protocol_tcp ? decode_tcp(payload, out)
                                                  : decode_ipv4_payload(protocol, payload, out);
   if (shortened && found.what == verdict::tcp)
@@ -227,6 +276,26 @@ uint32_t jumbo_length(view options) {
   return 0;
 }
 
+decoded decode_ipv6_payload(view packet, uint8_t next, bool length_unknown, segment& out);
+
+/// `packet` begins with the fragment header.
+decoded decode_ipv6_fragment(const view& packet, segment& out) {
+  constexpr size_t header = 8;
+  const view payload = packet.skip(header);
+  fragment piece;
+  piece.identification = packet.u32(4);
+  piece.bytes = payload.length;
+  piece.offset = packet.u16(2) & 0xfff8;
+  piece.protocol = packet.u8(0);
+  piece.more = (packet.u16(2) & 1) != 0;
+  const bool first = piece.offset == 0;
+  if (piece.protocol != protocol_tcp && piece.protocol != protocol_authentication &&
+      !is_extension(piece.protocol))
+    return decode_other_protocol(piece.protocol, first ? payload : view{});
+  return check_fragment(
+      piece, first ? decode_ipv6_payload(payload, piece.protocol, false, out) : not_tcp, out);
+}
+
 /// Follow the extension headers to TCP. `packet` begins behind the fixed header.
 decoded decode_ipv6_payload(view packet, uint8_t next, bool length_unknown, segment& out) {
   while (next != protocol_tcp) {
@@ -249,8 +318,8 @@ decoded decode_ipv6_payload(view packet, uint8_t next, bool length_unknown, segm
     if (!packet.holds(size))
       return cut;
 
-    if (next == protocol_fragment && (packet.u16(2) & 0xfff8) != 0)
-      return not_tcp;
+    if (next == protocol_fragment && (packet.u16(2) & 0xfff9) != 0)  // else it is the whole packet
+      return decode_ipv6_fragment(packet, out);
     if (next == protocol_hop_by_hop && length_unknown) {
       const uint32_t jumbo = jumbo_length(packet.first(static_cast<uint32_t>(size)).skip(2));
       if (jumbo != 0) {

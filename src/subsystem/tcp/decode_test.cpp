@@ -164,10 +164,10 @@ TEST(decode, follows_ipv6_extension_headers) {
   bytes authentication(12, 0);
   authentication[0] = 6;
   authentication[1] = 1;  // (1 + 2) * 4 bytes
-  const bytes first_fragment{6, 0, 0, 1, 0, 0, 0, 9};
+  const bytes only_fragment{6, 0, 0, 0, 0, 0, 0, 9};
   const std::vector<std::pair<uint8_t, bytes>> chains = {
       {0, build::extension(60, 8) + build::extension(43, 16) + build::extension(6, 24)},
-      {44, first_fragment},
+      {44, only_fragment},
       {51, authentication},
       {135, build::extension(6, 8)},
   };
@@ -273,8 +273,6 @@ TEST(decode, tells_other_traffic_from_malformed_frames) {
       {ethernet, build::ethernet(0x8864, discovery)},
       {raw_ip, build::ipv6(bytes(20, 0), 17)},
       {raw_ip, build::ipv6({}, 59)},
-      {raw_ip, build::ipv4(data_segment, {.fragment = 0x0010})},
-      {raw_ip, build::ipv6(bytes{6, 0, 0, 0x10, 0, 0, 0, 9} + data_segment, 44)},
       {null, bytes{7, 0, 0, 0} + data_segment},
       {ieee80211, bytes{0x80, 0} + bytes(40, 0)},           // a beacon
       {ieee80211, bytes{0xd4, 0} + bytes(8, 0)},            // an acknowledgement
@@ -344,11 +342,69 @@ TEST(decode, says_why_it_does_not_look_further_into_what_may_be_tcp) {
   }
 }
 
-TEST(decode, counts_a_first_fragment_with_what_it_carries) {
+bytes ipv6_piece(uint16_t field, const bytes& payload, uint8_t next = 6) {
+  bytes header{next, 0};
+  build::put16(header, field);
+  return build::ipv6(header + bytes{0, 0, 0, 9} + payload, 44);
+}
+
+TEST(decode, reads_a_first_fragment_with_what_it_carries) {
+  const bytes ipv4 = build::ipv4(build::tcp({.payload = 12}), {.fragment = 0x2000});
+  const bytes ipv6 = ipv6_piece(1, build::tcp({.payload = 12}));
+  for (const bytes& frame : {ipv4, ipv6}) {
+    const outcome found = decode_bytes(link_layer::raw_ip, frame);
+    ASSERT_EQ(found.what, verdict::fragment) << found.why;
+    EXPECT_EQ(found.seg.source_port, 1000);
+    EXPECT_EQ(found.seg.piece.offset, 0);
+    EXPECT_EQ(found.seg.piece.bytes, 32u);
+    EXPECT_EQ(found.seg.piece.headers, 20);
+    EXPECT_EQ(found.seg.piece.protocol, 6);
+    EXPECT_TRUE(found.seg.piece.more);
+  }
+}
+
+TEST(decode, reads_where_a_later_fragment_belongs) {
+  const bytes ipv4 = build::ipv4(bytes(10, 0), {.fragment = 0x00b9});
+  const bytes ipv6 = ipv6_piece(0x05c8, bytes(10, 0));
+  for (const bytes& frame : {ipv4, ipv6}) {
+    const outcome found = decode_bytes(link_layer::raw_ip, frame);
+    ASSERT_EQ(found.what, verdict::fragment) << found.why;
+    EXPECT_EQ(found.seg.piece.offset, 0x05c8);
+    EXPECT_EQ(found.seg.piece.bytes, 10u);
+    EXPECT_FALSE(found.seg.piece.more);
+    EXPECT_EQ(found.seg.source,
+              decode_bytes(link_layer::raw_ip, frame[0] >> 4 == 4 ? build::ipv4(data_segment)
+                                                                  : build::ipv6(data_segment))
+                  .seg.source);
+  }
+  EXPECT_EQ(decode_bytes(link_layer::raw_ip, ipv4).seg.piece.identification, 1u);
+  EXPECT_EQ(decode_bytes(link_layer::raw_ip, ipv6).seg.piece.identification, 9u);
+}
+
+TEST(decode, a_first_fragment_may_end_before_its_headers_do) {
   const outcome found =
-      decode_bytes(link_layer::raw_ip, build::ipv4(data_segment, {.fragment = 0x2000}));
-  ASSERT_EQ(found.what, verdict::tcp);
-  EXPECT_EQ(found.seg.payload, 10u);
+      decode_bytes(link_layer::raw_ip, build::ipv4(bytes(16, 0), {.fragment = 0x2000}));
+  ASSERT_EQ(found.what, verdict::fragment);
+  EXPECT_EQ(found.seg.piece.headers, 0);
+}
+
+TEST(decode, a_fragment_of_one_is_the_whole_packet) {
+  EXPECT_EQ(decode_bytes(link_layer::raw_ip, ipv6_piece(0, data_segment)).what, verdict::tcp);
+}
+
+TEST(decode, fragments_of_other_protocols_are_other_traffic_or_tunnels) {
+  for (const uint16_t field : {0x2000, 0x0010}) {
+    EXPECT_EQ(decode_bytes(link_layer::raw_ip,
+                           build::ipv4(bytes(16, 0), {.fragment = field, .protocol = 17}))
+                  .what,
+              verdict::not_tcp);
+    EXPECT_EQ(decode_bytes(link_layer::raw_ip,
+                           build::ipv4(bytes(16, 0), {.fragment = field, .protocol = 47}))
+                  .reason,
+              not_followed::gre);
+  }
+  EXPECT_EQ(decode_bytes(link_layer::raw_ip, ipv6_piece(0x10, bytes(16, 0), 17)).what,
+            verdict::not_tcp);
 }
 
 TEST(decode, says_what_is_malformed) {
@@ -372,6 +428,16 @@ TEST(decode, says_what_is_malformed) {
        "the PPPoE length leaves no room for a PPP protocol"},
       {ethernet, build::ethernet(50, bytes{0xaa, 0xaa, 3, 0, 0, 0, 8, 0} + v4),
        "the IPv4 total length exceeds the layer around it"},
+      {raw_ip, build::ipv4({}, {.fragment = 0x2000}), "a fragment without data"},
+      {raw_ip, build::ipv4(bytes(15, 0), {.fragment = 0x2000}),
+       "a fragment in front of others whose length is no multiple of 8"},
+      {raw_ip, build::ipv4(bytes(16, 0), {.fragment = 0x1fff}),
+       "a fragment that reaches beyond the largest packet"},
+      {raw_ip,
+       build::ipv6(bytes{44, 0, 0, 1, 0, 0, 0, 9} + bytes{6, 0, 0, 1, 0, 0, 0, 9} +
+                       build::tcp({.payload = 12}),
+                   44),
+       "a fragment within a fragment"},
       {raw_ip, build::ipv4(short_authentication + data_segment, {.protocol = 51}),
        "the authentication header's length is below 12"},
       {raw_ip, build::ipv4(long_authentication + data_segment, {.protocol = 51}),

@@ -4,9 +4,9 @@
 #include <bit>
 #include <limits>
 #include <new>
-#include <random>
 #include <type_traits>
 
+#include "subsystem/tcp/hashing.hpp"
 #include "subsystem/tcp/prefetch.hpp"
 
 namespace khelp::tcp {
@@ -14,18 +14,6 @@ namespace khelp::tcp {
 namespace {
 
 constexpr size_t first_slots = 1024;
-
-/// Both halves of a 128-bit product, folded.
-uint64_t fold(uint64_t a, uint64_t b) {
-  __extension__ using wide = unsigned __int128;
-  const wide product = static_cast<wide>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
-uint64_t random_seed() {
-  std::random_device source;
-  return static_cast<uint64_t>(source()) << 32 | source();
-}
 
 }  // namespace
 

@@ -214,7 +214,7 @@ bool replay_session::add(const frame& packet, round& into) {
 
   routed_segment& what = into.segments.add();
   const decoded found = decode(packet.link, packet.captured, packet.length, what.seg);
-  if (found.what == verdict::tcp)
+  if (found.what == verdict::tcp || (found.what == verdict::fragment && completes(what.seg)))
     return route(into);
   into.segments.remove_last();
   if (found.what == verdict::not_followed)
@@ -223,6 +223,12 @@ bool replay_session::add(const frame& packet, round& into) {
     capture.remarks.push_back(capture.file + ": packet " + std::to_string(capture.packets) + ": " +
                               found.why);
   return true;
+}
+
+/// The segment is then taken to have come with the piece at hand.
+bool replay_session::completes(segment& piece) {
+  ++captures_.back().fragments;
+  return reassembly_.add(piece, static_cast<uint32_t>(captures_.size() - 1), latest_.now_ns);
 }
 
 /// To the shard of its connection.
@@ -383,6 +389,7 @@ void replay_session::settle() {
 
 void replay_session::flush() {
   settle();
+  reassembly_.give_up_all();
   std::vector<order> closings;
   for (const auto& each : shards_)
     each->connections().list_flush(packets_, closings);

@@ -14,6 +14,7 @@
 #include "subsystem/tcp/not_followed.hpp"
 #include "subsystem/tcp/packet_source.hpp"
 #include "subsystem/tcp/points.hpp"
+#include "subsystem/tcp/reassembly.hpp"
 #include "subsystem/tcp/round_queue.hpp"
 #include "subsystem/tcp/shard.hpp"
 #include "subsystem/tcp/silence_clock.hpp"
@@ -26,6 +27,7 @@ struct capture_summary {
   std::string link_type;
   uint64_t packets = 0;
   uint64_t tcp_segments = 0;
+  uint64_t fragments = 0;  ///< pieces of IP packets that may hold TCP; a whole packet is a segment
   uint64_t malformed = 0;  ///< frames whose headers contradict themselves
   not_followed_counts not_followed;
   uint64_t without_time = 0;        ///< packets
@@ -119,6 +121,7 @@ class replay_session {
   void begin_capture(const frame& first);
   uint32_t instance_of(const segment& seg) const;
   bool add(const frame& packet, round& into);
+  bool completes(segment& piece);
   bool route(round& into);
   round& round_to_fill();
   void dispatch();
@@ -142,6 +145,9 @@ class replay_session {
   std::vector<std::unique_ptr<shard>> shards_;
   crowd crowd_;
   silence_clock clock_;
+  reassembly reassembly_{{}, [this](uint32_t capture, not_followed why, uint64_t frames) {
+                           captures_[capture].not_followed.add(why, frames);
+                         }};
   moment latest_;  ///< the latest packet
   std::unique_ptr<packet_source> source_;
   std::vector<capture_summary> captures_;
