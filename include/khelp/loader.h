@@ -80,7 +80,8 @@ KHELP_API int khelp_load(const char* name, const struct khelp_load_options* opti
 /// Context  from inside a hook it returns at once for REFUSE and REVOKE, and khelp_reap() finishes.
 /// Errors   ENOENT · EBUSY files that depend on it, objects or runs hold it (khelp_failure_text()
 ///          lists them), or it is the program itself · what a module answered · ETIMEDOUT ·
-///          EALREADY it is on its way · EDEADLK · EINVAL an unknown how. 0: its hooks are
+///          EALREADY it is on its way · EDEADLK · EINVAL an unknown how · ESHUTDOWN the process ends
+///          (exit(3)): hooks of modules are off, and their code stays. 0: its hooks are
 ///          gone; whether the code is unmapped, khelp_modules() says (ZOMBIE if not, and `reason`
 ///          what holds it).
 KHELP_API int khelp_unload(int32_t id, int how, int64_t timeout_ns);

@@ -93,6 +93,8 @@ class item_call {
 
 // Whatever the helper's function does, the item is freed, and the object's other data ends too.
 void end_item(helper& h, void* item) noexcept {
+  if (h.is_stopped())
+    return;  // the item's memory goes with the process
   const item_call in_progress;
   const auto fini = h.native != nullptr ? h.native->data_fini : nullptr;
   guarded_to_the_end("helper", h.name, "the destructor of its per-object data", [&] {

@@ -89,6 +89,7 @@ class helper {
   // registry_mutex. One that is GOING and in nobody's hands is ended by whoever reaps.
   bool in_hand = true;
   bool finishing = false;  // by whoever reaps
+  bool zombie = false;     // GOING for ever: its name is free
   pthread_t worker = pthread_self();
   void take_in_hand() {
     in_hand = true;
@@ -107,6 +108,11 @@ class helper {
     store_release(state_, next);
     changes().notify();
   }
+
+  // The process ends, and the module's static objects with it: its hooks are off, and none of its
+  // functions is called any more. Set under registry_mutex.
+  bool is_stopped() const noexcept { return load_acquire(stopped_) != 0; }
+  void stop() noexcept { store_release(stopped_, 1U); }
 
   // Detachments are summed first: the difference may count an object too many, never one too few.
   std::uint64_t attached() const noexcept {
@@ -129,6 +135,7 @@ class helper {
 
  private:
   std::uint32_t state_ = KHELP_HELPER_COMING;
+  std::uint32_t stopped_ = 0;
 };
 
 }  // namespace khelp

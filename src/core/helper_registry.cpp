@@ -5,6 +5,7 @@
 #include <climits>
 #include <cstddef>
 #include <cstring>
+#include <ctime>
 #include <new>
 #include <utility>
 
@@ -275,7 +276,8 @@ std::unique_ptr<helper_list> helper_registry::list_with(const helper* added, hel
     const bool listed =
         h.get() == added ||
         (state != KHELP_HELPER_COMING && state != KHELP_HELPER_GOING && state != KHELP_HELPER_DEAD);
-    if (listed && h->keeps_data() && std::find(removed.begin(), removed.end(), h) == removed.end())
+    if (listed && !h->is_stopped() && h->keeps_data() &&
+        std::find(removed.begin(), removed.end(), h) == removed.end())
       list->helpers.push_back(h.get());
   }
   return list;
@@ -300,7 +302,7 @@ result<std::shared_ptr<helper>> helper_registry::reserve(const helper_spec& spec
   for (const auto& other : helpers_) {
     if (spec.bsd != nullptr && other->bsd == spec.bsd)
       return failure(EALREADY, quoted(spec.name) + ": this struct is registered already");
-    if (other->name == spec.name)
+    if (other->name == spec.name && !other->zombie)
       return failure(EEXIST, quoted(spec.name) + ": a helper of this name is loaded");
   }
   helpers_.reserve(helpers_.size() + 1);
@@ -361,6 +363,8 @@ result<void> helper_registry::go_live(helper& h, std::vector<std::shared_ptr<sub
       return failure(ENOENT, quoted(h.name) + ": no point '" + point + "' is registered");
     waiting_for.push_back(point);
   }
+  if (modules_stopped_ && h.code_begin != 0)
+    return failure(ESHUTDOWN, quoted(h.name) + ": the process ends");
   auto list = list_with(&h, {});
   std::function<void()> on_dead = innermost_scope != nullptr ? innermost_scope->on_dead_ : nullptr;
   if (auto done = changes.prepare(nullptr); !done)
@@ -605,8 +609,12 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
     return {};
   for (helper* h : all)
     waits.push_back(h->readers.get());
-  if (!reader_wait::finish_all(waits) || !revoke_data(all, true))
+  if (!reader_wait::finish_all(waits) || !revoke_data(all, true)) {
+    lock_guard held(registry_mutex);
+    for (helper* h : all)
+      h->zombie = true;
     return barrier_refused(*all.front());
+  }
   for (helper* h : all)
     bury(*h);
   reap();
@@ -621,7 +629,8 @@ result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t time
 std::shared_ptr<helper> helper_registry::take_unfinished(std::uint64_t order) {
   lock_guard held(registry_mutex);
   for (const auto& h : helpers_) {
-    if (h->load_order > order && h->state() == KHELP_HELPER_GOING && !h->in_hand) {
+    if (h->load_order > order && h->state() == KHELP_HELPER_GOING && !h->in_hand &&
+        !h->is_stopped()) {
       h->take_in_hand();
       h->finishing = true;
       return h;
@@ -721,6 +730,43 @@ void helper_registry::bury(helper& h) {
     h.on_dead();
 }
 
+// ---- the end of the process ----
+
+bool helper_registry::stop_modules(std::span<const module_range> modules, std::int64_t timeout_ns) {
+  reader_wait wait;
+  std::vector<const helper*> stopped;
+  const auto in_module = [&](const subscription& wish) {
+    return std::find(stopped.begin(), stopped.end(), wish.owner) != stopped.end() ||
+           std::any_of(modules.begin(), modules.end(), [&](const module_range& module) {
+             return module.has(wish.info.hook_func) || module.has(wish.info.hook_udata);
+           });
+  };
+  {
+    lock_guard held(registry_mutex);
+    modules_stopped_ = true;
+    for (const auto& h : helpers_) {
+      if (h->code_begin == 0)
+        continue;
+      stopped.push_back(h.get());
+      h->stop();
+    }
+    auto list = list_with(nullptr, {});
+    wait.prepare(place_);
+    if (auto done = the_hooks().remove_all(in_module, wait); !done)
+      return false;
+    place_.publish(list.release());
+    wait.include(place_);
+  }
+  const deadline limit(timeout_ns);
+  while (!wait.is_ours_alone()) {
+    if (limit.has_passed())
+      return false;
+    constexpr timespec a_moment{0, 1'000'000};
+    nanosleep(&a_moment, nullptr);
+  }
+  return true;
+}
+
 // ---- asking ----
 
 result<void> helper_registry::quiesce(std::int32_t id) {
@@ -768,6 +814,8 @@ result<void> helper_registry::add_hook(std::shared_ptr<subscription> wish, bool 
     const std::uint32_t state = owner->state();
     if (state == KHELP_HELPER_GOING || state == KHELP_HELPER_DEAD)
       return failure(EALREADY, quoted(owner->name) + ": is being unloaded");
+    if (owner->is_stopped())
+      return failure(ESHUTDOWN, quoted(owner->name) + ": the process ends");
     wish->owner = owner;
     wish->owner_name = owner->name;
     wish->slot = owner->keeps_data() ? owner->slot : 0;

@@ -109,6 +109,13 @@ class helper_registry {
     any_section section_;
   };
 
+  // The process ends, and with it the static objects of modules: their helpers' hooks are off, and
+  // those that lie in a module; no object gets data of theirs, and no destructor of theirs is called.
+  // Nothing of a module is registered any more. Waits for other threads' runs, at most so long.
+  // False: some are not over.
+  bool stop_modules(std::span<const module_range> modules, std::int64_t timeout_ns)
+      KHELP_EXCLUDES(registry_mutex);
+
   // In the child of a fork: what other threads had in hand is in nobody's. Loads and unloads that
   // they had begun are for finish_unloads(), what they were deciding is as it was before, and objects
   // they were giving data to or taking it from hold none.
@@ -150,6 +157,7 @@ class helper_registry {
 
   std::vector<std::shared_ptr<helper>> helpers_ KHELP_GUARDED_BY(registry_mutex);  // load order
   std::uint64_t next_order_ KHELP_GUARDED_BY(registry_mutex) = 1;
+  bool modules_stopped_ KHELP_GUARDED_BY(registry_mutex) = false;
   condition finished_;  // somebody has let go of a helper in finish_unloads()
   std::atomic<std::uint32_t> classes_seen_{0};
 

@@ -856,6 +856,30 @@ result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which) {
   return finish_wait(wait, removed);
 }
 
+result<void> hook_registry::remove_all(const wish_filter& picked, reader_wait& wait) {
+  const auto may_still_run = [&](const published_set& set) { return any_hook(set, picked); };
+  point_changes changes;
+  for (const auto& [serial, point] : points_) {
+    for (const auto& hook : point->hooks) {
+      if (picked(hook->wish()))
+        changes.remove(*point, *hook);
+    }
+  }
+  if (auto done = changes.prepare(&wait); !done)
+    return done;
+  wait.prepare_retired(may_still_run);
+
+  // Nothing fails from here on.
+  for (auto next = names_.begin(); next != names_.end();) {
+    const auto at = next++;
+    std::erase_if(at->second.wishes, [&](const auto& wish) { return picked(*wish); });
+    forget_name_if_unused(at->first);
+  }
+  changes.commit(&wait);
+  wait.include_retired(may_still_run);
+  return {};
+}
+
 void hook_registry::plan_removal(const helper& owner, point_changes& changes) {
   for (const auto& [serial, point] : points_) {
     for (const auto& hook : point->hooks) {

@@ -162,6 +162,12 @@ class hook_registry {
   // Whether a run that uses this retired set may call a hook of the helper.
   static bool has_hook_of(const helper& owner, const published_set& retired);
 
+  // Every hook that `picked` says, off every point, and the wishes for them: all of them, or none. Who
+  // may still call them is in `wait`, those who call hooks that were removed earlier included.
+  using wish_filter = std::function<bool(const subscription&)>;
+  result<void> remove_all(const wish_filter& picked, reader_wait& wait)
+      KHELP_REQUIRES(registry_mutex);
+
   // ---- what a module has left (leftovers.hpp) ----
   void take_off_hooks(const module_range& module, leftovers& found) KHELP_EXCLUDES(registry_mutex);
   void take_off_points(const module_range& module, leftovers& found) KHELP_EXCLUDES(registry_mutex);

@@ -10,17 +10,11 @@
 #include "core/hook_registry.hpp"
 #include "core/instance.hpp"
 #include "core/osd_types.hpp"
-#include "core/reaper.hpp"
 #include "core/socket_filters.hpp"
 #include "core/uma_registry.hpp"
 
 namespace khelp {
 namespace {
-
-bool leads_into(const module_range& module, const hook_attachment& hook) {
-  const khelp_hookinfo& info = hook.wish().info;
-  return module.has(info.hook_func) || module.has(info.hook_udata);
-}
 
 bool leads_into(const module_range& module, const khelp_sysinit& function) {
   return module.has(&function) || module.has(function.function) || module.has(function.argument);
@@ -40,10 +34,6 @@ bool leads_into(const module_range& module, const osd::slot_entry& entry, unsign
   return entry.methods != nullptr &&
          std::any_of(entry.methods, entry.methods + methods,
                      [&](khelp_osd_method_t method) { return module.has(method); });
-}
-
-std::string in_words(const khelp_hookinfo& hook) {
-  return "a hook at point " + to_string({hook.hook_type, hook.hook_id});
 }
 
 std::string in_words(unsigned type, unsigned slot) {
@@ -90,46 +80,28 @@ void find_zones(const module_range& module, leftovers& found) {
 
 }  // namespace
 
-// Hooks that nobody's helper owns: those of helpers have gone with them.
+// Hooks that no helper owns: those of helpers have gone with them.
 void hook_registry::take_off_hooks(const module_range& module, leftovers& found) {
-  for (;;) {
-    khelp_hookinfo left{};
-    bool any = false;
-    {
-      lock_guard held(registry_mutex);
-      for_each_wish([&](const subscription& wish) {
-        if (module.has(wish.info.hook_func) || module.has(wish.info.hook_udata)) {
-          left = wish.info;
-          any = true;
-        }
-      });
-      for_each_point([&](const hook_point_record& point) {
-        for (const auto& hook : point.hooks) {
-          if (leads_into(module, *hook)) {
-            left = hook->wish().info;
-            any = true;
-          }
-        }
-      });
+  const auto of_module = [&](const subscription& wish) {
+    return module.has(wish.info.hook_func) || module.has(wish.info.hook_udata);
+  };
+  reader_wait wait;
+  {
+    lock_guard held(registry_mutex);
+    std::vector<std::string> words;
+    for (const auto& [name, at] : names_) {
+      const auto& wishes = at.wishes;
+      if (std::any_of(wishes.begin(), wishes.end(), [&](const auto& w) { return of_module(*w); }))
+        words.push_back("a hook at point " + words_for(name));
     }
-    if (!any)
-      break;
-    left.hook_helper = nullptr;
-    (void)unsubscribe(left);
-    found.taken_off.push_back(in_words(left));
+    if (auto done = remove_all(of_module, wait); !done) {
+      found.remaining.push_back("hooks (" + done.error().detail + ")");
+      return;
+    }
+    std::move(words.begin(), words.end(), std::back_inserter(found.taken_off));
   }
-  // Also those that were removed from inside a hook, where nobody waits.
-  (void)free_quiescent_sets();
-  bool runs = false;
-  lock_guard held(registry_mutex);
-  for_each_retired([&](const published_set& retired) {
-    const auto* set = dynamic_cast<const hook_set*>(&retired);
-    runs = runs || (set != nullptr &&
-                    std::any_of(set->owners.begin(), set->owners.end(),
-                                [&](const auto& hook) { return leads_into(module, *hook); }));
-  });
-  if (runs)
-    found.remaining.emplace_back("a run that calls a hook of it, as far as is known");
+  if (!wait.try_finish())
+    found.remaining.emplace_back("a hook that may be running");
 }
 
 void hook_registry::take_off_points(const module_range& module, leftovers& found) {

@@ -371,6 +371,7 @@ result<void> loader::bring_in(loaded_file& f, const planned_file& planned,
     return std::move(code.error());
   }
   f.code = std::move(*code);
+  be_first_at_exit();
   for (const declared_module& declared : planned.contents.modules) {
     auto module = module_instance::bind(f.code, declared);
     if (!module)
@@ -387,7 +388,10 @@ result<void> loader::bring_in(loaded_file& f, const planned_file& planned,
   mark_bound(f);
   if (auto given = give_parameters(f, request.parameters); !given)
     return given;
-  return start_all(f, request.partial);
+  if (auto started = start_all(f, request.partial); !started)
+    return started;
+  be_first_at_exit();  // its start may have made more
+  return {};
 }
 
 void loader::mark_bound(loaded_file& f) {
@@ -458,7 +462,7 @@ loader::loader() {
                  []() KHELP_NO_TSA { the_loader().after_fork_in_parent(); },
                  []() KHELP_NO_TSA { the_loader().after_fork_in_child(); });
   add_reaper([]() -> unsigned { return the_loader().reap(); });
-  std::atexit([] { the_loader().shut_down(); });
+  be_first_at_exit();
 }
 
 }  // namespace khelp

@@ -134,8 +134,9 @@ class loader {
   result<std::int32_t> module_named(std::string_view name) KHELP_EXCLUDES(mutex_);
   result<void> describe_module(std::int32_t id, khelp_mod_info& into) KHELP_EXCLUDES(mutex_);
 
-  /// The process ends: load nothing more, tell all modules, the last one loaded first.
-  void shut_down() KHELP_EXCLUDES(mutex_);
+  /// The process ends: load and unload nothing more, take the modules' hooks off, tell all modules,
+  /// the last one loaded first.
+  void shut_down() noexcept KHELP_EXCLUDES(mutex_);
 
   /// Finish what could not be finished at once. Returns how many files still wait.
   unsigned reap() KHELP_EXCLUDES(mutex_);
@@ -180,6 +181,8 @@ class loader {
   void needs_nobody(const file& f) noexcept KHELP_EXCLUDES(mutex_);
   void unload_unneeded() KHELP_EXCLUDES(mutex_);
   bool reap_one(const file& f) KHELP_EXCLUDES(mutex_);
+  void be_first_at_exit() noexcept;
+  void tell_shut_down(const file& f) KHELP_EXCLUDES(mutex_);
   void mark_bound(loaded_file& f) KHELP_EXCLUDES(mutex_);
   bool adopt(const file& f, khelp_module_state state, bool bound) KHELP_EXCLUDES(mutex_);
   bool bury_zombie(const file& f) KHELP_EXCLUDES(mutex_);
@@ -193,6 +196,7 @@ class loader {
   std::int32_t next_module_id_ KHELP_GUARDED_BY(mutex_) = 1;
   std::vector<file> files_ KHELP_GUARDED_BY(mutex_);  // in load order
   bool shut_down_ KHELP_GUARDED_BY(mutex_) = false;   // nothing is loaded any more
+  unsigned exit_entry_ = 0;  // how often it was registered anew; of whose turn it is
 };
 
 /// The process's loader; never destroyed (threads outlive static destructors).

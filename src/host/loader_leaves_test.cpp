@@ -37,6 +37,13 @@ extern "C" __attribute__((visibility("default"))) void loader_test_note(const ch
   notes.emplace_back(words);
 }
 
+extern "C" __attribute__((visibility("default"))) int loader_test_add(int32_t, int32_t,
+                                                                      void* number, void* event,
+                                                                      void*, khelp_osd*) {
+  static_cast<loader_test::event*>(event)->calls += *static_cast<int*>(number);
+  return 0;
+}
+
 namespace {
 
 struct listed {
@@ -178,6 +185,20 @@ TEST_F(loader_leaves, a_point_in_its_memory_keeps_it_as_long_as_somebody_refers_
   khelp_hhook_head_release(held);
   khelp_reap();
   EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD));
+}
+
+TEST_F(loader_leaves, a_hook_of_the_program_with_an_argument_in_its_memory_is_taken_off) {
+  khelp::hook_point<loader_test::event> point{loader_test::point};
+  ASSERT_TRUE(point.open());
+  const auto run = [&point] {
+    loader_test::event e;
+    point(e);
+    return e.calls;
+  };
+  const std::int32_t id = load("argument");
+  EXPECT_EQ(run(), 2) << "its own hook, and the program's";
+  goes(id);
+  EXPECT_EQ(run(), 0);
 }
 
 TEST_F(loader_leaves, a_hook_of_a_list_is_taken_off) {

@@ -5,9 +5,11 @@
 #include <new>
 #include <utility>
 
+#include "base/cancellation.hpp"
 #include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "core/attachment.hpp"
+#include "core/helper_registry.hpp"
 #include "core/instance.hpp"
 #include "core/leftovers.hpp"
 #include "core/reaper.hpp"
@@ -15,6 +17,10 @@
 #include "host/loader.hpp"
 #include "host/sentence.hpp"
 #include "sync/section.hpp"
+
+// The C++ ABI has them in the C library, whose headers do not.
+extern "C" int __cxa_atexit(void (*function)(void*), void* arg, void* handle);
+extern "C" void __cxa_finalize(void* handle);
 
 namespace khelp {
 namespace {
@@ -68,6 +74,10 @@ result<void> stop_all(loaded_file& f, int how, const deadline& limit) {
     return go_on_all(f, std::move(stopped.error()));
   }
   return {};
+}
+
+module_range range_of(const loaded_file& f) {
+  return {f.code.base(), f.code.base() + f.code.size()};
 }
 
 bool all_gone(const loaded_file& f) {
@@ -147,6 +157,11 @@ result<void> loader::unload(std::int32_t id, const unload_request& request) {
   const int how = request.how;
   if (how != KHELP_UNLOAD_REFUSE && how != KHELP_UNLOAD_WAIT && how != KHELP_UNLOAD_REVOKE)
     return failure(EINVAL, "unknown way to unload");
+  {
+    lock_guard held(mutex_);
+    if (shut_down_)
+      return failure(ESHUTDOWN, "the process ends: hooks of modules are off, and their code stays");
+  }
   const bool in_hook = would_wait_for_itself();
   if (in_hook && how == KHELP_UNLOAD_WAIT)
     return failure(EDEADLK, "a hook would wait for itself");
@@ -430,6 +445,8 @@ unsigned loader::reap() {
   std::vector<file> left;
   {
     lock_guard held(mutex_);
+    if (shut_down_)
+      return 0;
     for (const file& f : files_) {
       if (f->orphaned || f->state == KHELP_MODULE_GOING ||
           (f->state == KHELP_MODULE_ZOMBIE && !f->kept_for_ever))
@@ -446,29 +463,74 @@ unsigned loader::reap() {
 
 // ---- the end of the process
 
-/// Files that another thread loads or unloads at this moment are left alone: they hear from it.
-void loader::shut_down() {
-  std::vector<file> all;
-  {
-    lock_guard held(mutex_);
-    shut_down_ = true;
-    all = files_;
-  }
-  while (!all.empty()) {
-    const file f = std::move(all.back());
-    all.pop_back();
+/// Static objects of modules end with the process. They have registered that when they were made, and
+/// what is registered last comes first: so this stands in front of them only if it is registered anew
+/// after each load. Two handles take turns, so that there is no moment without an entry.
+namespace {
+
+std::byte exit_handles[2];
+__thread bool moves_entry __attribute__((tls_model("initial-exec"))) = false;
+
+void at_exit(void*) {
+  if (!moves_entry)
+    the_loader().shut_down();
+}
+
+}  // namespace
+
+void loader::be_first_at_exit() noexcept {
+  std::byte* const before = &exit_handles[exit_entry_ % 2];
+  std::byte* const next = &exit_handles[(exit_entry_ + 1) % 2];
+  if (__cxa_atexit(at_exit, nullptr, next) != 0)
+    return;  // no memory, or all of them have run: the entry before is as good as can be had
+  exit_entry_++;
+  // Takes the entry out by calling it, unless another thread has come to it already.
+  moves_entry = true;
+  __cxa_finalize(before);
+  moves_entry = false;
+}
+
+/// No hook of a module runs when its static objects end. Files that another thread loads or unloads
+/// at this moment are left alone: they hear from it.
+void loader::shut_down() noexcept {
+  const no_cancellation later;
+  constexpr std::int64_t patience_ns = 100'000'000;
+  try {
+    std::vector<file> all;
+    std::vector<module_range> code;
     {
       lock_guard held(mutex_);
-      if (f->state != KHELP_MODULE_LIVE || f->busy)
-        continue;
-      f->state = KHELP_MODULE_DRAINING;
-      f->busy = true;
-      f->worker = pthread_self();
+      if (std::exchange(shut_down_, true))
+        return;
+      for (const file& f : files_) {
+        if (f->state == KHELP_MODULE_LIVE && !f->busy) {
+          all.push_back(f);
+          code.push_back(range_of(*f));
+        }
+      }
     }
-    for (std::size_t i = f->modules.size(); i-- > 0;)
-      f->modules[i].shut_down();
-    settle(f, KHELP_MODULE_LIVE);
+    if (!the_helpers().stop_modules(code, patience_ns))
+      log(KHELP_LOG_WARNING, {"the process ends, and a thread may still be in a hook of a module, "
+                              "whose static objects end now"});
+    for (; !all.empty(); all.pop_back())
+      tell_shut_down(all.back());
+  } catch (const std::bad_alloc&) {
+    log(KHELP_LOG_WARNING, {"the process ends: no memory to stop the modules' hooks"});
   }
+}
+
+void loader::tell_shut_down(const file& f) {
+  {
+    lock_guard held(mutex_);
+    if (f->state != KHELP_MODULE_LIVE || f->busy)
+      return;
+    f->state = KHELP_MODULE_DRAINING;
+    f->busy = true;
+    f->worker = pthread_self();
+  }
+  for (std::size_t i = f->modules.size(); i-- > 0;)
+    f->modules[i].shut_down();
+  settle(f, KHELP_MODULE_LIVE);
 }
 
 }  // namespace khelp

@@ -312,6 +312,20 @@ bool reader_wait::try_finish() {
   return true;
 }
 
+bool reader_wait::is_ours_alone() const {
+  if (targets_.empty())
+    return true;
+  if (!heavy_barrier())
+    return false;
+  bool alone = true;
+  for_each_section([&](thread_record& record, open_section& section) {
+    section_words words{};
+    alone = alone &&
+            (&record == this_record || !(words.read(section) && uses_old(words.point, words.set)));
+  });
+  return alone && !deep_readers_remain();
+}
+
 void reader_wait::release(bool quiescent) {
   lock_guard held(registry_mutex);
   for (const target& t : targets_)

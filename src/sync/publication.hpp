@@ -123,6 +123,8 @@ class reader_wait {
       KHELP_EXCLUDES(registry_mutex);
   // The same without waiting: false when somebody is still inside, or when nothing can be known.
   [[nodiscard]] bool try_finish() KHELP_EXCLUDES(registry_mutex);
+  // Whether no thread but this one is inside. False also when nothing can be known.
+  [[nodiscard]] bool is_ours_alone() const KHELP_EXCLUDES(registry_mutex);
 
  private:
   // The place of a set may end meanwhile; its key may then be another place's.

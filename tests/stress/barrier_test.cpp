@@ -131,6 +131,8 @@ TEST(barrier, with_membarrier_refused_later_a_removal_says_so_and_guesses_nothin
               demand(helper.unload() == ENOSYS, "an unload says so");
               demand(helper.unload() == EALREADY, "it stays, and does not come back");
               demand(stat_of_helper("stuck").state == KHELP_HELPER_GOING, "as a zombie");
+              static declared next("stuck");
+              demand(next.load() == 0, "its name is free");
               demand(khelp_hhook_synchronize(nullptr) == ENOSYS, "nothing is known");
               demand(khelp_reap() != 0, "something is left for ever");
               _exit(0);  // the point's end would say so too

@@ -28,7 +28,7 @@ int key() {
 void touch() {
   pthread_setspecific(the_key, &the_key);
 }
-#else
+#elif !defined(LEAVES_STATIC_OBJECTS)
 void touch() {}
 #endif
 
@@ -71,6 +71,18 @@ int point() {
 }
 #endif
 
+#ifdef LEAVES_ARGUMENT
+int number = 1;
+int argument() {
+  khelp_hookinfo hook{};
+  hook.hook_func = loader_test_add;
+  hook.hook_udata = &number;
+  if (const int error = khelp_hhook_name(loader_test::point, &hook.hook_type, &hook.hook_id))
+    return error;
+  return khelp_hhook_add_hook_lookup(&hook, 0);
+}
+#endif
+
 #ifdef LEAVES_ZONE
 int zone() {
   const auto fini = [](void*, int) { loader_test_note(WORDS " called"); };
@@ -105,15 +117,60 @@ int instances() {
 }
 #endif
 
+#ifdef LEAVES_STATIC_OBJECTS
+/// Objects that the process's end destroys: one that is made when the file is loaded, one when its
+/// start runs.
+struct canary {
+  volatile int alive = 1;
+  ~canary() {
+    alive = 0;
+    loader_test_note(WORDS " called");
+  }
+};
+canary early;
+canary& late() {
+  static canary made;
+  return made;
+}
+int static_objects() {
+  (void)late();
+  return 0;
+}
+void touch() {
+  if (early.alive == 0 || late().alive == 0)
+    _exit(9);
+}
+#endif
+
+#ifdef LEAVES_DATA
+/// Data of objects whose end is told.
+struct state {
+  ~state() { loader_test_note(WORDS " called"); }
+};
+int data() {
+  return 0;
+}
+#endif
+
 void run(loader_test::event& e) {
   e.calls++;
   touch();
+  if (e.inside != nullptr)
+    e.inside();
 }
 
+#ifdef LEAVES_DATA
+void run_with_data(loader_test::event& e, state&) {
+  run(e);
+}
+constexpr khelp::typed_hook<state> hooks[] = {khelp::hook<run_with_data>(loader_test::point)};
+#else
+using state = void;
 constexpr khelp::typed_hook<void> hooks[] = {khelp::hook<run>(loader_test::point)};
+#endif
 
 constexpr khelp_helper_x declaration() {
-  auto x = khelp::helper<void>(WORDS, 1, 0, hooks);
+  auto x = khelp::helper<state>(WORDS, 1, KHELP_HELPER_CLASS_APP, hooks);
   x.mod_init = LEAVES;
   return x;
 }
@@ -124,4 +181,8 @@ constexpr khelp_helper_x helper = declaration();
 
 // Once more round, so that LEAVES is what it stands for.
 #define DECLARE_HELPER(...) KHELP_DECLARE_HELPER(__VA_ARGS__)
+#ifdef LEAVES_DATA
+DECLARE_HELPER(LEAVES, 1, helper, KHELP_HELPER_CLASS_APP, sizeof(state));
+#else
 DECLARE_HELPER(LEAVES, 1, helper, 0, 0);
+#endif

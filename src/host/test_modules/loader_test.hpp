@@ -6,6 +6,10 @@
 
 /// Defined by the test program; notes are kept in order.
 extern "C" void loader_test_note(const char* words);
+/// A hook of the program's, which adds the number that its argument points to; defined where modules
+/// ask for it.
+extern "C" int loader_test_add(int32_t type, int32_t id, void* number, void* event, void* data,
+                               khelp_osd* object);
 
 namespace loader_test {
 
