@@ -11,6 +11,7 @@
 
 #include <khelp/hook_list.hpp>
 #include <khelp/khelp.hpp>
+#include <khelp/vnet.h>
 
 struct finished {
   int times;
@@ -141,6 +142,21 @@ TEST_F(point_ends, and_another_begins_in_its_place_in_the_same_hook) {
   second->done(event_);
   EXPECT_EQ(calls, 3);
   second->~sender();
+  EXPECT_EQ(khelp_reap(), 0u);
+}
+
+TEST_F(point_ends, of_an_instance_in_its_own_hook) {
+  khelp_vnet* instance = khelp_vnet_alloc(nullptr);
+  ASSERT_NE(instance, nullptr);
+  khelp_vnet_set_current(instance);
+  void* page = mmap(nullptr, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  auto* s = new (page) sender;
+  EXPECT_TRUE(s->done.open_in_instance());
+  khelp_vnet_set_current(nullptr);
+  in_the_hook = [&] { s->end(); };
+  s->done(event_);
+  ordinary_calls();
+  EXPECT_EQ(khelp_vnet_destroy(instance), 0);
   EXPECT_EQ(khelp_reap(), 0u);
 }
 

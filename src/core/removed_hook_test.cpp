@@ -1,4 +1,5 @@
 // A hook that an earlier hook of the same run takes off its point.
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <functional>
@@ -270,6 +271,36 @@ TEST_P(removed_hook, is_still_met_by_a_run_that_whoever_removes_it_waits_for) {
   runner.join();
   remover.join();
   EXPECT_EQ(answer, GetParam() == KHELP_HHOOK_RESULT_IGNORE ? 0 : 9);
+}
+
+TEST_P(removed_hook,
+       may_be_inside_on_another_thread_and_the_same_removal_from_outside_waits_for_it) {
+  std::latch inside(1);
+  std::latch go_on(1);
+  std::atomic<bool> left = false;
+  letter b{'b', [&] {
+             inside.count_down();
+             go_on.wait();
+             left = true;
+           }};
+  letter a{'a'};
+  add(a);
+  add(b);
+  std::thread runner([&] { khelp_hhook_run_hooks(point, nullptr, nullptr); });
+  inside.wait();
+  a.does = [&] { remove(b); };
+  EXPECT_EQ(run(), "a");
+  EXPECT_FALSE(left);
+  std::thread later([&] {
+    for (int i = 0; i < 2000; ++i)
+      std::this_thread::yield();
+    go_on.count_down();
+  });
+  khelp_hookinfo again = info(b);
+  EXPECT_EQ(khelp_hhook_remove_hook(point, &again), 0);
+  EXPECT_TRUE(left) << "its argument is free now";
+  later.join();
+  runner.join();
 }
 
 INSTANTIATE_TEST_SUITE_P(rules, removed_hook,

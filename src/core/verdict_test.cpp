@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <khelp/khelp.hpp>
+#include <khelp/point.h>
 
 namespace {
 
@@ -21,6 +22,13 @@ struct question {
 }  // namespace
 
 KHELP_EVENT(question, answer);
+
+// As a C program has it.
+struct request {
+  int number;
+};
+KHELP_POINT_X(request_point, "closed.request", 0, 0, KHELP_HHOOK_RESULT_FIRST, EACCES, request,
+              number);
 
 namespace {
 
@@ -151,6 +159,16 @@ TEST_F(fail_closed, a_hook_that_throws_denies_and_goes_on_denying_until_it_is_re
   add(closed_ignored, throw_always);
   EXPECT_EQ(decide(closed_ignored), 0);
   EXPECT_EQ(decide(closed_ignored), 0);
+}
+
+TEST_F(fail_closed, a_c_programs_point_does_so_too) {
+  ASSERT_EQ(khelp_points_open(), 0) << khelp_failure_text();
+  request r{1};
+  EXPECT_EQ(KHELP_DECIDE(request_point, &r, nullptr), 0) << "nobody listens";
+  khelp_hookinfo hook = hook_of(throw_always);
+  ASSERT_EQ(khelp_hhook_add_hook(&request_point.head, &hook, 0), 0);
+  EXPECT_EQ(KHELP_DECIDE(request_point, &r, nullptr), EACCES);
+  khelp_points_close();
 }
 
 TEST_F(fail_closed, a_point_that_says_nothing_fails_open_as_ever) {
