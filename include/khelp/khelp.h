@@ -37,8 +37,8 @@ struct khelp_vnet;
 /// FreeBSD's helper record, as modules written for it declare one. 88 bytes.
 ///
 /// Source   FreeBSD sys/module_khelp.h struct helper. The framework keeps its own account:
-///          h_refcount is brought up to date when the helper is asked about, not on every
-///          attachment.
+///          h_refcount is brought up to date when the helper is asked about (statistics) or asked
+///          to go (0, or EBUSY with the number of objects), not on every attachment.
 struct khelp_helper {
   int (*mod_init)(void);
   int (*mod_destroy)(void);
@@ -259,8 +259,8 @@ KHELP_API int khelp_reap(void);
 /// Context  the object's owner, not concurrently with runs or destroy of this object; does not
 ///          block. Helpers' constructors run in load order, without locks; while one runs, no other
 ///          helper is in use.
-/// Errors   ENOMEM: nothing is attached, as when the thread is cancelled in a constructor. Calling it
-///          twice is harmless (K-18).
+/// Errors   EINVAL no object (hosd is NULL) · ENOMEM: nothing is attached, as when the thread is
+///          cancelled in a constructor. Calling it twice is harmless (K-18).
 /// Source   FreeBSD khelp(9) khelp_init_osd(); all or nothing (K-17).
 KHELP_API int khelp_init_osd(uint32_t classes, struct khelp_osd* hosd);
 
@@ -268,7 +268,7 @@ KHELP_API int khelp_init_osd(uint32_t classes, struct khelp_osd* hosd);
 ///
 /// Context  the object's owner. From inside a hook of this object the data lives until that hook
 ///          has left.
-/// Errors   always 0. Calling it twice is harmless.
+/// Errors   EINVAL no object (hosd is NULL); else 0. Calling it twice is harmless.
 KHELP_API int khelp_destroy_osd(struct khelp_osd* hosd);
 
 /// A helper's data on an object, or NULL: no data, a stale or unknown id, or hosd is NULL.

@@ -144,6 +144,9 @@ struct khelp_tcpcb {
   uint32_t ts_recent;  /**< the peer's latest TSval, as on the wire */
   struct khelp_sackhint sackhint;
   struct khelp_osd t_osd;
+  /* A sender's own, which packets do not tell: 0. */
+  uint32_t snd_ssthresh;
+  khelp_tcp_seq snd_recover;
 };
 
 /// A TCP header. Byte order: by point, see above. th_x2 and th_off as on the wire.

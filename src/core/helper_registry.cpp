@@ -192,7 +192,7 @@ failure too_late(const helper& h) KHELP_EXCLUDES(registry_mutex) {
 // Of helpers that nobody else can end meanwhile.
 result<void> check_free(helper_batch batch) {
   for (const auto& h : batch) {
-    if (h->attached() != 0)
+    if (h->attached_as_told() != 0)
       return busy(*h);
   }
   return {};

@@ -95,6 +95,10 @@ result<void> load_module(khelp_khelp_modevent_data& data) {
   return {};
 }
 
+failure no_object() {
+  return {EINVAL, "no object was given"};
+}
+
 // ENOENT counts as done: the load may have failed half way, or a revoke came first.
 result<void> unload_module(const khelp_helper& h) {
   const std::int32_t id = the_helpers().id_of(&h);
@@ -199,10 +203,16 @@ int khelp_reap(void) {
 }
 
 int khelp_init_osd(uint32_t classes, khelp_osd* hosd) {
-  return cold_call([&] { return attach_helpers(classes, *hosd); });
+  return cold_call([&]() -> result<void> {
+    if (hosd == nullptr) [[unlikely]]
+      return no_object();
+    return attach_helpers(classes, *hosd);
+  });
 }
 
 int khelp_destroy_osd(khelp_osd* hosd) {
+  if (hosd == nullptr) [[unlikely]]
+    return cold_call([]() -> result<void> { return no_object(); });
   return detach_helpers(*hosd);
 }
 

@@ -391,7 +391,9 @@ TEST(khelp, conformance_23_quiesce_then_veto_leaves_the_helper_working) {
   ASSERT_EQ(khelp_init_osd(test_class, &osd), 0);
   p.run(&osd);
   EXPECT_EQ(static_cast<state*>(khelp_get_osd(&osd, h.h_id))->calls, 1u);
+  EXPECT_EQ(h.h_refcount, 0u) << "not on every attachment";
   EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_QUIESCE, &data), EBUSY);
+  EXPECT_EQ(h.h_refcount, 1u) << "for the module that says what it waits for";
   EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_UNLOAD, &data), EBUSY);
   EXPECT_EQ(khelp_modevent(nullptr, KHELP_MOD_SHUTDOWN, &data), 0) << "K-11";
   khelp_destroy_osd(&osd);

@@ -100,7 +100,7 @@ helper_row row_of(const helper& h) {
   row.stat.id = h.id;
   row.stat.version = h.version;
   row.stat.state = public_state(h);
-  row.stat.attached = h.attached();
+  row.stat.attached = h.attached_as_told();
   row.stat.attached_total = counter_sum(h.block, cell_attached);
   row.stat.adopted = counter_sum(h.block, cell_adopted);
   row.stat.attach_failures = counter_sum(h.block, cell_attach_failures);
@@ -123,11 +123,7 @@ void add_counts(khelp_helper_stat& to, const hook_attachment& hook) {
 std::vector<helper_row> collect_helpers() {
   std::vector<helper_row> rows;
   lock_guard held(registry_mutex);
-  the_helpers().for_each([&](const helper& h) {
-    rows.push_back(row_of(h));
-    if (h.bsd != nullptr)
-      h.bsd->h_refcount = static_cast<std::uint32_t>(rows.back().stat.attached);
-  });
+  the_helpers().for_each([&](const helper& h) { rows.push_back(row_of(h)); });
   // A hook's counts are its own while some set has it, current or retired, and its owner's then. A
   // retired set may outlive the owner, but not the totals.
   std::set<const hook_attachment*> counted;

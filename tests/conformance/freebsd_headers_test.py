@@ -36,6 +36,26 @@ PROVIDED = {
         #if !defined SYSINIT || !defined SYSUNINIT
         #error neither
         #endif""",
+    "sys/limits.h": "int largest = INT_MAX;",
+    "sys/lock.h": "struct lock_object lock = {\"name\"};",
+    "sys/prng.h": "unsigned f(void) { return prng32() + prng32_bounded(9); }",
+    "sys/refcount.h": "int f(volatile unsigned *n) { refcount_init(n, 1); return refcount_release(n); }",
+    "sys/rwlock.h": """
+        static struct rwlock lock; RW_SYSINIT(mine, &lock, "words");
+        void f(void) { rw_wlock(&lock); rw_assert(&lock, RA_WLOCKED); rw_wunlock(&lock); }""",
+    "sys/sysctl.h": """
+        static unsigned x;
+        static int handler(SYSCTL_HANDLER_ARGS) { return sysctl_handle_int(oidp, arg1, arg2, req); }
+        SYSCTL_DECL(_a_b); SYSCTL_NODE(_a, OID_AUTO, b, CTLFLAG_RW, NULL, "words");
+        SYSCTL_PROC(_a_b, OID_AUTO, c, CTLTYPE_UINT | CTLFLAG_RW, &x, 1, handler, "IU", "words");
+        SYSCTL_UINT(_a_b, OID_AUTO, d, CTLFLAG_RD, &x, 1, "words");""",
+    "netinet/cc/cc.h": """
+        static void f(struct cc_var *ccv) { ccv->flags |= CCF_ABC_SENTAWND; ccv->tp->snd_ssthresh = 0; }
+        struct cc_algo algorithm = {.name = "mine", .conn_init = f};""",
+    "netinet/cc/cc_module.h": """
+        static void f(struct cc_var *ccv) { CCV(ccv, snd_cwnd) = ccv->ccvc.tcp->snd_recover; }
+        static struct cc_algo algorithm = {.name = "mine", .conn_init = f};
+        DECLARE_CC_MODULE(mine, &algorithm);""",
     "sys/malloc.h": """
         MALLOC_DECLARE(M_MINE); MALLOC_DEFINE(M_MINE, "mine", "of a test");
         void *f(void *p) { free(realloc(p, 9, M_MINE, M_WAITOK), M_MINE);
@@ -58,7 +78,8 @@ PROVIDED = {
     "sys/socket.h": "int family = AF_INET6;",
     "sys/socketvar.h": "int id = HHOOK_SOCKET_OPT; struct socket_hhook_data context;",
     "sys/sockopt.h": "struct sockopt *option;",
-    "sys/systm.h": 'void f(int *p) { printf("%d", *p); bzero(p, sizeof *p); panic("no"); }',
+    "sys/systm.h": 'void f(int *p) { printf("%d", *p); bzero(p, sizeof *p); panic("no"); }'
+                   'int (*say)(const char *, ...) = printf;',
     "net/vnet.h": """
         VNET_DEFINE(int, x) = 1;
         int f(struct vnet *v) {

@@ -5,8 +5,8 @@ usage: stock_modules_test.py --source FREEBSD_TREE --repository . --build build 
 
 The modules are compiled from the FreeBSD tree against the include root and replayed beside ours
 over every capture below the --captures folders: `struct ertt` must equal what our ertt keeps for
-other modules, number by number, and h_example must count what our count_native counts. Without a
-tree the test is skipped (exit code 77). Nothing of the tree is copied into this repository.
+other modules, number by number, and h_example must count what our count_native counts. Congestion
+control modules compile, and are refused in words. Without a tree the test is skipped (exit code 77). Nothing of the tree is copied into this repository.
 """
 
 import argparse
@@ -20,13 +20,24 @@ import unittest
 from pathlib import Path
 
 SKIPPED = 77
+CONGESTION_CONTROL = ("vegas", "hd", "chd", "cdg")
 COMPILERS = [compiler for compiler in ("gcc", "clang") if shutil.which(compiler)]
 DIALECTS = ["gnu11", "gnu17", "gnu2x"]
 REPLAY_TIMEOUT = 600  # seconds, for one capture under a sanitizer
 arguments = None
 
 
+def release_of(source):
+    """Whose types a congestion control module uses, as KHELP_FREEBSD_RELEASE has it."""
+    text = source.read_text()
+    if "ccsignal_t" in text:
+        return 15
+    return 14 if "_data_sz(void)" in text else 13
+
+
 def module_source(name):
+    if name in CONGESTION_CONTROL:
+        return arguments.source / f"sys/netinet/cc/cc_{name}.c"
     return {
         "h_ertt": arguments.source / "sys/netinet/khelp/h_ertt.c",
         "h_example": arguments.source / "share/examples/kld/khelp/h_example.c",
@@ -95,6 +106,23 @@ class StockModules(unittest.TestCase):
                                       capture_output=True, text=True)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
                 self.assertIn(module, done.stdout)
+
+    def test_congestion_control_modules_compile_unchanged_and_are_refused_in_words(self):
+        for name in CONGESTION_CONTROL:
+            release = f"-DKHELP_FREEBSD_RELEASE={release_of(module_source(name))}"
+            for compiler in COMPILERS:
+                for options in ([], ["-DINVARIANTS"], ["-DVIMAGE"]):
+                    with self.subTest(name=name, compiler=compiler, options=options):
+                        module = compile_module(name, self.folder, compiler, release, *options,
+                                                "-Werror=incompatible-pointer-types",
+                                                "-Werror=implicit-function-declaration")
+                        done = subprocess.run(
+                            [arguments.build / "bin/khelp", "replay", "--load", module,
+                             "--module-path", arguments.build / "lib/khelp", captures()[0]],
+                            capture_output=True, text=True, timeout=REPLAY_TIMEOUT)
+                        self.assertNotEqual(done.returncode, 0)
+                        self.assertIn(f'"{name}": not loaded, nothing here would run it',
+                                      done.stderr)
 
     def test_struct_ertt_equals_the_native_helpers_ticks_over_every_capture(self):
         stock = compile_module("h_ertt", self.folder, COMPILERS[0], "-DINVARIANTS")

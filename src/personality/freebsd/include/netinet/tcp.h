@@ -35,4 +35,7 @@ typedef khelp_tcp_seq tcp_seq;
 #define TH_ECE KHELP_TH_ECE
 #define TH_CWR KHELP_TH_CWR
 
+#define TCP_MAXWIN 65535 /**< without scaling */
+#define TCP_CA_NAME_MAX 16
+
 #endif

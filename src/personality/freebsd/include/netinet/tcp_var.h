@@ -14,6 +14,28 @@
 #define TF_SACK_PERMIT KHELP_TF_SACK_PERMIT
 #define TF_TSO KHELP_TF_TSO
 
+/* Recovery from losses and from congestion, for congestion control modules: an observer does not
+ * see which an end is in, and never sets them. */
+#define TF_FASTRECOVERY 0x00100000u
+#define TF_WASFRECOVERY 0x00200000u
+#define TF_CONGRECOVERY 0x20000000u
+#define TF_WASCRECOVERY 0x40000000u
+#define KHELP_TF_RECOVERY (TF_FASTRECOVERY | TF_CONGRECOVERY)
+
+#define IN_FASTRECOVERY(flags) ((flags)&TF_FASTRECOVERY)
+#define ENTER_FASTRECOVERY(flags) ((flags) |= TF_FASTRECOVERY)
+#define EXIT_FASTRECOVERY(flags) ((flags) &= ~TF_FASTRECOVERY)
+#define IN_CONGRECOVERY(flags) ((flags)&TF_CONGRECOVERY)
+#define ENTER_CONGRECOVERY(flags) ((flags) |= TF_CONGRECOVERY)
+#define EXIT_CONGRECOVERY(flags) ((flags) &= ~TF_CONGRECOVERY)
+#define IN_RECOVERY(flags) ((flags)&KHELP_TF_RECOVERY)
+#define ENTER_RECOVERY(flags) ((flags) |= KHELP_TF_RECOVERY)
+#define EXIT_RECOVERY(flags) ((flags) &= ~KHELP_TF_RECOVERY)
+
+/* Counting acknowledged bytes (RFC 3465): the kernel's first values. */
+#define V_tcp_do_rfc3465 1
+#define V_tcp_abc_l_var 2
+
 #define TOF_MSS KHELP_TOF_MSS
 #define TOF_SCALE KHELP_TOF_SCALE
 #define TOF_SACKPERM KHELP_TOF_SACKPERM
