@@ -81,6 +81,8 @@ KHELP_API int khelp_hook_free(struct khelp_hook_list* list);
 ///
 /// Shape    hook is not kept. Runs in progress do not see it.
 /// Context  any thread, also from inside a hook of the same list.
+/// Cost     a short lock and an allocation, however many hooks there are. An array that is full is
+///          copied to one of twice its room: fewer than two pointers for each hook, in all.
 /// Errors   NULL, and khelp_failure_text(): ENOENT not a list · EINVAL its size, or not exactly one
 ///          function · ENOMEM.
 /// Source   NetBSD, proposal of 2006: hook_register().
@@ -109,8 +111,8 @@ static inline struct khelp_hook* khelp_hook_proc_register(struct khelp_hook_list
 /// Context  when it returns no other thread is inside the hook, nor its mask, and none will enter
 ///          it. From inside the hook itself it returns at once; from inside any other hook too,
 ///          unless KHELP_HOOK_WAIT says otherwise.
-/// Cost     a membarrier, and the time the hook takes if somebody is in it. Other hooks of the list
-///          are not waited for.
+/// Cost     a membarrier, a copy of the list's array (a pointer and a count for each hook on it), and
+///          the time the hook takes if somebody is in it. Other hooks of the list are not waited for.
 /// Errors   ENOENT not on the list: never was, was removed, or a run with KHELP_HOOK_UNREGISTER
 ///          took it (and if that run is still inside the hook, it is waited for all the same) ·
 ///          ENOSYS removed, but membarrier(2) is refused: whether somebody is inside cannot be

@@ -22,9 +22,8 @@
 
 namespace khelp {
 
-// Beside the public states (stats.h): somebody decides whether the helper goes: by whether anybody
-// holds data, by whether there is memory for it. Attachments that begin meanwhile wait for the
-// answer.
+// Beside the public states (stats.h): an unload is being decided (does any object hold data? is there
+// memory for the removal?). Attachments that begin meanwhile wait for the outcome.
 inline constexpr std::uint32_t helper_checking = 100;
 
 // Cells of a helper's counter block. Objects attached now: attached - detached -
@@ -80,8 +79,8 @@ class helper {
   // Hooks its init added: they go live with its table.
   std::vector<std::shared_ptr<subscription>> early_wishes;
 
-  // Who wants no more attachments; guarded by registry_mutex. Unless somebody decides about it or
-  // ends it, its state is DRAINING exactly while there is one of them, else LIVE.
+  // Unloads that wait for data to drain (registry_mutex). Invariant, outside helper_checking and
+  // GOING: state == DRAINING iff waiting_unloads > 0 or quiesced.
   unsigned waiting_unloads = 0;
   bool quiesced = false;
 
@@ -95,7 +94,8 @@ class helper {
     in_hand = true;
     worker = pthread_self();
   }
-  // GOING: of the one who ends it. The runs that may still call its hooks; nullptr: gone.
+  // While GOING: the wait for runs that may still call its hooks; nullptr once they have left. Owned
+  // by `worker`.
   std::unique_ptr<reader_wait> readers;
 
   bool keeps_data() const { return (flags & KHELP_HELPER_NEEDS_OSD) != 0; }

@@ -1,20 +1,26 @@
 // A hook list and what is on it.
 //
-// A list publishes an immutable array of its hooks; a run uses the array it found. Whether a hook
-// of the array still runs is a word of the hook itself, so that removing one (also by the run that
-// takes it) needs no memory and reaches runs that are under way. Each call of a hook is a section
+// A list publishes an array of its hooks; a run uses the array it found, as far as it was filled
+// then. A hook that is added goes into the array's spare room, where no run looks; when there is
+// none, an array with twice the room is published. Whether a hook of the array still runs is a word
+// of the hook itself, so that removing one (also by the run that takes it) needs no memory and
+// reaches runs that are under way. Each call of a hook is a section
 // of its own, inside the run's: a removal waits for its hook alone.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include <khelp/hook_list.h>
 
 #include "core/leftovers.hpp"
 #include "sync/publication.hpp"
+#include "sync/word.hpp"
 
 namespace khelp {
 
@@ -63,8 +69,27 @@ class listed_hook {
 using hook_array = std::vector<std::shared_ptr<listed_hook>>;
 
 // In order of registration, and so of serials.
-struct listed_hooks final : published_set {
-  hook_array hooks;
+class listed_hooks final : public published_set {
+ public:
+  explicit listed_hooks(std::size_t room)
+      : room_(room), hooks_(std::make_unique<std::shared_ptr<listed_hook>[]>(room)) {}
+
+  // Those that are in it now. A run asks once.
+  std::span<const std::shared_ptr<listed_hook>> hooks() const noexcept {
+    return {hooks_.get(), load_acquire(count_)};
+  }
+  // Under registry_mutex, as add().
+  bool has_room() const noexcept { return count_ < room_; }
+  // Seen by runs that begin after it, also when the array is published already.
+  void add(std::shared_ptr<listed_hook> hook) noexcept {
+    hooks_[count_] = std::move(hook);
+    store_release(count_, count_ + 1);
+  }
+
+ private:
+  const std::size_t room_;
+  std::size_t count_ = 0;
+  const std::unique_ptr<std::shared_ptr<listed_hook>[]> hooks_;
 };
 
 }  // namespace khelp

@@ -110,10 +110,11 @@ int run_hook_list(khelp_hook_list& list, const hook_list_run& run) {
   const auto* set = section.set<listed_hooks>();
   if (set == nullptr)
     return 0;
-  const std::size_t count = set->hooks.size();
+  const auto hooks = set->hooks();
+  const std::size_t count = hooks.size();
   for (std::size_t i = 0; i < count; ++i) {
     const bool reverse = (run.flags & KHELP_HOOK_REVERSE) != 0;
-    run_hook(list, *set->hooks[reverse ? count - 1 - i : i], run);
+    run_hook(list, *hooks[reverse ? count - 1 - i : i], run);
   }
   return 0;
 }

@@ -1,3 +1,5 @@
+#include "core/hook_list.hpp"
+
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -911,6 +913,41 @@ TEST(hook_list, a_fork_from_inside_a_hook_lets_parent_and_child_go_on) {
     _exit(good ? 0 : 1);
   EXPECT_TRUE(good);
   EXPECT_EQ(status, 0);
+}
+
+// ---- what it costs ----
+
+TEST(hook_list, a_list_that_is_filled_is_copied_when_it_has_doubled_and_not_for_each_hook) {
+  constexpr unsigned hooks = 1000;
+  test_list list;
+  int called = 0;
+  action counting = [&] { ++called; };
+  unsigned copies = 0;
+  const void* array = nullptr;
+  for (unsigned i = 0; i < hooks; ++i) {
+    list.add(counting);
+    copies += list.get()->hooks != array ? 1 : 0;
+    array = list.get()->hooks;
+  }
+  EXPECT_LE(copies, 10u);
+  list.run();
+  EXPECT_EQ(called, 1000);
+}
+
+TEST(hook_list, a_run_under_way_does_not_see_what_is_added_to_the_array_it_uses) {
+  test_list list;
+  int called = 0;
+  action counting = [&] { ++called; };
+  action adding = [&] {
+    const void* const array = list.get()->hooks;
+    list.add(counting);
+    EXPECT_EQ(list.get()->hooks, array) << "there was room";
+  };
+  list.add(adding);
+  list.run();
+  EXPECT_EQ(called, 0);
+  list.run(KHELP_HOOK_REVERSE);
+  EXPECT_EQ(called, 1);
 }
 
 // ---- the process's lists ----

@@ -29,8 +29,14 @@ std::uint64_t serial_of(const khelp_hook* handle) {
   return reinterpret_cast<std::uintptr_t>(handle);
 }
 
-const listed_hooks* current_of(const khelp_hook_list& list) KHELP_REQUIRES(registry_mutex) {
-  return static_cast<const listed_hooks*>(list.place.current());
+listed_hooks* current_of(const khelp_hook_list& list) KHELP_REQUIRES(registry_mutex) {
+  return static_cast<listed_hooks*>(list.place.current());
+}
+
+std::span<const std::shared_ptr<listed_hook>> hooks_on(const khelp_hook_list& list)
+    KHELP_REQUIRES(registry_mutex) {
+  const listed_hooks* now = current_of(list);
+  return now == nullptr ? std::span<const std::shared_ptr<listed_hook>>() : now->hooks();
 }
 
 failure not_on_list() {
@@ -138,8 +144,8 @@ khelp_hook_list* hook_lists::make(const char* name) {
 
 std::shared_ptr<listed_hook> hook_lists::find(khelp_hook_list* list, khelp_hook* which) {
   const std::uint64_t serial = serial_of(which);
-  if ((lists_.contains(list) || ended_.contains(list)) && current_of(*list) != nullptr) {
-    const hook_array& hooks = current_of(*list)->hooks;
+  if (lists_.contains(list) || ended_.contains(list)) {
+    const auto hooks = hooks_on(*list);
     auto at = std::lower_bound(hooks.begin(), hooks.end(), serial,
                                [](const auto& hook, std::uint64_t s) { return hook->serial < s; });
     if (at != hooks.end() && (*at)->serial == serial)
@@ -153,24 +159,30 @@ std::shared_ptr<listed_hook> hook_lists::find(khelp_hook_list* list, khelp_hook*
 }
 
 void hook_lists::republish(khelp_hook_list& list, std::shared_ptr<listed_hook> more) {
-  const listed_hooks* now = current_of(list);
-  auto next = std::make_unique<listed_hooks>();
-  next->hooks.reserve((now == nullptr ? 0 : now->hooks.size()) + 1);
+  constexpr std::size_t least_room = 4;
+  const auto now = hooks_on(list);
+  auto next = std::make_unique<listed_hooks>(std::max(least_room, 2 * now.size()));
   // Nothing fails from here on.
-  if (now != nullptr) {
-    for (const auto& hook : now->hooks) {
-      if (!hook->is_removed()) {
-        next->hooks.push_back(hook);
-        continue;
-      }
-      hook->next_leaving = std::move(leaving_);
-      leaving_ = hook;
-      untidy_ = true;  // until reap() has seen that nobody is inside
+  for (const auto& hook : now) {
+    if (!hook->is_removed()) {
+      next->add(hook);
+      continue;
     }
+    hook->next_leaving = std::move(leaving_);
+    leaving_ = hook;
+    untidy_ = true;  // until reap() has seen that nobody is inside
   }
   if (more != nullptr)
-    next->hooks.push_back(std::move(more));
+    next->add(std::move(more));
   list.place.publish(next.release());
+}
+
+void hook_lists::append(khelp_hook_list& list, std::shared_ptr<listed_hook> more) {
+  listed_hooks* now = current_of(list);
+  if (now != nullptr && now->has_room())
+    now->add(std::move(more));
+  else
+    republish(list, std::move(more));
 }
 
 result<khelp_hook*> hook_lists::add(khelp_hook_list* list, const khelp_hook_x& x) {
@@ -185,7 +197,7 @@ result<khelp_hook*> hook_lists::add(khelp_hook_list* list, const khelp_hook_x& x
       return no_such_list();
     auto hook = std::make_shared<listed_hook>(next_serial_, x);
     handle = hook->handle();
-    republish(*list, std::move(hook));
+    append(*list, std::move(hook));
     ++next_serial_;
   }
   khelp::reap();
@@ -240,9 +252,9 @@ result<void> hook_lists::resume(khelp_hook_list* list, khelp_hook* which) {
 
 std::uint32_t hook_lists::count(khelp_hook_list* list) {
   lock_guard held(registry_mutex);
-  if (!lists_.contains(list) || current_of(*list) == nullptr)
+  if (!lists_.contains(list))
     return 0;
-  const hook_array& hooks = current_of(*list)->hooks;
+  const auto hooks = hooks_on(*list);
   return static_cast<std::uint32_t>(std::count_if(
       hooks.begin(), hooks.end(), [](const auto& hook) { return !hook->is_removed(); }));
 }
@@ -251,9 +263,8 @@ result<hook_array> hook_lists::hooks_of(khelp_hook_list* list) {
   lock_guard held(registry_mutex);
   if (!lists_.contains(list))
     return no_such_list();
-  hook_array found;
-  if (const listed_hooks* now = current_of(*list))
-    found = now->hooks;
+  const auto hooks = hooks_on(*list);
+  hook_array found(hooks.begin(), hooks.end());
   std::erase_if(found, [](const auto& hook) { return hook->is_removed(); });
   return found;
 }
@@ -261,11 +272,9 @@ result<hook_array> hook_lists::hooks_of(khelp_hook_list* list) {
 // ---- ends ----
 
 void hook_lists::take_apart(khelp_hook_list& list, hook_chain& gone) {
-  if (const listed_hooks* now = current_of(list)) {
-    for (const auto& hook : now->hooks) {
-      hook->next_leaving = std::move(gone);
-      gone = hook;
-    }
+  for (const auto& hook : hooks_on(list)) {
+    hook->next_leaving = std::move(gone);
+    gone = hook;
   }
   list.place.end();
 }
@@ -277,10 +286,8 @@ result<void> hook_lists::end(khelp_hook_list* list) {
     auto ended = lists_.extract(list);
     if (ended.empty())
       return no_such_list();
-    if (const listed_hooks* now = current_of(*list)) {
-      for (const auto& hook : now->hooks)
-        hook->remove();
-    }
+    for (const auto& hook : hooks_on(*list))
+      hook->remove();
     ended_.insert(std::move(ended));
     untidy_ = true;
     list->enders += inside ? 0 : 1;
@@ -364,10 +371,8 @@ void hook_lists::after_fork() {
     if (deep_depth != 0)
       return;
     store_relaxed(list->deep, 0);
-    if (const listed_hooks* now = current_of(*list)) {
-      for (const auto& hook : now->hooks)
-        store_relaxed(hook->deep, 0);
-    }
+    for (const auto& hook : hooks_on(*list))
+      store_relaxed(hook->deep, 0);
   };
   std::for_each(lists_.begin(), lists_.end(), alone);
   std::for_each(ended_.begin(), ended_.end(), alone);

@@ -62,7 +62,11 @@ class hook_lists {
   // nullptr: it never was on this list, or nobody can be inside it any more.
   std::shared_ptr<listed_hook> find(khelp_hook_list* list, khelp_hook* which)
       KHELP_REQUIRES(registry_mutex);
-  // Publish the hooks that are not removed, and one more. Throws std::bad_alloc: nothing changed.
+  // Put one more on a list. Throws std::bad_alloc: nothing changed.
+  void append(khelp_hook_list& list, std::shared_ptr<listed_hook> more)
+      KHELP_REQUIRES(registry_mutex);
+  // Publish the hooks that are not removed, and one more (or nullptr), with room for as many again.
+  // Throws std::bad_alloc: nothing changed.
   void republish(khelp_hook_list& list, std::shared_ptr<listed_hook> more)
       KHELP_REQUIRES(registry_mutex);
   // Take removed hooks out of the arrays, as far as there is memory.

@@ -219,7 +219,8 @@ int khelp_destroy_osd(khelp_osd* hosd) {
 void* khelp_get_osd(khelp_osd* hosd, int32_t id) noexcept {
   if (hosd == nullptr)
     return nullptr;
-  // What is no id is no slot's, or slot 0's, which has no value. In this order: a value of the slot's next owner comes with the next owner's id.
+  // Invalid ids map to slot 0 or to no slot; both read as null. Read the value before checking the
+  // id: a new owner of the slot publishes its id first.
   void* data = osd_slots::get(*hosd, khelp_id_slot(id));
   return khelp_id_is_current(id) ? data : nullptr;
 }

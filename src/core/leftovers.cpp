@@ -133,7 +133,7 @@ void hook_lists::take_off(const module_range& module, leftovers& found) {
       const auto* now = static_cast<const listed_hooks*>(list->place.current());
       if (now == nullptr)
         continue;
-      for (const auto& hook : now->hooks) {
+      for (const auto& hook : now->hooks()) {
         if (!hook->is_removed() && hook->leads_into(module))
           left.emplace_back(list, hook->handle());
       }
