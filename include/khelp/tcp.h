@@ -16,7 +16,7 @@
 ///              t_inpcb (addresses, ports, inp_vflag), t_state, t_maxseg, snd_una, snd_nxt, rcv_nxt,
 ///              snd_wnd, rcv_wnd; the byte orders below; to->to_flags says which options there are.
 ///   or zero    t_peer, iss, irs, snd_max, snd_fack, snd_cwnd, snd_scale, rcv_scale, t_mss_sent,
-///              ts_recent, sackhint, inp_vlan, inp_instance; resent, acked, sacked, nsacks, capture,
+///              ts_recent, sackhint, snd_ssthresh, snd_recover, inp_vlan, inp_instance; resent, acked, sacked, nsacks, capture,
 ///              packet: a stack that does not know one leaves it 0 (NULL), and a helper must do
 ///              without.
 ///   its own    t_osd, and TF_TSO in t_flags, which helpers may change.
@@ -144,7 +144,7 @@ struct khelp_tcpcb {
   uint32_t ts_recent;  /**< the peer's latest TSval, as on the wire */
   struct khelp_sackhint sackhint;
   struct khelp_osd t_osd;
-  /* A sender's own, which packets do not tell: 0. */
+  /* A sender's own, for congestion control modules; an observer leaves them 0. */
   uint32_t snd_ssthresh;
   khelp_tcp_seq snd_recover;
 };
