@@ -25,6 +25,7 @@ struct segment {
   bool resent;       // some of it was sent more than once
   bool super;        // larger than a segment: is cut up on its way
   bool marked;       // the one of this round trip
+  bool timed;        // `when` is known
 };
 
 /// Owns the records. At most KHELP_ERTT_MAX_SEGMENTS: where more are in flight, some go unmeasured,

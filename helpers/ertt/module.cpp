@@ -36,17 +36,20 @@ std::optional<stamp> stamp_of(const khelp_tcp_hhook_data& segment) {
 
 // ---- hooks
 
+// The ticks know nothing of segments whose time is not known.
+
 /// EST_OUT, where header and options are in network order.
 void sent(khelp_tcp_hhook_data& segment, state& s) {
   khelp_tcpcb& end = *segment.tp;
   std::optional<stamp> ts = stamp_of(segment);
-  s.stock.send({.seq = ntohl(segment.th->th_seq),
-                .len = segment.len,
-                .tso = segment.tso != 0,
-                .timestamped = ts && (end.t_flags & KHELP_TF_NOOPT) == 0,
-                .tsval = ntohl(segment.to->to_tsval) - end.ts_offset,
-                .tsecr = ntohl(segment.to->to_tsecr)},
-               khelp_clock_ticks(), end.t_flags);
+  if (segment.when_ns != 0)
+    s.stock.send({.seq = ntohl(segment.th->th_seq),
+                  .len = segment.len,
+                  .tso = segment.tso != 0,
+                  .timestamped = ts && (end.t_flags & KHELP_TF_NOOPT) == 0,
+                  .tsval = ntohl(segment.to->to_tsval) - end.ts_offset,
+                  .tsecr = ntohl(segment.to->to_tsecr)},
+                 khelp_clock_ticks(), end.t_flags);
   if ((segment.flags & KHELP_TH_SYN) != 0)
     return;  // the handshake's times are others': a listener's queue, a cold path
   s.exact.send({.when = segment.when_ns,
@@ -55,6 +58,7 @@ void sent(khelp_tcp_hhook_data& segment, state& s) {
                 .snd_una = end.snd_una,
                 .resent = segment.resent != 0,
                 .super = segment.tso != 0,
+                .timed = segment.when_ns != 0,
                 .ts = ts});
 }
 
@@ -62,21 +66,23 @@ void sent(khelp_tcp_hhook_data& segment, state& s) {
 void acknowledged(khelp_tcp_hhook_data& segment, state& s, khelp_osd* end_slots) {
   khelp_tcpcb& end = *segment.tp;
   std::optional<stamp> ts = stamp_of(segment);
-  s.stock.receive({.ack = segment.th->th_ack,
-                   .snd_una = end.snd_una,
-                   .last_sack_ack = end.sackhint.last_sack_ack,
-                   .maxseg = end.t_maxseg,
-                   .snd_cwnd = end.snd_cwnd,
-                   .timestamped = ts.has_value(),
-                   .tsval = segment.to->to_tsval,
-                   .tsecr = segment.to->to_tsecr},
-                  khelp_clock_ticks(), end.t_flags);
+  if (segment.when_ns != 0)
+    s.stock.receive({.ack = segment.th->th_ack,
+                     .snd_una = end.snd_una,
+                     .last_sack_ack = end.sackhint.last_sack_ack,
+                     .maxseg = end.t_maxseg,
+                     .snd_cwnd = end.snd_cwnd,
+                     .timestamped = ts.has_value(),
+                     .tsval = segment.to->to_tsval,
+                     .tsecr = segment.to->to_tsecr},
+                    khelp_clock_ticks(), end.t_flags);
   std::size_t blocks = segment.sacked != 0 ? segment.nsacks : 0;
   auto sample = s.exact.receive({.when = segment.when_ns,
                                  .ack = segment.ack,
                                  .snd_una = end.snd_una,
                                  .maxseg = end.t_maxseg,
                                  .sacked = std::span(segment.sacks).first(blocks),
+                                 .timed = segment.when_ns != 0,
                                  .ts = ts},
                                 filter_delayed);
   if (sample)

@@ -90,6 +90,7 @@ class module : public testing::Test {
 
   khelp_tcpcb end_{};
   std::int64_t now_ = 1000 * ms;
+  bool timed_ = true;  ///< it is known when segments come
 
  private:
   khelp_tcp_hhook_data context(khelp_tcphdr& header, khelp_tcpopt& options) {
@@ -98,7 +99,7 @@ class module : public testing::Test {
     segment.th = &header;
     segment.to = &options;
     segment.size = sizeof segment;
-    segment.when_ns = now_;
+    segment.when_ns = timed_ ? now_ : 0;
     return segment;
   }
 
@@ -120,6 +121,31 @@ TEST_F(module, measures_and_shows_struct_ertt_to_others) {
   EXPECT_EQ(e->rtt, 21);
   EXPECT_EQ(e->minrtt, 21);
   EXPECT_EQ(e->flags, KHELP_ERTT_NEW_MEASUREMENT);
+}
+
+TEST_F(module, measures_nothing_where_no_time_is_known) {
+  auto ertt = load_ertt();
+  ASSERT_TRUE(ertt) << ertt.error().detail;
+  init_end();
+  const listener heard;
+  timed_ = false;
+  send(1, 1000);
+  receive(1001);
+  timed_ = true;
+  send(1001, 1000);
+  timed_ = false;
+  receive(2001);
+  timed_ = true;
+  const khelp_ertt* e = values();
+  ASSERT_NE(e, nullptr);
+  EXPECT_EQ(e->rtt, 0);
+  EXPECT_EQ(e->minrtt, 0);
+  EXPECT_TRUE(heard.got.empty());
+  send(2001, 1000);
+  pass(20 * ms);
+  receive(3001);
+  EXPECT_EQ(values()->rtt, 21);
+  EXPECT_EQ(heard.got, std::vector<std::string>{"ertt.rtt_us 20000000"});
 }
 
 TEST_F(module, reports_what_it_measured_under_names) {

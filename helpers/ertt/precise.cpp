@@ -37,7 +37,8 @@ struct evidence {
     }
   }
   void add_below(const segment& s) noexcept {
-    latest_below = std::max(latest_below, s.when);
+    latest_below = s.timed ? std::max(latest_below, s.when)
+                           : std::numeric_limits<std::int64_t>::max();  // it may have been then
     marked |= s.marked;
   }
 };
@@ -54,6 +55,7 @@ void precise::send(const sent_segment& sent) noexcept {
   s.ts = sent.ts.value_or(stamp{});
   s.resent = sent.resent;
   s.super = sent.super;
+  s.timed = sent.timed;
   s.marked = !mark_in_flight_;
   if (flight_.add(s))
     mark_in_flight_ = true;
@@ -154,6 +156,8 @@ std::optional<std::int64_t> precise::round_trip(const evidence& found,
   else if (found.echoed == 0 && found.candidates == 1 && !found.candidate.resent)
     measured = &found.candidate;
   if (measured == nullptr || found.latest_below > measured->when)
+    return {};
+  if (!ack.timed || !measured->timed)
     return {};
   std::int64_t rtt = ack.when - measured->when;
   if (rtt < 0 || rtt > longest_round_trip)

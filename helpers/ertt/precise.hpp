@@ -6,6 +6,7 @@
 ///   - the segment was sent once, or a timestamp echo says which copy arrived (E-11);
 ///   - no byte before it was sent after it: else the acknowledgement waited for that byte;
 ///   - the echo is not that of a later copy, which the capture missed;
+///   - it is known when each of them was captured;
 ///   - the clock did not run backwards meanwhile, nor leap ahead by more than segments live;
 ///   - with the delayed-acknowledgement filter: the peer did not seem to wait for more data. (A
 ///     delay only lengthens, so what is shorter than every sample before it counts even then: the
@@ -35,6 +36,7 @@ struct sent_segment {
   std::uint32_t snd_una = 0;
   bool resent = false;  // some of it was seen before
   bool super = false;   // larger than a segment: is cut up on its way
+  bool timed = true;    // `when` is known
   std::optional<stamp> ts = {};
 };
 
@@ -45,6 +47,7 @@ struct received_ack {
   std::uint32_t snd_una = 0;
   std::uint32_t maxseg = 0;
   std::span<const khelp_tcp_range> sacked = {};  // empty when they tell nothing new
+  bool timed = true;                             // `when` is known
   std::optional<stamp> ts = {};
 };
 

@@ -21,8 +21,13 @@ using sample = std::optional<std::int64_t>;
 class precise : public testing::Test {
  protected:
   void send(std::uint32_t seq, std::uint32_t len, std::optional<stamp> ts = {}) {
-    p_.send(
-        {.when = now_, .seq = seq, .len = len, .snd_una = una_, .super = len > maxseg_, .ts = ts});
+    p_.send({.when = now_,
+             .seq = seq,
+             .len = len,
+             .snd_una = una_,
+             .super = len > maxseg_,
+             .timed = timed_,
+             .ts = ts});
   }
   void resend(std::uint32_t seq, std::uint32_t len, std::optional<stamp> ts = {}) {
     p_.send({.when = now_, .seq = seq, .len = len, .snd_una = una_, .resent = true, .ts = ts});
@@ -32,9 +37,14 @@ class precise : public testing::Test {
   }
   sample receive_sack(std::uint32_t ack, std::vector<khelp_tcp_range> blocks,
                       std::optional<stamp> ts = {}) {
-    sample got = p_.receive(
-        {.when = now_, .ack = ack, .snd_una = una_, .maxseg = maxseg_, .sacked = blocks, .ts = ts},
-        filter_);
+    sample got = p_.receive({.when = now_,
+                             .ack = ack,
+                             .snd_una = una_,
+                             .maxseg = maxseg_,
+                             .sacked = blocks,
+                             .timed = timed_,
+                             .ts = ts},
+                            filter_);
     if (static_cast<std::int32_t>(ack - una_) > 0)
       una_ = ack;
     return got;
@@ -45,6 +55,7 @@ class precise : public testing::Test {
   std::uint32_t una_ = 1;
   std::uint32_t maxseg_ = 1000;
   bool filter_ = true;
+  bool timed_ = true;
 };
 
 TEST_F(precise, a_round_trip_is_the_time_between_to_the_nanosecond) {
@@ -80,6 +91,32 @@ TEST_F(precise, an_acknowledgement_of_several_segments_measures_the_last) {
   send(1001, 1000);
   now_ += 80 * ms;
   EXPECT_EQ(receive(2001), 80 * ms);
+}
+
+TEST_F(precise, without_the_time_of_a_segment_there_is_no_round_trip) {
+  timed_ = false;
+  send(1, 1000);
+  timed_ = true;
+  EXPECT_EQ(receive(1001), sample());
+  send(1001, 1000);
+  timed_ = false;
+  EXPECT_EQ(receive(2001), sample());
+  EXPECT_EQ(p_.samples(), 0u);
+  EXPECT_EQ(p_.marked(), std::nullopt);
+  EXPECT_EQ(p_.in_flight(), 0u);
+  timed_ = true;
+  send(2001, 1000);
+  now_ += ms;
+  EXPECT_EQ(receive(3001), ms) << "the others are measured";
+}
+
+TEST_F(precise, a_segment_below_that_was_sent_who_knows_when_spoils_a_round_trip) {
+  send(1001, 1000);
+  timed_ = false;
+  send(1, 1000);
+  timed_ = true;
+  now_ += ms;
+  EXPECT_EQ(receive(2001), sample());
 }
 
 TEST_F(precise, a_second_acknowledgement_of_the_same_byte_gives_nothing) {

@@ -198,7 +198,8 @@ struct khelp_tcp_range {
 /// Shape    the first 40 bytes are FreeBSD's struct tcp_hhook_data. curack: the segment's ACK in
 ///          host order. The object (hosd) is the end's slots: tp->osd.
 /// Context  the thread that follows the connection, one of several that a replay may have; its clock
-///          (clock.h) stands at when_ns. Hooks may change TF_TSO in
+///          (clock.h) stands at when_ns, or where it stood before if that is not known: whoever measures
+///          time leaves such a segment out. Hooks may change TF_TSO in
 ///          tp->t_flags; everything else is the subsystem's.
 /// Source   FreeBSD netinet/tcp_var.h, and its call sites in tcp_input.c and tcp_output.c. There
 ///          EST_IN leaves len, tso and curack undefined (here: 0, 0, set), and pure in-sequence
@@ -212,7 +213,7 @@ struct khelp_tcp_hhook_data {
   khelp_tcp_seq curack;
   uint32_t size; /**< sizeof(struct khelp_tcp_hhook_data): it may grow */
 
-  int64_t when_ns;   /**< capture time, nanoseconds since 1970 */
+  int64_t when_ns;   /**< capture time, nanoseconds since 1970; 0: it is not known */
   khelp_tcp_seq seq; /**< of the first payload byte: behind a SYN */
   khelp_tcp_seq ack; /**< 0 without KHELP_TH_ACK */
   uint32_t payload;  /**< bytes, by the IP header's length: independent of the snap length */

@@ -128,6 +128,53 @@ class Sections(Formats):
         self.assertEqual(samples_of(document), [(10, 20000, 20000)])
 
 
+class WithoutTime(Formats):
+    """No number without evidence."""
+
+    def assert_nothing_is_measured(self, content, packets):
+        document, done = self.replay(content)
+        self.assertEqual(samples_of(document), [])
+        capture = document["captures"][0]
+        self.assertEqual((capture["tcp_segments"], capture["without_time"]), (packets, packets))
+        self.assertIsNone(capture["first"])
+        for direction in document["connections"][0]["directions"]:
+            ertt = direction["helpers"]["ertt"]
+            self.assertEqual((ertt["min_us"], ertt["marked_us"], ertt["ticks"]["rtt"]),
+                             (None, None, 0))
+        self.assertIn(f"{packets} packets without a time: nothing is measured with them",
+                      done.stderr)
+        self.assertIn(f"\n{packets} packets without a time: nothing is measured with them\n",
+                      run("replay", self.file(content)).stdout)
+
+    def test_simple_packets(self):
+        self.assert_nothing_is_measured(ng_section() + ng_interface() + b"".join(
+            ng_simple_packet(data) for _, data in talk()), 26)
+
+    def test_stamps_of_zero(self):
+        self.assert_nothing_is_measured(pcap([(0, data) for _, data in talk()]), 26)
+        self.assert_nothing_is_measured(ng_section() + ng_interface() + b"".join(
+            ng_packet(0, 0, data) for _, data in talk()), 26)
+
+    def test_stamps_beyond_all_times(self):
+        self.assert_nothing_is_measured(ng_section() + ng_interface(resolution=0) + b"".join(
+            ng_packet(0, when + 2 ** 40, data) for when, data in talk()), 26)
+
+    def test_fractions_of_more_than_a_second(self):
+        self.assert_nothing_is_measured(make_pcap.file_header() + b"".join(
+            struct.pack("<IIII", 1_600_000_000, 2_000_000 + i, len(data), len(data)) + data
+            for i, (_, data) in enumerate(talk())), 26)
+
+    def test_the_others_of_a_capture_are_measured(self):
+        packets = talk()
+        blocks = [ng_packet(0, when, data) for when, data in packets]
+        blocks[3] = ng_simple_packet(packets[3][1])  # a segment with data
+        blocks[8] = ng_simple_packet(packets[8][1])  # an acknowledgement
+        document, done = self.replay(ng_section() + ng_interface() + b"".join(blocks))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(samples_of(document), [(8, 20000, 20000)])
+        self.assertEqual(document["captures"][0]["without_time"], 2)
+
+
 class LinkTypes(Formats):
     def test_every_link_type_gives_the_same_results(self):
         ip = [(when, data[14:]) for when, data in talk()]

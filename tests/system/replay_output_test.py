@@ -19,7 +19,7 @@ from program import BULK, DATA, DELACK, HELPERS, KHELP, WRAP, SystemTest, replay
 
 CAPTURE_KEYS = ["error", "file", "first", "fragments", "last", "link_type", "malformed", "not_followed",
                 "packets",
-                "tcp_segments"]
+                "tcp_segments", "without_time"]
 DIRECTION_KEYS = ["bytes", "dst", "helpers", "retransmitted", "segments", "src"]
 ERTT_KEYS = {"samples", "min_us", "median_us", "max_us", "last_us", "marked_us", "delayed_ack",
              "timestamp_errors", "ticks"}

@@ -91,6 +91,8 @@ std::string capture_text(const capture_report& capture) {
   json.number(capture.packets);
   json.key("tcp_segments");
   json.number(capture.tcp_segments);
+  json.key("without_time");
+  json.number(capture.without_time);
   json.end_object();
   return text;
 }

@@ -105,6 +105,7 @@ TEST(jsonreport, the_document_holds_captures_connections_in_order_and_helpers) {
   EXPECT_EQ(parsed["captures"][0]["not_followed"]["ethertype"], 0);
   EXPECT_EQ(parsed["captures"][1]["not_followed"]["ethertype"], 1);
   EXPECT_EQ(parsed["captures"][1]["not_followed"]["cut"], 0);
+  EXPECT_EQ(parsed["captures"][0]["without_time"], 0);
   EXPECT_EQ(parsed["connections"], json::parse(R"([{"n": 1}, {"n": 2}])"));
   EXPECT_EQ(parsed["elapsed_s"], 1.25);
   EXPECT_EQ(parsed["not_begun"], json::parse(R"(["c.pcap", "d.pcap"])"));

@@ -42,6 +42,20 @@ TEST(notfollowed, a_single_one_is_told_where_no_segment_was_found) {
   EXPECT_TRUE(many_not_followed(capture));
 }
 
+TEST(notfollowed, packets_without_a_time_are_told_as_those_that_were_not_followed) {
+  EXPECT_EQ(without_time_text(1), "1 packet without a time: nothing is measured with it");
+  EXPECT_EQ(without_time_text(1200), "1,200 packets without a time: nothing is measured with them");
+  capture_report capture;
+  capture.packets = 100;
+  EXPECT_FALSE(many_without_time(capture));
+  capture.without_time = 8;
+  EXPECT_FALSE(many_without_time(capture));
+  capture.without_time = 9;
+  EXPECT_TRUE(many_without_time(capture));
+  capture.packets = capture.without_time = 1;
+  EXPECT_TRUE(many_without_time(capture));
+}
+
 TEST(notfollowed, keys_are_in_the_order_that_json_lists_them_in) {
   std::string before;
   for (const auto& text : tcp::not_followed_texts) {

@@ -260,7 +260,8 @@ class replay {
                                    .last_ns = capture.last_ns,
                                    .error = capture.error,
                                    .fragments = capture.fragments,
-                                   .not_followed = capture.not_followed});
+                                   .not_followed = capture.not_followed,
+                                   .without_time = capture.without_time});
     }
     if (interruption() != 0 && !summary_.captures.empty()) {
       summary_.interrupted = true;
@@ -276,10 +277,12 @@ class replay {
 
   /// Table and JSON have a place for all of them; rows of CSV have none.
   void complain_of_what_was_not_followed() const {
+    const bool has_place = asked_.form != report_form::csv;
     for (const capture_report& capture : summary_.captures) {
-      const bool has_no_place = asked_.form == report_form::csv && capture.not_followed.all() != 0;
-      if (has_no_place || many_not_followed(capture))
+      if (many_not_followed(capture) || (!has_place && capture.not_followed.all() != 0))
         complain(capture.file + ": not followed: " + not_followed_text(capture.not_followed));
+      if (many_without_time(capture) || (!has_place && capture.without_time != 0))
+        complain(capture.file + ": " + without_time_text(capture.without_time));
     }
   }
 

@@ -64,6 +64,7 @@ struct capture_report {
   std::string error;            ///< empty: read to its end
   std::uint64_t fragments = 0;  ///< packets that are pieces of IP packets
   tcp::not_followed_counts not_followed{};
+  std::uint64_t without_time = 0;  ///< packets
 };
 
 /// What one helper did during the whole replay.

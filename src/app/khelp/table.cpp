@@ -258,12 +258,14 @@ std::string totals_text(const replay_summary& summary) {
   std::uint64_t segments = 0;
   std::uint64_t malformed = 0;
   std::uint64_t fragments = 0;
+  std::uint64_t without_time = 0;
   tcp::not_followed_counts not_followed;
   for (const capture_report& capture : summary.captures) {
     packets += capture.packets;
     segments += capture.tcp_segments;
     malformed += capture.malformed;
     fragments += capture.fragments;
+    without_time += capture.without_time;
     not_followed += capture.not_followed;
   }
   std::string text = partial_line(summary);
@@ -275,6 +277,8 @@ std::string totals_text(const replay_summary& summary) {
     text += "fragments: " + counted(fragments, "packet", "packets") + "\n";
   if (not_followed.all() != 0)
     text += "not followed: " + not_followed_text(not_followed) + "\n";
+  if (without_time != 0)
+    text += without_time_text(without_time) + "\n";
   text +=
       fmt::format("{}, {} with data\n", counted(summary.connections, "connection", "connections"),
                   counted(summary.directions_with_data, "direction", "directions"));

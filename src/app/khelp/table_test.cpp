@@ -134,10 +134,12 @@ TEST(table, totals_say_what_was_not_followed) {
   summary.captures[0].not_followed.add(tcp::not_followed::llc);
   summary.captures[0].not_followed.add(tcp::not_followed::cut);
   summary.captures[1].not_followed.add(tcp::not_followed::llc);
+  summary.captures[1].without_time = 2;
   EXPECT_EQ(totals_text(summary),
             "2 captures: 5 packets, 2 TCP segments, 0 malformed\n"
             "not followed: 1 frame cut before the end of their headers, "
             "2 of IEEE 802.2 without an EtherType\n"
+            "2 packets without a time: nothing is measured with them\n"
             "0 connections, 0 directions with data\n");
 }
 

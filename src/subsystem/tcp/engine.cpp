@@ -166,11 +166,12 @@ void write_options(const segment_options& options, const raw_sacks& raw, khelp_t
 }
 
 /// The fields that mean the same at both points.
-void write_context(const segment& seg, const capture_position& at, int64_t when_ns,
-                   const facts& found, khelp_tcp_hhook_data& context) {
+void write_context(const routed_segment& what, int64_t when_ns, const facts& found,
+                   khelp_tcp_hhook_data& context) {
+  const segment& seg = what.seg;
   context.curack = seg.ack;
   context.size = sizeof context;
-  context.when_ns = when_ns;
+  context.when_ns = what.timed ? when_ns : 0;
   context.seq = seg.seq + (seg.has(KHELP_TH_SYN) ? 1 : 0);
   context.ack = seg.has(KHELP_TH_ACK) ? seg.ack : 0;
   context.payload = seg.payload;
@@ -182,8 +183,8 @@ void write_context(const segment& seg, const capture_position& at, int64_t when_
   context.window = seg.window;
   context.flags = seg.flags;
   context.nsacks = seg.options.sack_count;
-  context.capture = at.capture;
-  context.packet = at.packet;
+  context.capture = what.at.capture;
+  context.packet = what.at.packet;
   std::copy(seg.options.sacks.begin(), seg.options.sacks.end(), context.sacks);
 }
 
@@ -215,7 +216,7 @@ void run_points(const flow& f, end& from, end& to, const routed_segment& what, i
   options.to_tsval = stamps.present ? htonl(stamps.sent) : 0;
   options.to_tsecr = stamps.present ? htonl(stamps.echoed.value_or(f.began_tick)) : 0;
   khelp_tcp_hhook_data context{};
-  write_context(seg, what.at, when_ns, found, context);
+  write_context(what, when_ns, found, context);
   context.tp = &from.block;
   context.th = &header;
   context.to = &options;
@@ -412,7 +413,7 @@ void engine::apply_to(flow& f, end& from, end& to, const routed_segment& what) {
   from.sent = true;
   if (syn && !from.syn_seen) {
     from.syn_seen = true;
-    if (f.syn_ns == 0)
+    if (f.syn_ns == 0 && what.timed)
       f.syn_ns = when_ns_;
   }
   if (fin) {
@@ -449,8 +450,12 @@ void engine::apply_to(flow& f, end& from, end& to, const routed_segment& what) {
       to.block.rcv_nxt = seg.seq + 1;
   }
 
-  if (f.handshake_ns == 0 && f.syn_ns != 0 && !syn && from.syn_seen && to.syn_seen)
-    f.handshake_ns = std::max<int64_t>(when_ns_ - f.syn_ns, 1);
+  if (f.handshake_ns == 0 && f.syn_ns != 0 && !syn && from.syn_seen && to.syn_seen) {
+    if (what.timed)
+      f.handshake_ns = std::max<int64_t>(when_ns_ - f.syn_ns, 1);
+    else
+      f.syn_ns = 0;  // how long it took is not known
+  }
   if (f.how_far == stage::opening && !syn)
     table_.set_stage(f, stage::open);
   if (all_said(from) && all_said(to))

@@ -87,6 +87,11 @@ class conversation : flow_watcher {
     engine_.tick(++packet_, {now_ns_, clock_.advance(now_ns_)});
     return *this;
   }
+  /// Whether it is known when the packets from now on were captured.
+  conversation& timed(bool known) {
+    timed_ = known;
+    return *this;
+  }
   /// Packets of others meanwhile, one a second.
   conversation& pass_time(int64_t ns) {
     for (int64_t passed = 0; passed < ns; passed += second)
@@ -201,6 +206,7 @@ class conversation : flow_watcher {
     what.hash = hash_(what.to.key);
     what.where = *points_.place_of(0);
     what.at = {0, ++segments_};
+    what.timed = timed_;
     engine_.apply(what, &crowd_);
   }
 
@@ -210,6 +216,7 @@ class conversation : flow_watcher {
   }
 
   int64_t now_ns_ = start_ns;
+  bool timed_ = true;
   uint64_t packet_ = 0;
   uint64_t segments_ = 0;
   bool client_first_ = true;
@@ -292,6 +299,26 @@ TEST(engine, hooks_see_capture_time) {
   talk.at(123).handshake();
   EXPECT_EQ(talk.last_in().clock_ns, conversation::start_ns + 123);
   EXPECT_EQ(talk.last_in().context.when_ns, conversation::start_ns + 123);
+}
+
+TEST(engine, hooks_see_no_capture_time_where_it_is_not_known) {
+  conversation talk;
+  talk.at(123).handshake().timed(false).client({.seq = 1001, .ack_number = 5001, .payload = 10});
+  EXPECT_EQ(talk.last_out().context.when_ns, 0);
+  EXPECT_EQ(talk.last_out().clock_ns, conversation::start_ns + 123);
+  talk.server({.seq = 5001, .ack_number = 1011});
+  EXPECT_EQ(talk.last_in().context.when_ns, 0);
+  talk.timed(true).at(456).client({.seq = 1011, .ack_number = 5001, .payload = 10});
+  EXPECT_EQ(talk.last_out().context.when_ns, conversation::start_ns + 456);
+}
+
+TEST(engine, without_times_a_handshake_has_no_length_that_others_are_judged_by) {
+  conversation talk;
+  talk.timed(false).handshake();
+  EXPECT_EQ(talk.connection().handshake_ns, 0);
+  talk.client({.seq = 1101, .ack_number = 5001, .payload = 100});
+  talk.client({.seq = 1001, .ack_number = 5001, .payload = 100});
+  EXPECT_EQ(talk.client_end().stats.retransmitted, 0u) << "it may have been overtaken";
 }
 
 TEST(engine, resets_pass_no_point) {

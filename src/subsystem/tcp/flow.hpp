@@ -112,8 +112,8 @@ struct flow {
   stage how_far = stage::opening;
   const end* reset_by = nullptr;  ///< whose RST ended it; nullptr: none did
   uint32_t began_tick = 0;        ///< the clock's tick of its first segment
-  int64_t syn_ns = 0;             ///< of the first SYN; meaningful if one was seen
-  int64_t handshake_ns = 0;       ///< from SYN to the ACK of its answer; 0: not seen
+  int64_t syn_ns = 0;             ///< of the first SYN; 0: none was seen, or not when
+  int64_t handshake_ns = 0;       ///< from SYN to the ACK of its answer; 0: not known
   int64_t active_ns = 0;          ///< the table's clock at its latest segment
   uint64_t queued_at = 0;         ///< the packet with which it came to its stage
   uint32_t idle_place = 0;        ///< its idle_heap's

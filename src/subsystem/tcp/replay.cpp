@@ -213,6 +213,7 @@ bool replay_session::add(const frame& packet, round& into) {
   into.moments.push_back(latest_);
 
   routed_segment& what = into.segments.add();
+  what.timed = packet.timed;
   const decoded found = decode(packet.link, packet.captured, packet.length, what.seg);
   if (found.what == verdict::tcp || (found.what == verdict::fragment && completes(what.seg)))
     return route(into);

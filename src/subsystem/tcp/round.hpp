@@ -35,6 +35,7 @@ struct routed_segment {
   uint64_t hash = 0;
   const place* where = nullptr;
   capture_position at;
+  bool timed = true;    ///< its capture time is known
   uint32_t moment = 0;  ///< of the round
 };
 
