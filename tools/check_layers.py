@@ -7,7 +7,8 @@ rules follow:
   - a file outside src/ sees only the contract, and files beside itself (tests/fuzz apart: fuzz
     targets look inside, as unit tests do);
   - the contract includes only itself and the standard headers.
-The table must be a DAG: each folder names only folders that are listed above it.
+The table must be a DAG: each folder names only folders that are listed above it; and a folder of
+headers for others (an include root) uses none.
 """
 import pathlib
 import re
@@ -50,6 +51,13 @@ def sources(root):
     return sorted(p for p in root.rglob("*") if p.suffix in SOURCE) if root.is_dir() else []
 
 
+def check_table(root, table):
+    for folder, used in table.items():
+        files = sources(root / "src" / folder)
+        if used and files and not any(path.suffix == ".cpp" for path in files):
+            yield f"src/layers.txt: {folder} is headers for others, and uses {', '.join(sorted(used))}"
+
+
 def check_inside(root, table):
     src = root / "src"
     for path in sources(src):
@@ -88,7 +96,7 @@ def check_contract(root):
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     table, faults = read_table(root / "src" / "layers.txt")
-    faults += [*check_inside(root, table), *check_outside(root, table), *check_contract(root)]
+    faults += [*check_table(root, table), *check_inside(root, table), *check_outside(root, table), *check_contract(root)]
     print(*faults, sep="\n", end="\n" if faults else "")
     return 1 if faults else 0
 

@@ -1,7 +1,7 @@
 /// Hook lists: callbacks that a program collects, and runs together when something happens.
 ///
 /// Where a hook point (hhook.h) is a public place with a number that helpers find by themselves, a
-/// hook list belongs to whoever made it: who wants to join is handed the list. Hooks run in the
+/// hook list belongs to the code that made it, which hands it to others that add hooks. Hooks run in the
 /// order they came or the other way round, all or those a mask picks, once or each time.
 ///
 /// All of it may be called from any thread, from inside hooks, and while hooks sleep. A run calls
@@ -77,7 +77,7 @@ KHELP_API struct khelp_hook_list* khelp_hook_alloc(const char* name);
 /// Source   NetBSD, proposal of 2006: hook_free().
 KHELP_API int khelp_hook_free(struct khelp_hook_list* list);
 
-/// Add a hook, behind all others. The same function may be there more than once.
+/// Add a hook after all others. The same function may be there more than once.
 ///
 /// Shape    hook is not kept. Runs in progress do not see it.
 /// Context  any thread, also from inside a hook of the same list.

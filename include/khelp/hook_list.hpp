@@ -98,7 +98,7 @@ class hook_list {
   hook_list& operator=(const hook_list&) = delete;
   ~hook_list() { khelp_hook_free(list_); }
 
-  /// Add a callable, behind all others. `kinds`: bits that a run can choose by; 0 is called by runs
+  /// Add a callable after all others. `kinds`: bits that a run can choose by; 0 is called by runs
   /// that do not choose. ENOMEM.
   template <class Fn>
   requires std::invocable<Fn&, Args&...>

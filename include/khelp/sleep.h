@@ -1,7 +1,7 @@
 /// Sleeping until somebody says so: sleep queues, msleep(9) and wakeup(9), and a mutex to sleep
 /// with.
 ///
-/// A thread sleeps on a channel: any address, which is only compared. Who changes what the sleeper
+/// A thread sleeps on a channel: any address, which is only compared. Code that changes what a sleeper
 /// waits for wakes the channel. Threads that sleep on one channel are woken in the order in which
 /// they went to sleep.
 #ifndef KHELP_SLEEP_H

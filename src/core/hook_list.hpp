@@ -94,7 +94,7 @@ class listed_hooks final : public published_set {
 
 }  // namespace khelp
 
-// The type behind the contract's opaque one.
+// The contract's opaque type.
 struct khelp_hook_list {
   explicit khelp_hook_list(const char* words);
   khelp_hook_list(const khelp_hook_list&) = delete;
@@ -105,6 +105,6 @@ struct khelp_hook_list {
   std::uint32_t deep = 0;                    // runs that found no room in their thread's record
   std::atomic<const void*> runner{nullptr};  // the thread of the KHELP_HOOK_ALONE run
   std::atomic<bool> untidy{false};           // a hook of the array is removed
-  std::uint32_t enders = 0;  // who waits for its runs to end; guarded by registry_mutex
+  std::uint32_t enders = 0;  // threads that wait for its runs to end; guarded by registry_mutex
   khelp::publication place;
 };

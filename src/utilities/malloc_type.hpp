@@ -40,7 +40,7 @@ struct malloc_record {
   static constexpr unsigned cell_frees = 1;
   static constexpr unsigned cell_failures = 2;
   static constexpr unsigned cell_mismatches = 3;
-  static constexpr unsigned cell_bytes = 4;  // and the two behind it: shared_level's
+  static constexpr unsigned cell_bytes = 4;  // and the two after it: shared_level's
 
   std::uint64_t in_use() const noexcept {
     // Frees first: a block that is allocated and freed in between must not be counted as freed only.

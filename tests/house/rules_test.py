@@ -41,6 +41,13 @@ class planted(unittest.TestCase):
         self.refused("layers", {"src/layers.txt": "base: core\ncore: base\n"},
                      "base may not use core")
 
+    def test_an_include_root_uses_no_layer(self):
+        table = "base:\nsync: base\npersonality/x: sync base\n"
+        root = {"src/personality/x/include/sys/a.h": "#include <khelp/a.h>\n"}
+        self.refused("layers", {"src/layers.txt": table, **root}, "personality/x is headers for others")
+        self.assertEqual(self.check("layers", {"src/layers.txt": table.replace(": sync base", ":"),
+                                               **root}), (0, ""))
+
     def test_a_folder_must_be_in_the_table(self):
         self.refused("layers", {"src/attic/a.cpp": ""}, "src/attic/a.cpp")
 

@@ -133,7 +133,7 @@ static inline void vnet_destroy(struct vnet* instance) {
   KHELP_VNET_FUNCTION(name##_vnet_uninit, subsystem, order, KHELP_SYSINIT_INSTANCE_END, function, \
                       argument)
 
-/// The same while the program runs, for who has no file of its own. 0 or an errno.
+/// The same while the program runs, for code that has no file of its own. 0 or an errno.
 static inline int vnet_register_sysinit(const void* record) {
   return khelp_vnet_register_sysinit((const struct khelp_sysinit*)record);
 }

@@ -1,4 +1,4 @@
-/// Who an end of a connection is. struct inpcb: <khelp/tcp.h>.
+/// The identity of an end of a connection. struct inpcb: <khelp/tcp.h>.
 #ifndef KHELP_FREEBSD_NETINET_IN_PCB_H
 #define KHELP_FREEBSD_NETINET_IN_PCB_H
 

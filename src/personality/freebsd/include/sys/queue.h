@@ -304,7 +304,7 @@
 #define TAILQ_FIRST(head) ((head)->tqh_first)
 #define TAILQ_NEXT(element, field) ((element)->field.tqe_next)
 #define TAILQ_EMPTY(head) (TAILQ_FIRST(head) == NULL)
-/* A head is laid out like an entry, so the pointer behind a slot is that struct's own way back: the
+/* A head is laid out like an entry, so the pointer after a slot is that struct's own way back: the
  * slot of the element before. Read as a plain pointer, not as another struct (strict aliasing). */
 #define KHELP_TAILQ_BEFORE(slot) (**(__typeof__(slot)*)(void*)((slot) + 1))
 #define TAILQ_LAST(head, headname) KHELP_TAILQ_BEFORE((head)->tqh_last)

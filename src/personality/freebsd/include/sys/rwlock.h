@@ -1,5 +1,5 @@
 /// rwlock(9): any number of readers, or one writer, over the mutexes of khelp/sleep.h. Misuse that the
-/// lock can see (a writer that locks again, an unlock by who did not lock) panics, with or without
+/// lock can see (a writer that locks again, an unlock without a lock) panics, with or without
 /// INVARIANTS.
 ///
 /// Threads sleep while they wait, and signals and cancellations do not end that. A writer that
@@ -124,7 +124,7 @@ static inline void rw_downgrade(struct rwlock* rw) {
   rw_wunlock(rw);
 }
 
-/// Panics, with INVARIANTS, where it is not so. Who reads is not known, only whether somebody does.
+/// Panics when it is not so. Of readers only the number is known, not which threads they are.
 static inline void khelp_rw_assert(struct rwlock* rw, int what) {
   const int writes = rw_wowned(rw);
   const int reads = !writes && rw->rw_readers != 0;

@@ -14,7 +14,7 @@ typedef struct kcondvar {
   const char* cv_wmesg;
 } kcondvar_t;
 
-/// The name is what khelp_sleep_list() says of who waits.
+/// The name is the reason that khelp_sleep_list() shows for threads that wait.
 static inline void cv_init(kcondvar_t* cv, const char* wmesg) {
   cv->cv_wmesg = wmesg;
 }
@@ -52,7 +52,7 @@ static inline int cv_timedwait_sig(kcondvar_t* cv, kmutex_t* mtx, int ticks) {
   return khelp_netbsd_cv_sleep(cv, mtx, ticks, KHELP_SLEEP_PCATCH);
 }
 
-/// Wake who has waited longest, or all.
+/// Wake the thread that has waited longest, or all of them.
 static inline void cv_signal(kcondvar_t* cv) {
   (void)khelp_wakeup_one(cv);
 }

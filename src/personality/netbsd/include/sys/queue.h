@@ -58,7 +58,7 @@
       (head)->sqh_last = &SIMPLEQ_NEXT(element, field);                               \
   } while (0)
 
-/// Move all of the second queue behind the first one's.
+/// Append all of the second queue to the first, and leave it empty.
 #define SIMPLEQ_CONCAT(head, other)             \
   do {                                          \
     if (!SIMPLEQ_EMPTY(other)) {                \
