@@ -161,7 +161,9 @@ std::shared_ptr<listed_hook> hook_lists::find(khelp_hook_list* list, khelp_hook*
 void hook_lists::republish(khelp_hook_list& list, std::shared_ptr<listed_hook> more) {
   constexpr std::size_t least_room = 4;
   const auto now = hooks_on(list);
-  auto next = std::make_unique<listed_hooks>(std::max(least_room, 2 * now.size()));
+  // A list that grows goes on growing; one that a hook left is copied again when the next one leaves.
+  const std::size_t spare = more != nullptr ? now.size() : now.size() / 8;
+  auto next = std::make_unique<listed_hooks>(std::max(least_room, now.size() + spare));
   // Nothing fails from here on.
   for (const auto& hook : now) {
     if (!hook->is_removed()) {

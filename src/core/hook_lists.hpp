@@ -65,8 +65,8 @@ class hook_lists {
   // Put one more on a list. Throws std::bad_alloc: nothing changed.
   void append(khelp_hook_list& list, std::shared_ptr<listed_hook> more)
       KHELP_REQUIRES(registry_mutex);
-  // Publish the hooks that are not removed, and one more (or nullptr), with room for as many again.
-  // Throws std::bad_alloc: nothing changed.
+  // Publish the hooks that are not removed, and one more (or nullptr), with spare room. Throws
+  // std::bad_alloc: nothing changed.
   void republish(khelp_hook_list& list, std::shared_ptr<listed_hook> more)
       KHELP_REQUIRES(registry_mutex);
   // Take removed hooks out of the arrays, as far as there is memory.
