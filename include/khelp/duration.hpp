@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include <khelp/hhook.h>
+
 namespace khelp {
 
 /// In whole nanoseconds, rounded up. What does not fit (292 years and more) is the largest or the
@@ -20,18 +22,19 @@ constexpr std::int64_t saturated_ns(std::chrono::duration<Rep, Period> time) noe
   return std::chrono::ceil<std::chrono::duration<std::int64_t, std::nano>>(time).count();
 }
 
-/// How long to wait at most: any duration. None, or a negative one: for ever.
+/// How long to wait at most: any duration. None: KHELP_TIMEOUT_DEFAULT; zero or a negative one: for
+/// ever.
 class wait_limit {
  public:
   constexpr wait_limit() noexcept = default;
   template <class Rep, class Period>
   constexpr wait_limit(std::chrono::duration<Rep, Period> time) noexcept  // NOLINT
-      : ns_(saturated_ns(time)) {}
+      : ns_(saturated_ns(time) < 0 ? KHELP_TIMEOUT_NONE : saturated_ns(time)) {}
 
   constexpr std::int64_t ns() const noexcept { return ns_; }
 
  private:
-  std::int64_t ns_ = -1;
+  std::int64_t ns_ = KHELP_TIMEOUT_DEFAULT;
 };
 
 }  // namespace khelp

@@ -27,6 +27,10 @@ struct khelp_hhook_head;
 #define KHELP_HHOOK_RESULT_FIRST 0x00001000u     /**< the first non-zero result stops the run */
 #define KHELP_HHOOK_RESULT_STRICTEST 0x00002000u /**< run all, keep the numerically greatest */
 
+/// How long a call waits for runs that are inside at most: nanoseconds; 0 and negative: for ever.
+#define KHELP_TIMEOUT_DEFAULT INT64_MIN /**< 10 seconds */
+#define KHELP_TIMEOUT_NONE 0            /**< for ever */
+
 /// Types of points. Any int32_t pair (type, id) names a point; these are taken, and types from
 /// KHELP_HHOOK_TYPE_APP on are the application's. khelp_hhook_name() hands out pairs for names.
 #define KHELP_HHOOK_TYPE_TCP 1
@@ -103,9 +107,9 @@ struct khelp_hhook_head {
   void* hhh_hooks;   /**< the published set of hooks */
   uintptr_t hhh_vid; /**< serial of the instance; 0: not virtualised */
   volatile uint32_t hhh_refcount;
-  uint32_t hhh_deep; /**< runs that found no room in their thread's record */
-  void* hhh_point;   /**< the registry's own part */
-  uint64_t hhh_spare[2];
+  uint32_t hhh_deep[3]; /**< runs that found no room in their thread's record */
+  void* hhh_point;      /**< the registry's own part */
+  uint64_t hhh_spare[1];
 };
 KHELP_STATIC_ASSERT(sizeof(struct khelp_hhook_head) == 64,
                     "struct khelp_hhook_head is part of the ABI");
@@ -169,6 +173,15 @@ KHELP_API int khelp_hhook_head_register_x(int32_t type, int32_t id,
 ///          reference.
 KHELP_API int khelp_hhook_head_deregister(struct khelp_hhook_head* hhh);
 
+/// The same, with a limit to the wait for runs that are inside.
+///
+/// Units    timeout_ns: KHELP_TIMEOUT_...
+/// Errors   as khelp_hhook_head_deregister() · ETIMEDOUT the point is deregistered, and a run is inside
+///          still, which khelp_failure_text() names: thread, point, helpers, since when. A point that
+///          the library allocated is freed by a later cold call. Storage of the caller's is in use
+///          until this function, called again, answers 0, or ENOENT if a cold call was quicker.
+KHELP_API int khelp_hhook_head_deregister_timed(struct khelp_hhook_head* hhh, int64_t timeout_ns);
+
 /// The same by name. Source: FreeBSD's answers EBUSY whenever the owner kept its pointer (H-6);
 /// this one counts only references of others.
 KHELP_API int khelp_hhook_head_deregister_lookup(int32_t type, int32_t id);
@@ -229,6 +242,19 @@ KHELP_API int khelp_hhook_remove_hook_lookup(struct khelp_hookinfo* hki);
 /// none.
 KHELP_API int khelp_hhook_remove_hook_x(struct khelp_hookinfo* hki, uint32_t* removed);
 
+/// The same, or at one point, with a limit to the wait for runs that are inside the hook.
+///
+/// Shape    hhh: NULL: every point of its type and id, and the pending subscription. removed: may be
+///          NULL.
+/// Units    timeout_ns: KHELP_TIMEOUT_...
+/// Errors   ENOENT nothing matched, and no run is inside any more · ETIMEDOUT no new run calls the
+///          hook, and a run that may be inside it goes on, which khelp_failure_text() names: thread,
+///          point, helpers, since when. What the hook uses has to stay until this function, called
+///          again, has answered 0 or ENOENT.
+KHELP_API int khelp_hhook_remove_hook_timed(struct khelp_hhook_head* hhh,
+                                            struct khelp_hookinfo* hki, int64_t timeout_ns,
+                                            uint32_t* removed);
+
 /// Run every hook of a point, in order.
 ///
 /// Shape    ctx: the struct the point's header names; borrowed. hosd: the object's slots; may be
@@ -257,8 +283,17 @@ KHELP_API void khelp_hhook_run_hooks_lookup(int32_t type, int32_t id, void* ctx,
 /// Wait until every run of this point that began before the call has ended; NULL: runs of all
 /// points.
 ///
-/// Errors   EDEADLK called from inside a hook (of any point).
+/// Context  a run that begins later is not waited for, however long it lasts. Beginning is the moment
+///          in which the run's first instructions, and the call's, reach memory.
+/// Errors   EDEADLK called from inside a hook (of any point) · ENOSYS membarrier(2) is refused.
 KHELP_API int khelp_hhook_synchronize(struct khelp_hhook_head* hhh);
+
+/// The same with a limit.
+///
+/// Units    timeout_ns: KHELP_TIMEOUT_...
+/// Errors   as khelp_hhook_synchronize() · ETIMEDOUT a run is inside still: khelp_failure_text() names
+///          thread, point, helpers and since when.
+KHELP_API int khelp_hhook_synchronize_timed(struct khelp_hhook_head* hhh, int64_t timeout_ns);
 
 /// Let a hook that was suspended run again, by its function. Errors: ENOENT no such hook; EALREADY not
 /// suspended.

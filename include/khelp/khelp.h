@@ -141,7 +141,7 @@ struct khelp_helper_x {
 
 /// How a removal treats objects that still hold the helper's data.
 #define KHELP_UNLOAD_REFUSE 0 /**< EBUSY, with the holders in khelp_failure_text() */
-#define KHELP_UNLOAD_WAIT 1   /**< attach no more, wait for them to go */
+#define KHELP_UNLOAD_WAIT 1   /**< attach no more, wait for them to go, at most timeout_ns */
 #define KHELP_UNLOAD_REVOKE \
   2 /**< disable hooks, wait for runs, destroy the data on live objects \
      */
@@ -160,14 +160,21 @@ KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id)
 
 /// Unload a helper that khelp_helper_register() loaded.
 ///
-/// Units    timeout_ns: for WAIT; negative: no limit.
+/// Shape    its hooks are off while runs that may be inside one of them are waited for. If that takes too
+///          long, REFUSE and WAIT leave it as it was: its hooks are on again, wherever they are wished
+///          for now, and objects get its data (also, with REFUSE, those that are made meanwhile). REVOKE
+///          leaves it a zombie: no hook of it is called any more, its name is free, its declaration and
+///          its data stay in use, and khelp_reap() or another cold call ends it when it can.
+/// Units    timeout_ns: KHELP_TIMEOUT_DEFAULT: 10 seconds; 0 or negative: no limit. For everything that
+///          the call waits for: runs, with WAIT objects, with REVOKE sections of objects that hold data.
 /// Context  any thread; waiting for objects is no cancellation point. From inside a hook, or the
 ///          constructor or destructor of a helper's data: REFUSE and REVOKE return at once and
 ///          khelp_reap() finishes; WAIT is EDEADLK.
 /// Cost     one membarrier for its hooks, two for its data if objects hold any, and one if threads
 ///          other than the caller keep free items of its zone.
-/// Errors   ENOENT unknown id · EBUSY objects hold its data · ETIMEDOUT · EDEADLK · EALREADY being
-///          unloaded: by another thread, which may have begun while this one waited · EINVAL how ·
+/// Errors   ENOENT unknown id · EBUSY objects hold its data · ETIMEDOUT objects hold its data still, or
+///          a run is inside still: khelp_failure_text() names thread, point, the helpers whose hooks the
+///          run calls, and since when it has been seen · EDEADLK · EALREADY being unloaded: by another thread, which may have begun while this one waited · EINVAL how ·
 ///          ENOMEM nothing was done · ENOSYS membarrier(2) is refused: no hook of it is called any
 ///          more, and it stays in memory.
 KHELP_API int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns);
@@ -219,10 +226,11 @@ KHELP_API int khelp_helper_describe(int32_t id, struct khelp_helper_description*
 /// Source   FreeBSD kern_khelp.c khelp_register_helper(). All or nothing: K-1, K-3, K-4, K-14,
 ///          K-15, K-36.
 KHELP_API int khelp_register_helper(struct khelp_helper* h);
-/// Errors   EBUSY objects hold its data · ENOENT not registered.
+/// Errors   EBUSY objects hold its data · ENOENT not registered · ETIMEDOUT a run has been inside one of
+///          its hooks for 10 seconds: it stays as it was.
 KHELP_API int khelp_deregister_helper(struct khelp_helper* h);
-/// Stop new attachments and wait until no object holds the helper's data. ETIMEDOUT: it runs on as
-/// before.
+/// Stop new attachments and wait until no object holds the helper's data. timeout_ns: as
+/// khelp_helper_unregister(). ETIMEDOUT: it runs on as before.
 KHELP_API int khelp_drain(struct khelp_helper* h, int64_t timeout_ns);
 
 /// Module events.

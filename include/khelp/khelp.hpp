@@ -61,6 +61,30 @@ inline result<void> outcome(int code) {
   return failure(code, khelp_failure_text());
 }
 
+// ---- runs
+// ---------------------------------------------------------------------------------------------
+
+/// Take a hook off every point of its type and id, or off one point, and wait for runs that are inside
+/// it. How many it was on.
+///
+/// Errors   ENOENT it is nowhere, and no run is inside · ETIMEDOUT no new run calls it; call again
+///          before what it uses goes.
+inline result<std::uint32_t> remove_hook(const khelp_hookinfo& hook, wait_limit limit = {},
+                                         khelp_hhook_head* point = nullptr) {
+  khelp_hookinfo which = hook;
+  std::uint32_t removed = 0;
+  if (auto done = outcome(khelp_hhook_remove_hook_timed(point, &which, limit.ns(), &removed));
+      !done)
+    return std::move(done).error();
+  return removed;
+}
+
+/// Wait until every run of a point, or of all (nullptr), that began before has ended. Errors: as
+/// khelp_hhook_synchronize_timed().
+inline result<void> synchronize(khelp_hhook_head* point = nullptr, wait_limit limit = {}) {
+  return outcome(khelp_hhook_synchronize_timed(point, limit.ns()));
+}
+
 // ---- points
 // -------------------------------------------------------------------------------------------
 
@@ -114,11 +138,16 @@ class hook_point {
   /// there is one object per instance then. EINVAL: there is no current instance.
   result<void> open_in_instance() { return open_with(KHELP_HHOOK_HEADISINVNET); }
 
-  /// Deregister it and wait for runs that are inside.
-  result<void> close() {
+  /// Deregister it and wait for runs that are inside: for ever, unless there is a limit.
+  ///
+  /// Errors   ETIMEDOUT it is deregistered, and a run uses it still: close() again waits for it.
+  result<void> close(wait_limit limit = std::chrono::nanoseconds(KHELP_TIMEOUT_NONE)) {
     if (!open_)
       return {};
-    auto done = outcome(khelp_hhook_head_deregister(&head_));
+    auto done = outcome(khelp_hhook_head_deregister_timed(&head_, limit.ns()));
+    if (!done && done.error().code == ENOENT && closing_)
+      done = {};  // another cold call has seen the end of the run
+    closing_ = !done && done.error().code == ETIMEDOUT;
     open_ = !done.has_value();
     return done;
   }
@@ -166,6 +195,7 @@ class hook_point {
   std::int32_t id_ = 0;
   bool numbered_ = false;
   bool open_ = false;
+  bool closing_ = false;
 };
 
 /// Let the hooks of a helper at a point (nullptr: at every point) run again that were suspended, or

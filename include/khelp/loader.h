@@ -79,7 +79,9 @@ KHELP_API int khelp_load(const char* name, const struct khelp_load_options* opti
 ///          Files that were loaded only because this one needs them go, too, if they can.
 /// Context  from inside a hook it returns at once for REFUSE and REVOKE, and khelp_reap() finishes.
 /// Errors   ENOENT · EBUSY files that depend on it, objects or runs hold it (khelp_failure_text()
-///          lists them), or it is the program itself · what a module answered · ETIMEDOUT ·
+///          lists them), or it is the program itself · what a module answered · ETIMEDOUT as there:
+///          for REFUSE and WAIT the file is as it was; for REVOKE it is a zombie, and goes when the run
+///          that khelp_failure_text() names has left ·
 ///          EALREADY it is on its way · EDEADLK · EINVAL an unknown how · ESHUTDOWN the process ends
 ///          (exit(3)): hooks of modules are off, and their code stays. 0: its hooks are
 ///          gone; whether the code is unmapped, khelp_modules() says (ZOMBIE if not, and `reason`

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include <khelp/hhook.h>
+
 namespace khelp {
 
 class deadline {
@@ -14,6 +16,13 @@ class deadline {
     const auto now = clock::now();
     if (timeout_ns >= 0 && std::chrono::nanoseconds(timeout_ns) < never - now)
       end_ = now + std::chrono::nanoseconds(timeout_ns);
+  }
+
+  // As a caller of the contract says it.
+  static deadline of_call(std::int64_t timeout_ns) noexcept {
+    if (timeout_ns == KHELP_TIMEOUT_DEFAULT)
+      return deadline(10'000'000'000);
+    return deadline(timeout_ns == KHELP_TIMEOUT_NONE ? -1 : timeout_ns);
   }
 
   bool has_passed() const noexcept { return end_ != never && clock::now() >= end_; }

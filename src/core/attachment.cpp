@@ -36,10 +36,12 @@ constexpr unsigned deferred = 3;  // the next item of its thread's list
 constexpr std::int64_t look_again_ns = 10'000'000;
 constexpr unsigned every_slot = osd_slots::max_slots;
 
-// The objects that sections are open for, as of now.
+// The objects that sections are open for, of those that were at a moment before.
 class sections_now {
  public:
-  sections_now() : found_(objects_in_sections(objects_)), deep_(load_acquire(deep_total) != 0) {}
+  explicit sections_now(const open_since& then)
+      : found_(objects_in_sections(objects_, then.epoch)),
+        deep_(!deep_left(deep_total, then.deep)) {}
   bool may_be_of(const khelp_osd* object) const {
     if (deep_ || found_ > objects_.size())
       return true;
@@ -233,7 +235,7 @@ struct undecided {
 bool may_attach(const helper& h, undecided& waiting) {
   const std::uint32_t ticket = h.changes().ticket();
   const std::uint32_t state = h.state();
-  if (state == KHELP_HELPER_LIVE) [[likely]]
+  if (state == KHELP_HELPER_LIVE || state == helper_leaving) [[likely]]
     return true;
   if (state == helper_checking)
     waiting = {h.slot, ticket};
@@ -569,7 +571,7 @@ class initialisation {
     return attach_the_plain(list);
   }
 
-  // Until the section is left the helper that ends is waited for, if it does not say yet that it ends.
+  // A helper that begins to end now sees the reference that is in hand, and takes the data away again.
   next_step give_in_hand(const helpers& list) {
     const helper& h = *in_hand_.begin()->from;
     const std::uint32_t state = h.state();
@@ -646,6 +648,11 @@ class initialisation {
 };
 
 }  // namespace
+
+const void* object_section_key() noexcept {
+  static const char key = 0;
+  return &key;
+}
 
 bool would_wait_for_itself() noexcept {
   return item_calls != 0 || inside_section();
@@ -762,27 +769,28 @@ bool empty_slots(helper& from) {
 }
 
 // Out of use: an item goes when no section of its object, open since before, remains.
-// epoch: began when the slots were empty.
-void end_revoked(helper& from, bool may_wait, std::uint64_t epoch) {
+// wait: nullptr: end those that are in no use now. False: the time is over.
+bool end_revoked(helper& from, run_wait* wait) {
   struct pass {
     helper& from;
-    const bool may_wait;
-    const std::uint64_t epoch;
+    run_wait* const wait;
     sections_now sections;
-  } p{from, may_wait, epoch, {}};
+    bool in_time = true;
+  } p{from, wait, sections_now(from.emptied)};
   uma::for_each_owned(
       from.zone,
       [](void* arg, void* item, uma::owner_place place) {
         auto& now = *static_cast<pass*>(arg);
         const uma::owner owner = place.load();
-        if (owner.mark != revoked)
-          return;  // on a thread's deferred list
+        if (owner.mark != revoked || !now.in_time)
+          return;  // on a thread's deferred list, or of no use to look at
         const auto* osd = static_cast<const khelp_osd*>(owner.address);
         if (now.sections.may_be_of(osd)) {
-          if (!now.may_wait)
+          if (now.wait == nullptr)
             return;
-          wait_for_sections_of(osd, now.epoch);
-          wait_for_deep_readers(deep_total);
+          now.in_time = wait_for_runs_of(osd, now.from.emptied, *now.wait);
+          if (!now.in_time)
+            return;
         }
         {
           futex_guard stripe(osd_stripe(*osd));
@@ -792,54 +800,68 @@ void end_revoked(helper& from, bool may_wait, std::uint64_t epoch) {
         end_held_item(now.from, item);
       },
       &p);
+  return p.in_time;
 }
 
-// The rest of an item's way, when somebody else has it in hand.
-void wait_for_the_last(helper& from, std::uint64_t epoch) {
-  const event_count::watch watched(from.changes());
-  while (true) {
-    const std::uint32_t ticket = from.changes().ticket();
-    end_revoked(from, true, epoch);
-    if (from.attached() == 0)
-      return;
-    from.changes().wait(ticket, look_again_ns);
-  }
+bool holds_data(const helper* h) {
+  return h->zone != nullptr && h->attached() != 0;
 }
 
-}  // namespace
-
-bool revoke_data(std::span<helper* const> from, bool may_wait) {
-  // Pairs with attach(), as in helper_registry: who attaches now sees that they go, or is counted.
-  full_barrier();
-  if (std::none_of(from.begin(), from.end(),
-                   [](const helper* h) { return h->zone != nullptr && h->attached() != 0; }))
-    return true;
-  enrol();
-  const no_cancellation later;
+// Take their data out of objects' slots, and end what no section uses any more.
+waited revoke_once(std::span<helper* const> from, run_wait* wait) {
   bool any = false;
   {
     const shut_gate nobody_passes(object_gate);
     if (!nobody_passes.certain())
-      return false;
+      return waited::refused;
     for (helper* h : from) {
-      if (h->zone != nullptr)
-        any = empty_slots(*h) || any;
+      if (holds_data(h))
+        h->emptied_now = empty_slots(*h) || h->emptied_now;
+      any = any || h->emptied_now;
     }
   }
-  const std::uint64_t epoch = begin_epoch();
-  if (any && !heavy_barrier())
-    return false;
-  for (helper* h : from) {
-    if (h->zone == nullptr)
-      continue;
-    end_revoked(*h, may_wait, epoch);
-    if (h->attached() == 0)
-      continue;
-    if (!may_wait)
-      return false;
-    wait_for_the_last(*h, epoch);
+  if (any) {
+    const auto now = sections_from_now();
+    if (!now)
+      return waited::refused;
+    for (helper* h : from) {
+      if (std::exchange(h->emptied_now, false))
+        h->emptied = *now;
+    }
   }
-  return true;
+  for (helper* h : from) {
+    if (holds_data(h) && !end_revoked(*h, wait))
+      return waited::too_late;
+  }
+  return waited::done;
+}
+
+}  // namespace
+
+waited revoke_data(std::span<helper* const> from, run_wait* wait) {
+  // Pairs with attach(), as in helper_registry: who attaches now sees that they go, or is counted.
+  full_barrier();
+  const auto with_data = [from] { return std::find_if(from.begin(), from.end(), holds_data); };
+  auto next = with_data();
+  if (next == from.end())
+    return waited::done;
+  enrol();
+  const no_cancellation later;
+  while (next != from.end()) {
+    event_count& changes = (*next)->changes();
+    const event_count::watch watched(changes);
+    const std::uint32_t ticket = changes.ticket();
+    if (const waited outcome = revoke_once(from, wait); outcome != waited::done)
+      return outcome;
+    next = with_data();
+    if (next == from.end())
+      break;
+    // Somebody has an item in hand: an object gets it yet, or it ends.
+    if (wait == nullptr || !wait->goes_on({}))
+      return waited::too_late;
+    changes.wait(ticket, std::min(wait->slice_ns(), look_again_ns));
+  }
+  return waited::done;
 }
 
 void forget_references_of_others(helper& h) noexcept {

@@ -13,6 +13,7 @@
 #include <khelp/result.hpp>
 
 #include "core/hook_set.hpp"
+#include "sync/run_wait.hpp"
 #include "sync/thread_record.hpp"
 
 namespace khelp {
@@ -33,14 +34,17 @@ int detach_helpers(khelp_osd& object);
 void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
                           khelp_osd* osd);
 
+// What object sections name as their place.
+const void* object_section_key() noexcept;
+
 // Whether this thread is in a hook, or in the constructor or destructor of a helper's data: then it has
 // in hand what the end of a helper waits for, its own or that of another which waits likewise.
 bool would_wait_for_itself() noexcept;
 
 // Destroy the data of these helpers on all objects, with one barrier. They accept no more attachments
-// and run no more hooks. may_wait: wait for sections of the objects; else false when some item is
-// still in use. False also when the barrier is refused.
-bool revoke_data(std::span<helper* const> from, bool may_wait);
+// and run no more hooks. wait: for sections of the objects, and for threads that have an item in
+// hand; nullptr: too_late at once when an item is still in use.
+waited revoke_data(std::span<helper* const> from, run_wait* wait);
 
 // In the child of a fork: references that other threads had in hand, in the middle of a call, are
 // counted as given back. Their items are lost, as whatever those threads were working on. (Those of

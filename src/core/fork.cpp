@@ -37,14 +37,16 @@ void parent() KHELP_NO_TSA {
 void child() KHELP_NO_TSA {
   barrier_after_fork();
   records_after_fork();
-  deep_sections_after_fork();
   the_helpers().forget_other_threads();
-  if (deep_depth == 0) {
-    the_hooks().for_each_point(
-        [](const hook_point_record& point) { store_relaxed(point.head->hhh_deep, 0); });
-    the_helpers().no_deep_readers();
-  }
+  // Of all places first, then this thread's are counted again.
+  the_hooks().for_each_point_with_ends([](const hook_point_record& point) {
+    if (point.head != nullptr)
+      forget_deep(point.head->hhh_deep);
+  });
+  the_helpers().forget_deep_readers();
   the_hook_lists().after_fork();
+  forget_deep_readers();
+  deep_sections_after_fork();
   the_socket_filters().after_fork();
   uma::fork_child();
   osd::fork_child();

@@ -25,6 +25,10 @@ namespace khelp {
 // Beside the public states (stats.h): an unload is being decided (does any object hold data? is there
 // memory for the removal?). Attachments that begin meanwhile wait for the outcome.
 inline constexpr std::uint32_t helper_checking = 100;
+// It is being unloaded, and runs of its hooks, which are off, are waited for. If that takes too long it
+// goes on as before: so objects get its data meanwhile, unless the unload waited for them already.
+inline constexpr std::uint32_t helper_leaving = 101;
+inline constexpr std::uint32_t helper_leaving_without_objects = 102;
 
 // Cells of a helper's counter block. Objects attached now: attached - detached -
 // ended.
@@ -41,6 +45,12 @@ enum helper_cell : unsigned {
   cell_ended = 6,
   // Objects that its constructor refused its data: it threw, or answered something but ENOMEM.
   cell_refused = 7,
+};
+
+// A hook that is off while its helper is being unloaded.
+struct taken_hook {
+  std::uint64_t point_serial;
+  std::shared_ptr<hook_attachment> hook;
 };
 
 class helper {
@@ -88,15 +98,22 @@ class helper {
   // registry_mutex. One that is GOING and in nobody's hands is ended by whoever reaps.
   bool in_hand = true;
   bool finishing = false;  // by whoever reaps
-  bool zombie = false;     // GOING for ever: its name is free
+  // GOING, and nobody is about to end it: its name is free. Whoever reaps ends it when its runs and its
+  // data allow that, unless that cannot be known.
+  bool zombie = false;
+  // Its hooks are at no points, but wished for: they return unless it goes.
+  bool hooks_off = false;
+  std::vector<taken_hook> taken_off;
   pthread_t worker = pthread_self();
   void take_in_hand() {
     in_hand = true;
     worker = pthread_self();
   }
-  // While GOING: the wait for runs that may still call its hooks; nullptr once they have left. Owned
-  // by `worker`.
+  // While GOING: the wait for runs that may still call its hooks; nullptr once they have left; when its
+  // data was taken out of objects' slots; whether some has been since. Owned by `worker`.
   std::unique_ptr<reader_wait> readers;
+  open_since emptied;
+  bool emptied_now = false;
 
   bool keeps_data() const { return (flags & KHELP_HELPER_NEEDS_OSD) != 0; }
 

@@ -45,7 +45,7 @@ result<void> hook_registry::plan_limit(const std::string& helper_name, point_cha
 
 result<void> hook_registry::limit(const std::string& helper_name,
                                   std::optional<instance_list> instances) {
-  reader_wait wait;
+  reader_wait readers;
   std::map<std::string, instance_list> before;
   {
     lock_guard held(registry_mutex);
@@ -59,18 +59,24 @@ result<void> hook_registry::limit(const std::string& helper_name,
       point_changes changes;
       auto planned = plan_limit(helper_name, changes);
       if (planned)
-        planned = changes.prepare(&wait);
+        planned = changes.prepare();
       if (!planned) {
         undo();
         return planned;
       }
-      changes.commit(&wait);
+      const auto has_its_hooks = [&](const published_set& set) {
+        return has_hook_of(helper_name, set);
+      };
+      readers.prepare(changes.size(), has_its_hooks);
+      changes.commit();
+      readers.include(has_its_hooks);
     } catch (...) {
       undo();
       throw;
     }
   }
-  if (!inside_section() && !wait.finish())
+  run_wait for_ever;
+  if (!inside_section() && readers.finish(for_ever) != waited::done)
     return failure(ENOSYS,
                    "the helper's hooks are off in the other instances, but membarrier(2) is "
                    "refused: whether a run is still inside cannot be known");

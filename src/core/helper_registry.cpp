@@ -9,12 +9,12 @@
 #include <new>
 #include <utility>
 
-#include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "core/attachment.hpp"
 #include "core/guarded.hpp"
 #include "core/khelp_slots.hpp"
 #include "core/reaper.hpp"
+#include "core/stragglers.hpp"
 #include "core/uma.hpp"
 
 namespace khelp {
@@ -184,6 +184,8 @@ failure too_late(const helper& h) KHELP_EXCLUDES(registry_mutex) {
   lock_guard held(registry_mutex);
   if (is_ending(h.state()))
     return being_unloaded(h);
+  if (h.attached() == 0)
+    return {ETIMEDOUT, quoted(h.name) + ": another thread is unloading it"};
   failure words = busy(h);
   words.code = ETIMEDOUT;
   return words;
@@ -244,7 +246,7 @@ helper_registry& the_helpers() {
   return *registry;
 }
 
-helper_registry::helper_registry() : place_(&place_, &current_, &deep_) {
+helper_registry::helper_registry() : place_(&place_, &current_, deep_) {
   add_reaper(finish_unloads_of_the_helpers);
 }
 
@@ -270,7 +272,7 @@ helper* helper_registry::owner_of(const khelp_hookinfo& hook) {
 
 std::unique_ptr<helper_list> helper_registry::list_with(const helper* added, helper_batch removed) {
   auto list = std::make_unique<helper_list>();
-  list->helpers.reserve(helpers_.size());
+  list->kept.reserve(helpers_.size());
   for (const auto& h : helpers_) {
     const std::uint32_t state = h->state();
     const bool listed =
@@ -278,8 +280,11 @@ std::unique_ptr<helper_list> helper_registry::list_with(const helper* added, hel
         (state != KHELP_HELPER_COMING && state != KHELP_HELPER_GOING && state != KHELP_HELPER_DEAD);
     if (listed && !h->is_stopped() && h->keeps_data() &&
         std::find(removed.begin(), removed.end(), h) == removed.end())
-      list->helpers.push_back(h.get());
+      list->kept.push_back(h);
   }
+  list->helpers.reserve(list->kept.size());
+  for (const auto& h : list->kept)
+    list->helpers.push_back(h.get());
   return list;
 }
 
@@ -367,7 +372,7 @@ result<void> helper_registry::go_live(helper& h, std::vector<std::shared_ptr<sub
     return failure(ESHUTDOWN, quoted(h.name) + ": the process ends");
   auto list = list_with(&h, {});
   std::function<void()> on_dead = innermost_scope != nullptr ? innermost_scope->on_dead_ : nullptr;
-  if (auto done = changes.prepare(nullptr); !done)
+  if (auto done = changes.prepare(); !done)
     return done;
 
   // Nothing fails from here on. Data before hooks: an object made once hooks run has data.
@@ -378,7 +383,7 @@ result<void> helper_registry::go_live(helper& h, std::vector<std::shared_ptr<sub
   for (auto& wish : wishes)
     the_hooks().keep(std::move(wish));
   h.early_wishes.clear();
-  changes.commit(nullptr);
+  changes.commit();
   return {};
 }
 
@@ -439,9 +444,8 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
 
 // ---- unload ----
 
-result<void> helper_registry::drain(helper_batch batch, std::int64_t timeout_ns,
+result<void> helper_registry::drain(helper_batch batch, const deadline& limit,
                                     void (*then)(helper&)) {
-  const deadline limit(timeout_ns);
   {
     lock_guard held(registry_mutex);
     for (const auto& h : batch) {
@@ -496,9 +500,9 @@ result<void> helper_registry::drain(helper_batch batch, std::int64_t timeout_ns,
   }
 }
 
-result<void> helper_registry::claim(helper_batch batch, int how, std::int64_t timeout_ns) {
+result<void> helper_registry::claim(helper_batch batch, int how, const deadline& limit) {
   if (how == KHELP_UNLOAD_WAIT)
-    return drain(batch, timeout_ns, claim_for_unload);
+    return drain(batch, limit, claim_for_unload);
   {
     lock_guard held(registry_mutex);
     for (const auto& h : batch) {
@@ -514,6 +518,10 @@ result<void> helper_registry::claim(helper_batch batch, int how, std::int64_t ti
   }
   if (how == KHELP_UNLOAD_REVOKE)
     return {};
+  return check_free_for_good(batch);
+}
+
+result<void> helper_registry::check_free_for_good(helper_batch batch) {
   // Also when there is no memory for the words of the answer.
   struct give_up_unless_done {
     helper_batch batch;
@@ -523,59 +531,141 @@ result<void> helper_registry::claim(helper_batch batch, int how, std::int64_t ti
         give_up_claims(batch);
     }
   } undo{batch};
-  // Pairs with the barrier of attach() in attachment.cpp, as in drain().
+  // Pairs with attachment_reference, as in drain().
   full_barrier();
   auto free = check_free(batch);
   undo.done = free.has_value();
   return free;
 }
 
-// Take their hooks off everywhere and themselves off the list: all of them, or none.
+namespace {
+
+// Runs that use these may call the helper's hooks: also hooks that were removed while they run, and
+// those of points that end.
+reader_wait::set_filter sets_of(const helper& h) {
+  return [&h](const published_set& set) { return hook_registry::has_hook_of(h, set); };
+}
+
+void set_states(helper_batch batch, std::uint32_t state) KHELP_REQUIRES(registry_mutex) {
+  for (const auto& h : batch)
+    h->set_state(state);
+}
+
+// What a helper is while its hooks are off and their runs are waited for.
+std::uint32_t leaving(const helper& h, int how) KHELP_REQUIRES(registry_mutex) {
+  const bool gives_data = how == KHELP_UNLOAD_REFUSE && !h.quiesced;
+  return gives_data ? helper_leaving : helper_leaving_without_objects;
+}
+
+}  // namespace
+
+void helper_registry::put_hooks_back(helper& h) noexcept {
+  if (!h.hooks_off) {
+    h.taken_off.clear();
+    return;
+  }
+  try {
+    h.hooks_off = false;
+    point_changes changes;
+    auto planned = the_hooks().plan_return(h, changes);
+    if (planned)
+      planned = changes.prepare();
+    if (planned) {
+      changes.commit();
+      h.taken_off.clear();
+      return;
+    }
+  } catch (const std::bad_alloc&) {
+  }
+  h.hooks_off = true;
+}
+
+void helper_registry::put_hooks_back(helper_batch batch) noexcept {
+  lock_guard held(registry_mutex);
+  for (const auto& h : batch) {
+    put_hooks_back(*h);
+    rest(*h);
+  }
+}
+
+result<void> helper_registry::take_hooks_off(helper_batch batch, int how, run_wait& wait) {
+  reader_wait readers;
+  {
+    lock_guard held(registry_mutex);
+    const auto may_call = [batch](const published_set& set) {
+      return std::any_of(batch.begin(), batch.end(),
+                         [&](const auto& h) { return hook_registry::has_hook_of(*h, set); });
+    };
+    point_changes changes;
+    for (const auto& h : batch)
+      the_hooks().plan_removal(*h, changes);
+    if (auto done = changes.prepare(); !done)
+      return done;
+    readers.prepare(changes.size(), may_call);
+    for (const auto& h : batch) {
+      h->hooks_off = true;
+      h->set_state(leaving(*h, how));
+    }
+    changes.commit();
+    readers.include(may_call);
+  }
+  switch (readers.finish(wait)) {
+    case waited::done:
+      return {};
+    case waited::too_late:
+      return failure(ETIMEDOUT, words_about(wait.who()));
+    default:
+      return barrier_refused(*batch.front());
+  }
+}
+
+// All of them, or none.
 result<void> helper_registry::disable(helper_batch batch) {
   std::vector<std::unique_ptr<reader_wait>> readers;
-  std::vector<reader_wait*> waits;
-  for (std::size_t i = 0; i < batch.size(); ++i) {
+  for (std::size_t i = 0; i < batch.size(); ++i)
     readers.push_back(std::make_unique<reader_wait>());
-    waits.push_back(readers.back().get());
-  }
   lock_guard held(registry_mutex);
   point_changes changes;
   for (const auto& h : batch)
     the_hooks().plan_removal(*h, changes);
-  if (auto done = changes.prepare(waits); !done)
+  if (auto done = changes.prepare(); !done)
     return done;
   auto list = list_with(nullptr, batch);
-  // Hooks that were removed while they run, and those of points that end, are theirs as well.
-  const auto may_call = [](const helper* h) {
-    return [h](const published_set& set) { return hook_registry::has_hook_of(*h, set); };
-  };
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    waits[i]->prepare(place_);
-    waits[i]->prepare_retired(may_call(batch[i].get()));
-  }
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    readers[i]->prepare(changes.size(), sets_of(*batch[i]));
 
   // Nothing fails from here on.
-  for (const auto& h : batch)
-    h->set_state(KHELP_HELPER_GOING);
-  changes.commit(waits);
+  set_states(batch, KHELP_HELPER_GOING);
+  changes.commit();
   place_.publish(list.release());
   for (std::size_t i = 0; i < batch.size(); ++i) {
     helper& h = *batch[i];
-    waits[i]->include_retired(may_call(&h));
+    readers[i]->include(sets_of(h));
     the_hooks().forget(h);
-    waits[i]->include(place_);
+    h.taken_off.clear();
     h.readers = std::move(readers[i]);
     h.in_hand = !would_wait_for_itself();
   }
   return {};
 }
 
+void helper_registry::leave_behind(helper_batch batch) noexcept {
+  {
+    lock_guard held(registry_mutex);
+    for (const auto& h : batch) {
+      h->in_hand = false;
+      h->zombie = true;
+    }
+  }
+  reap();
+}
+
 result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
-                                     std::int64_t timeout_ns) {
+                                     const deadline& limit) {
   const bool inside = would_wait_for_itself();
   std::vector<std::shared_ptr<helper>> batch;
   std::vector<helper*> all;
-  std::vector<reader_wait*> waits;
+  std::vector<reader_wait*> readers;
   for (const std::int32_t id : ids) {
     const std::shared_ptr<helper> h = find(id);
     if (h == nullptr)
@@ -592,37 +682,64 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
   if (inside && how == KHELP_UNLOAD_WAIT)
     return failure(EDEADLK, quoted(all.front()->name) +
                                 ": waiting inside a hook or the end of data would never end");
-  waits.reserve(batch.size());
-  if (auto claimed = claim(batch, how, timeout_ns); !claimed)
+  readers.reserve(batch.size());
+  run_wait wait(limit);
+  if (auto claimed = claim(batch, how, limit); !claimed)
     return claimed;
   // From here the helpers are ours.
   try {
+    if (!inside && how != KHELP_UNLOAD_REVOKE) {
+      // What can be taken back.
+      auto off = take_hooks_off(batch, how, wait);
+      if (!off && off.error().code != ENOSYS) {
+        put_hooks_back(batch);
+        if (off.error().code == ETIMEDOUT)
+          off.error().detail = quoted(all.front()->name) + ": not unloaded, " + off.error().detail;
+        return off;
+      }
+      if (off && how == KHELP_UNLOAD_REFUSE) {
+        // Objects got its data meanwhile.
+        {
+          lock_guard held(registry_mutex);
+          set_states(batch, helper_checking);
+        }
+        if (auto free = check_free_for_good(batch); !free) {
+          put_hooks_back(batch);
+          return free;
+        }
+      }
+    }
     if (auto done = disable(batch); !done) {
-      give_up_claims(batch);
+      put_hooks_back(batch);
       return done;
     }
   } catch (...) {
-    give_up_claims(batch);
+    put_hooks_back(batch);
     throw;
   }
   if (inside)
     return {};
   for (helper* h : all)
-    waits.push_back(h->readers.get());
-  if (!reader_wait::finish_all(waits) || !revoke_data(all, true)) {
+    readers.push_back(h->readers.get());
+  waited outcome = reader_wait::finish_all(readers, wait);
+  if (outcome == waited::done)
+    outcome = revoke_data(all, &wait);
+  if (outcome == waited::refused) {
     lock_guard held(registry_mutex);
     for (helper* h : all)
       h->zombie = true;
     return barrier_refused(*all.front());
   }
+  if (outcome == waited::too_late) {
+    leave_behind(batch);
+    return failure(ETIMEDOUT, quoted(all.front()->name) +
+                                  ": its hooks are off, and it goes when it can (zombie): " +
+                                  words_about(wait.who()));
+  }
   for (helper* h : all)
     bury(*h);
   reap();
   return {};
-}
-
-result<void> helper_registry::unload(std::int32_t id, int how, std::int64_t timeout_ns) {
-  return unload({&id, 1}, how, timeout_ns);
 }
 
 // A zombie stays in the hands of the thread that could not end it.
@@ -641,12 +758,20 @@ std::shared_ptr<helper> helper_registry::take_unfinished(std::uint64_t order) {
 
 unsigned helper_registry::finish_unloads() noexcept {
   unsigned waiting = 0;
+  {
+    lock_guard held(registry_mutex);
+    for (const auto& h : helpers_) {
+      const std::uint32_t state = h->state();
+      if (h->hooks_off && (state == KHELP_HELPER_LIVE || state == KHELP_HELPER_DRAINING))
+        put_hooks_back(*h);
+    }
+  }
   std::shared_ptr<helper> h = take_unfinished(0);
   for (; h != nullptr; h = take_unfinished(h->load_order)) {
     if (h->readers != nullptr && h->readers->try_finish())
       h->readers.reset();
     helper* const alone = h.get();
-    if (h->readers == nullptr && revoke_data({&alone, 1}, false)) {
+    if (h->readers == nullptr && revoke_data({&alone, 1}, nullptr) == waited::done) {
       bury(*h);
     } else {
       ++waiting;
@@ -733,7 +858,7 @@ void helper_registry::bury(helper& h) {
 // ---- the end of the process ----
 
 bool helper_registry::stop_modules(std::span<const module_range> modules, std::int64_t timeout_ns) {
-  reader_wait wait;
+  reader_wait readers;
   std::vector<const helper*> stopped;
   const auto in_module = [&](const subscription& wish) {
     return std::find(stopped.begin(), stopped.end(), wish.owner) != stopped.end() ||
@@ -751,14 +876,18 @@ bool helper_registry::stop_modules(std::span<const module_range> modules, std::i
       h->stop();
     }
     auto list = list_with(nullptr, {});
-    wait.prepare(place_);
-    if (auto done = the_hooks().remove_all(in_module, wait); !done)
+    // Who reads an older list may be about to give an object data.
+    const auto is_list = [](const published_set& set) {
+      return dynamic_cast<const helper_list*>(&set) != nullptr;
+    };
+    readers.prepare(1, is_list);
+    if (auto done = the_hooks().remove_all(in_module, readers); !done)
       return false;
     place_.publish(list.release());
-    wait.include(place_);
+    readers.include(is_list);
   }
   const deadline limit(timeout_ns);
-  while (!wait.is_ours_alone()) {
+  while (!readers.is_ours_alone()) {
     if (limit.has_passed())
       return false;
     constexpr timespec a_moment{0, 1'000'000};
@@ -773,7 +902,7 @@ result<void> helper_registry::quiesce(std::int32_t id) {
   const std::shared_ptr<helper> h = find(id);
   if (h == nullptr)
     return failure(ENOENT, "no such helper");
-  if (auto claimed = claim({&h, 1}, KHELP_UNLOAD_REFUSE, 0); !claimed)
+  if (auto claimed = claim({&h, 1}, KHELP_UNLOAD_REFUSE, deadline(-1)); !claimed)
     return claimed;
   lock_guard held(registry_mutex);
   keep_quiesced(*h);
@@ -791,14 +920,14 @@ result<void> helper_registry::resume(std::int32_t id) {
   return {};
 }
 
-result<void> helper_registry::drain(std::int32_t id, std::int64_t timeout_ns) {
+result<void> helper_registry::drain(std::int32_t id, const deadline& limit) {
   const std::shared_ptr<helper> h = find(id);
   if (h == nullptr)
     return failure(ENOENT, "no such helper");
   if (would_wait_for_itself())
     return failure(EDEADLK,
                    quoted(h->name) + ": waiting inside a hook or the end of data would never end");
-  return drain({&h, 1}, timeout_ns, keep_quiesced);
+  return drain({&h, 1}, limit, keep_quiesced);
 }
 
 // ---- dynamic hooks ----
@@ -836,8 +965,7 @@ std::int32_t helper_registry::id_of(const char* name) {
   lock_guard held(registry_mutex);
   for (const auto& h : helpers_) {
     const std::uint32_t state = h->state();
-    const bool answers =
-        state == KHELP_HELPER_LIVE || state == KHELP_HELPER_DRAINING || state == helper_checking;
+    const bool answers = state != KHELP_HELPER_COMING && !is_ending(state);
     if (answers && std::strncmp(h->name.c_str(), name, KHELP_HELPER_NAME_MAXLEN) == 0)
       return h->id;
   }

@@ -12,6 +12,7 @@
 #include <khelp/khelp.h>
 #include <khelp/result.hpp>
 
+#include "base/deadline.hpp"
 #include "core/helper.hpp"
 #include "core/hook_registry.hpp"
 #include "sync/publication.hpp"
@@ -22,6 +23,9 @@ namespace khelp {
 // Helpers that keep data, in load order.
 struct helper_list final : published_set {
   std::vector<helper*> helpers;
+  // A reader may come to a helper that has ended meanwhile: then it sees that. So nobody who ends one
+  // waits for readers, who may be in another helper's constructor.
+  std::vector<std::shared_ptr<helper>> kept;
 };
 
 // What a declaration of either style comes down to.
@@ -69,17 +73,16 @@ class helper_registry {
   helper_registry();
 
   result<std::int32_t> load(helper_spec spec) KHELP_EXCLUDES(registry_mutex);
-  // Inside a section: REFUSE and REVOKE disable the hooks and leave the rest to reap().
-  result<void> unload(std::int32_t id, int how, std::int64_t timeout_ns)
-      KHELP_EXCLUDES(registry_mutex);
-  // All of them or none, with one wait for runs, in this order.
-  result<void> unload(std::span<const std::int32_t> ids, int how, std::int64_t timeout_ns)
+  // All of them or none, with one wait for runs, in this order. Inside a section: REFUSE and REVOKE
+  // disable the hooks and leave the rest to reap(). Past the limit: REFUSE and WAIT leave them as
+  // they were, REVOKE leaves them to reap().
+  result<void> unload(std::span<const std::int32_t> ids, int how, const deadline& limit)
       KHELP_EXCLUDES(registry_mutex);
 
   // Ask: EBUSY while objects hold data; else no more attachments until resume() or unload().
   result<void> quiesce(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
   result<void> resume(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
-  result<void> drain(std::int32_t id, std::int64_t timeout_ns) KHELP_EXCLUDES(registry_mutex);
+  result<void> drain(std::int32_t id, const deadline& limit) KHELP_EXCLUDES(registry_mutex);
 
   // A hook on behalf of a helper (which may be nullptr: nobody, or found by the hook's address).
   result<void> add_hook(std::shared_ptr<subscription> wish, bool strict)
@@ -120,8 +123,9 @@ class helper_registry {
   // they had begun are for finish_unloads(), what they were deciding is as it was before, and objects
   // they were giving data to or taking it from hold none.
   void forget_other_threads() noexcept KHELP_REQUIRES(registry_mutex);
-  // In the child of a fork, whose one thread has no deep section.
-  void no_deep_readers() noexcept { deep_ = 0; }
+  // In the child of a fork: the list has no deep readers.
+  void forget_deep_readers() noexcept { forget_deep(deep_); }
+  const void* list_key() const noexcept { return &place_; }
 
   // Unloads that are in nobody's hands: begun inside hooks, or by threads that a fork left behind.
   // Returns how many still wait.
@@ -142,14 +146,25 @@ class helper_registry {
       KHELP_REQUIRES(registry_mutex);
   // Decide that helpers go: they are helper_checking then, and the caller's alone. A failure leaves
   // them to the others.
-  result<void> claim(helper_batch batch, int how, std::int64_t timeout_ns)
+  result<void> claim(helper_batch batch, int how, const deadline& limit)
       KHELP_EXCLUDES(registry_mutex);
+  // Of helpers that are helper_checking: no object holds their data, and none gets any until they rest.
+  static result<void> check_free_for_good(helper_batch batch) KHELP_EXCLUDES(registry_mutex);
   // Wait until no object holds their data; they attach no more meanwhile. Then, before one could,
   // call `then` for each with registry_mutex held.
-  result<void> drain(helper_batch batch, std::int64_t timeout_ns, void (*then)(helper&))
+  result<void> drain(helper_batch batch, const deadline& limit, void (*then)(helper&))
       KHELP_EXCLUDES(registry_mutex);
-  // The readers of each are in its `readers` then.
+  // Take their hooks off everywhere and wait for the runs that may call them: all of them, or none.
+  // A failure leaves them as they were.
+  result<void> take_hooks_off(helper_batch batch, int how, run_wait& wait)
+      KHELP_EXCLUDES(registry_mutex);
+  // Without memory for it, the next cold call tries again.
+  void put_hooks_back(helper_batch batch) noexcept KHELP_EXCLUDES(registry_mutex);
+  void put_hooks_back(helper& h) noexcept KHELP_REQUIRES(registry_mutex);
+  // They go: no hook, no wish, not on the list. The readers of each are in its `readers` then.
   result<void> disable(helper_batch batch) KHELP_EXCLUDES(registry_mutex);
+  // Who claimed them could not end them in time: whoever reaps will.
+  void leave_behind(helper_batch batch) noexcept KHELP_EXCLUDES(registry_mutex);
   // The next in load order, after `order`, to be ended by whoever asks; nullptr: none.
   std::shared_ptr<helper> take_unfinished(std::uint64_t order) KHELP_EXCLUDES(registry_mutex);
   void give_back(helper& h) noexcept KHELP_EXCLUDES(registry_mutex);
@@ -162,7 +177,7 @@ class helper_registry {
   std::atomic<std::uint32_t> classes_seen_{0};
 
   void* current_ = nullptr;  // until there is a first one
-  std::uint32_t deep_ = 0;
+  deep_runs deep_ = {};
   publication place_;
 };
 

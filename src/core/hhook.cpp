@@ -11,6 +11,7 @@
 #include "core/helper_registry.hpp"
 #include "core/hook_registry.hpp"
 #include "core/reaper.hpp"
+#include "core/stragglers.hpp"
 #include "core/wishes.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
@@ -124,16 +125,29 @@ int khelp_hhook_head_deregister(khelp_hhook_head* hhh) {
   return cold_call([&]() -> result<void> {
     if (hhh == nullptr)
       return failure(ENOENT, "no hook point was given");
-    auto removed = the_hooks().remove_point(hhh);
+    run_wait for_ever;
+    auto removed = the_hooks().remove_point(hhh, false, for_ever);
     if (removed)
       reap();
     return removed;
   });
 }
 
+int khelp_hhook_head_deregister_timed(khelp_hhook_head* hhh, int64_t timeout_ns) {
+  return cold_call([&]() -> result<void> {
+    if (hhh == nullptr)
+      return failure(ENOENT, "no hook point was given");
+    run_wait wait(deadline::of_call(timeout_ns));
+    auto removed = the_hooks().remove_point(hhh, true, wait);
+    reap();
+    return removed;
+  });
+}
+
 int khelp_hhook_head_deregister_lookup(int32_t type, int32_t id) {
   return cold_call([&]() -> result<void> {
-    auto removed = the_hooks().remove_point({type, id}, current_instance());
+    run_wait for_ever;
+    auto removed = the_hooks().remove_point({type, id}, current_instance(), for_ever);
     if (removed)
       reap();
     return removed;
@@ -211,7 +225,8 @@ int khelp_hhook_remove_hook(khelp_hhook_head* hhh, khelp_hookinfo* hki) {
   return cold_call([&]() -> result<void> {
     if (hhh == nullptr)
       return failure(ENOENT, "no hook point was given");
-    auto removed = the_hooks().remove_hook(hhh, *hki);
+    run_wait for_ever;
+    auto removed = the_hooks().remove_hook(hhh, *hki, for_ever);
     if (!removed)
       return std::move(removed).error();
     reap();
@@ -221,7 +236,8 @@ int khelp_hhook_remove_hook(khelp_hhook_head* hhh, khelp_hookinfo* hki) {
 
 int khelp_hhook_remove_hook_lookup(khelp_hookinfo* hki) {
   return cold_call([&]() -> result<void> {
-    auto removed = the_hooks().unsubscribe(*hki);
+    run_wait for_ever;
+    auto removed = the_hooks().unsubscribe(*hki, for_ever);
     if (!removed)
       return std::move(removed).error();
     reap();
@@ -230,8 +246,15 @@ int khelp_hhook_remove_hook_lookup(khelp_hookinfo* hki) {
 }
 
 int khelp_hhook_remove_hook_x(khelp_hookinfo* hki, uint32_t* removed) {
+  return khelp_hhook_remove_hook_timed(nullptr, hki, KHELP_TIMEOUT_NONE, removed);
+}
+
+int khelp_hhook_remove_hook_timed(khelp_hhook_head* hhh, khelp_hookinfo* hki, int64_t timeout_ns,
+                                  uint32_t* removed) {
   return cold_call([&]() -> result<void> {
-    auto count = the_hooks().unsubscribe(*hki);
+    run_wait wait(deadline::of_call(timeout_ns));
+    auto count = hhh != nullptr ? the_hooks().remove_hook(hhh, *hki, wait)
+                                : the_hooks().unsubscribe(*hki, wait);
     if (removed != nullptr)
       *removed = count ? *count : 0;
     if (!count)
@@ -261,16 +284,25 @@ void khelp_hhook_run_hooks_lookup(int32_t type, int32_t id, void* ctx, khelp_osd
 }
 
 int khelp_hhook_synchronize(khelp_hhook_head* hhh) {
+  return khelp_hhook_synchronize_timed(hhh, KHELP_TIMEOUT_NONE);
+}
+
+int khelp_hhook_synchronize_timed(khelp_hhook_head* hhh, int64_t timeout_ns) {
   // First of all: runs that begin from here on are not waited for.
   const std::uint64_t epoch = begin_epoch();
   return cold_call([&]() -> result<void> {
     if (inside_section())
       return failure(EDEADLK, "waiting inside a hook would never end");
-    if (!wait_for_open_sections(hhh, epoch))
-      return failure(ENOSYS, "membarrier(2) is refused: nothing is known of other threads");
-    wait_for_deep_readers(hhh != nullptr ? hhh->hhh_deep : deep_total);
-    reap();
-    return {};
+    run_wait wait(deadline::of_call(timeout_ns));
+    switch (wait_for_runs(hhh, hhh != nullptr ? hhh->hhh_deep : deep_total, wait, epoch)) {
+      case waited::done:
+        reap();
+        return {};
+      case waited::too_late:
+        return failure(ETIMEDOUT, words_about(wait.who()));
+      default:
+        return failure(ENOSYS, "membarrier(2) is refused: nothing is known of other threads");
+    }
   });
 }
 

@@ -56,7 +56,8 @@ class listed_hook {
   void release_once() noexcept;
 
   std::atomic<std::uint64_t> exceptions{0};
-  std::uint32_t deep = 0;  // sections of it that found no room in their thread's record
+  deep_runs deep = {};  // sections of it that found no room in their thread's record
+  std::uint32_t deep_when_leaving = 0;  // a mark of these; guarded by registry_mutex
   // Of those that are off their list. Guarded by registry_mutex.
   std::shared_ptr<listed_hook> next_leaving;
 
@@ -102,7 +103,8 @@ struct khelp_hook_list {
 
   char name[128] = {};
   void* hooks = nullptr;                     // the published khelp::listed_hooks
-  std::uint32_t deep = 0;                    // runs that found no room in their thread's record
+  khelp::deep_runs deep = {};                // runs that found no room in their thread's record
+  std::uint32_t deep_when_ended = 0;         // a mark of these; guarded by registry_mutex
   std::atomic<const void*> runner{nullptr};  // the thread of the KHELP_HOOK_ALONE run
   std::atomic<bool> untidy{false};           // a hook of the array is removed
   std::uint32_t enders = 0;  // threads that wait for its runs to end; guarded by registry_mutex

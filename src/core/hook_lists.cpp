@@ -51,13 +51,12 @@ failure no_such_list() {
 // membarrier(2) is refused.
 bool wait_until_left(listed_hook& hook, const held_lock* lock) {
   if (lock != nullptr) {
-    if (load_acquire(hook.deep) == 0 && !section_is_open(&hook))
+    if (none_is_deep(hook.deep) && !section_is_open(&hook))
       return true;
     lock->unlock(lock->held);
   }
-  const bool known = wait_for_open_sections(&hook);
-  if (known)
-    wait_for_deep_readers(hook.deep);
+  run_wait for_ever;
+  const bool known = wait_for_runs(&hook, hook.deep, for_ever) == waited::done;
   if (lock != nullptr)
     lock->lock(lock->held);
   return known;
@@ -170,6 +169,8 @@ void hook_lists::republish(khelp_hook_list& list, std::shared_ptr<listed_hook> m
       next->add(hook);
       continue;
     }
+    full_barrier();
+    hook->deep_when_leaving = deep_mark(hook->deep);
     hook->next_leaving = std::move(leaving_);
     leaving_ = hook;
     untidy_ = true;  // until reap() has seen that nobody is inside
@@ -290,15 +291,16 @@ result<void> hook_lists::end(khelp_hook_list* list) {
       return no_such_list();
     for (const auto& hook : hooks_on(*list))
       hook->remove();
+    full_barrier();
+    list->deep_when_ended = deep_mark(list->deep);
     ended_.insert(std::move(ended));
     untidy_ = true;
     list->enders += inside ? 0 : 1;
   }
   if (inside)
     return {};
-  const bool known = wait_for_open_sections(list);
-  if (known)
-    wait_for_deep_readers(list->deep);
+  run_wait for_ever;
+  const bool known = wait_for_runs(list, list->deep, for_ever) == waited::done;
   {
     lock_guard held(registry_mutex);
     --list->enders;
@@ -337,8 +339,8 @@ unsigned hook_lists::reap() {
     while (leaving_ != nullptr) {
       hook_chain hook = std::move(leaving_);
       leaving_ = std::move(hook->next_leaving);
-      const bool open =
-          !known || load_acquire(hook->deep) != 0 || section_is_open_after_barrier(hook.get());
+      const bool open = !known || !deep_left(hook->deep, hook->deep_when_leaving) ||
+                        section_is_open_after_barrier(hook.get());
       hook_chain& to = open ? staying : gone;
       hook->next_leaving = std::move(to);
       to = std::move(hook);
@@ -347,7 +349,7 @@ unsigned hook_lists::reap() {
     leaving_ = std::move(staying);
     for (auto at = ended_.begin(); at != ended_.end();) {
       khelp_hook_list* const list = *at++;
-      if (!known || list->enders != 0 || load_acquire(list->deep) != 0 ||
+      if (!known || list->enders != 0 || !deep_left(list->deep, list->deep_when_ended) ||
           section_is_open_after_barrier(list)) {
         ++waiting;
         continue;
@@ -370,21 +372,18 @@ void hook_lists::after_fork() {
   const auto alone = [](khelp_hook_list* list) KHELP_NO_TSA {
     forget_other_runner(*list);
     list->enders = 0;
-    if (deep_depth != 0)
-      return;
-    store_relaxed(list->deep, 0);
+    forget_deep(list->deep);
     for (const auto& hook : hooks_on(*list))
-      store_relaxed(hook->deep, 0);
+      forget_deep(hook->deep);
   };
   std::for_each(lists_.begin(), lists_.end(), alone);
   std::for_each(ended_.begin(), ended_.end(), alone);
-  for (listed_hook* hook = leaving_.get(); hook != nullptr && deep_depth == 0;
-       hook = hook->next_leaving.get())
-    store_relaxed(hook->deep, 0);
+  for (listed_hook* hook = leaving_.get(); hook != nullptr; hook = hook->next_leaving.get())
+    forget_deep(hook->deep);
 }
 
 }  // namespace khelp
 
-khelp_hook_list::khelp_hook_list(const char* words) : place(this, &hooks, &deep) {
+khelp_hook_list::khelp_hook_list(const char* words) : place(this, &hooks, deep) {
   khelp::copy_name(name, words);
 }

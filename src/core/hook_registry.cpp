@@ -11,7 +11,9 @@
 #include "base/log.hpp"
 #include "base/thread_text.hpp"
 #include "core/guarded.hpp"
+#include "core/helper.hpp"
 #include "core/instance.hpp"
+#include "core/stragglers.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
 
@@ -59,12 +61,17 @@ failure memory_stays() {
 }
 
 // The end of a removal: nobody is inside, unless this thread is.
-result<std::uint32_t> finish_wait(reader_wait& wait, std::uint32_t removed) {
-  if (!inside_section() && !wait.finish())
-    return failure(ENOSYS,
-                   "hook removed from new runs, but membarrier(2) is refused: whether a run is "
-                   "still inside cannot be known");
-  return removed;
+result<std::uint32_t> finish_wait(reader_wait& readers, run_wait& wait, std::uint32_t removed) {
+  switch (inside_section() ? waited::done : readers.finish(wait)) {
+    case waited::done:
+      return removed;
+    case waited::too_late:
+      return failure(ETIMEDOUT, "hook removed from new runs, but " + words_about(wait.who()));
+    default:
+      return failure(ENOSYS,
+                     "hook removed from new runs, but membarrier(2) is refused: whether a run is "
+                     "still inside cannot be known");
+  }
 }
 
 // What a set's entry says of a hook.
@@ -270,7 +277,7 @@ hook_point_record::hook_point_record(khelp_hhook_head* storage, bool own, point_
       owns_head(own),
       name(n),
       vid(instance),
-      place(storage, &storage->hhh_hooks, &storage->hhh_deep) {}
+      place(storage, &storage->hhh_hooks, storage->hhh_deep) {}
 
 void hook_point_record::end() {
   place.end();
@@ -292,7 +299,7 @@ bool hook_point_record::is_in_use() const noexcept {
   // use of it are its sets, and nobody else waits for those.
   if (head == nullptr)
     return place.has_retired();
-  return load_acquire(head->hhh_deep) != 0 || section_is_open(head);
+  return !deep_left(head->hhh_deep, deep_when_ended) || section_is_open(head);
 }
 
 hook_point_record::~hook_point_record() {
@@ -327,34 +334,16 @@ void point_changes::touch(hook_point_record& point) {
   state_of(point);
 }
 
-namespace {
-
-std::span<reader_wait* const> all_of_one(reader_wait* const& wait) {
-  return {&wait, wait != nullptr ? std::size_t{1} : 0};
-}
-
-}  // namespace
-
-result<void> point_changes::prepare(reader_wait* wait) {
-  return prepare(all_of_one(wait));
-}
-
-result<void> point_changes::prepare(std::span<reader_wait* const> waits) {
+result<void> point_changes::prepare() {
   for (auto& [point, next] : next_) {
     if (auto ordered = put_in_order(next.hooks); !ordered)
       return ordered;
     next.set = make_set(*point, next.hooks, the_hooks().timing());
-    for (reader_wait* wait : waits)
-      wait->prepare(point->place);
   }
   return {};
 }
 
-void point_changes::commit(reader_wait* wait) {
-  commit(all_of_one(wait));
-}
-
-void point_changes::commit(std::span<reader_wait* const> waits) {
+void point_changes::commit() {
   for (auto& [point, next] : next_) {
     point->hooks = std::move(next.hooks);
     hook_set* set = next.set.release();
@@ -364,8 +353,6 @@ void point_changes::commit(std::span<reader_wait* const> waits) {
     full_barrier();
     show_marks(*set);
     store_relaxed(point->head->hhh_nhooks, set->count);
-    for (reader_wait* wait : waits)
-      wait->include(point->place);
   }
   next_.clear();
 }
@@ -390,7 +377,8 @@ hook_point_record* hook_registry::find(point_name name, std::uintptr_t vid) {
 }
 
 bool hook_registry::wants(const subscription& wish, std::uintptr_t vid) const {
-  return wish.wants(vid) && may_be_in(wish.owner_name, vid);
+  const bool off = wish.owner != nullptr && wish.owner->hooks_off;
+  return !off && wish.wants(vid) && may_be_in(wish.owner_name, vid);
 }
 
 bool hook_registry::fits(const subscription& wish, const hook_point_record& point) {
@@ -504,7 +492,7 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
     if (auto done = attach(wish, *point, changes); !done)
       return std::move(done).error();
   }
-  if (auto done = changes.prepare(nullptr); !done)
+  if (auto done = changes.prepare(); !done)
     return std::move(done).error();
 
   const std::uint64_t serial = next_serial_++;
@@ -522,7 +510,7 @@ result<khelp_hhook_head*> hook_registry::add_point_locked(point_name name,
   storage->hhh_refcount = keep_reference ? 1 : 0;
   store_release(storage->hhh_point, static_cast<void*>(record));
   by_name.commit();
-  changes.commit(nullptr);
+  changes.commit();
   return storage;
 }
 
@@ -548,46 +536,65 @@ void hook_registry::begin_removal(hook_point_record& point, removal& into) noexc
   point.owner_reference = false;
   point.place.publish(point.last_set.release());
   mark_removed(point.place, point.hooks);
+  point.deep_when_ended = deep_mark(point.head->hhh_deep);
   store_relaxed(point.head->hhh_nhooks, 0);
   into.hooks.swap(point.hooks);
 }
 
-bool hook_registry::finish_removal(removal& r) noexcept {
+waited hook_registry::finish_removal(removal& r, run_wait& wait) noexcept {
   for (const auto& hook : r.hooks)
     log(KHELP_LOG_INFO, {"hook point deregistered: a hook of '", hook->wish().owner_name,
                          "' waits for it to return"});
   khelp_hhook_head* const head = r.point.front()->head;
   const bool inside = inside_section();
-  const bool known = !inside && wait_for_open_sections(head);
-  if (known)
-    wait_for_deep_readers(head->hhh_deep);
+  const waited outcome = inside ? waited::done : wait_for_runs(head, head->hhh_deep, wait);
   lock_guard held(registry_mutex);
   r.hooks.clear();
   hook_point_record& point = *r.point.front();
   const bool referenced = point.user_references > 0;
-  if (known && !referenced) {
+  if (!inside && outcome == waited::done && !referenced) {
     point.end();
-    return true;
+    return outcome;
   }
-  if (!referenced)
+  // Who gave up waiting asks again: until then its storage is in use.
+  if (!referenced && outcome != waited::too_late)
     point.let_go();
   ended_.splice(ended_.end(), r.point);
-  return inside || known;
+  return outcome;
 }
 
-result<void> hook_registry::remove_point(khelp_hhook_head* head) {
+result<void> hook_registry::outcome_of(waited removal, const run_wait& wait) {
+  switch (removal) {
+    case waited::done:
+      return {};
+    case waited::too_late:
+      return failure(ETIMEDOUT, "hook point: deregistered, but its memory is in use: " +
+                                    words_about(wait.who()));
+    default:
+      return memory_stays();
+  }
+}
+
+result<void> hook_registry::remove_point(khelp_hhook_head* head, bool again, run_wait& wait) {
   removal r;
   {
     lock_guard held(registry_mutex);
     hook_point_record* point = record_of(head);
-    if (auto may = check_removal(point); !may)
-      return may;
-    begin_removal(*point, r);
+    const auto ended = std::find_if(ended_.begin(), ended_.end(), [&](const auto& p) {
+      return again && p.get() == point && p->user_references == 0;
+    });
+    if (ended != ended_.end()) {
+      r.point.splice(r.point.end(), ended_, ended);
+    } else {
+      if (auto may = check_removal(point); !may)
+        return may;
+      begin_removal(*point, r);
+    }
   }
-  return finish_removal(r) ? result<void>() : memory_stays();
+  return outcome_of(finish_removal(r, wait), wait);
 }
 
-result<void> hook_registry::remove_point(point_name name, std::uintptr_t vid) {
+result<void> hook_registry::remove_point(point_name name, std::uintptr_t vid, run_wait& wait) {
   removal r;
   {
     lock_guard held(registry_mutex);
@@ -596,7 +603,7 @@ result<void> hook_registry::remove_point(point_name name, std::uintptr_t vid) {
       return may;
     begin_removal(*point, r);
   }
-  return finish_removal(r) ? result<void>() : memory_stays();
+  return outcome_of(finish_removal(r, wait), wait);
 }
 
 // ---- instances ----
@@ -638,7 +645,8 @@ void hook_registry::close_instance(std::uintptr_t vid) noexcept {
     char id[12];
     log(KHELP_LOG_WARNING, {"hook point ", digits(type, name.type), "/", digits(id, name.id),
                             ": left in an instance that ends; cleanup required"});
-    (void)finish_removal(r);
+    run_wait for_ever;
+    (void)finish_removal(r, for_ever);
   }
 }
 
@@ -772,16 +780,16 @@ result<void> hook_registry::subscribe(std::shared_ptr<subscription> wish, bool s
     return no_point(name.name);
   if (auto may = check_order({wish}); !may)
     return may;
-  if (auto done = changes.prepare(nullptr); !done)
+  if (auto done = changes.prepare(); !done)
     return done;
   keep(std::move(wish));
-  changes.commit(nullptr);
+  changes.commit();
   return {};
 }
 
 result<std::uint32_t> hook_registry::remove_hook(khelp_hhook_head* head,
-                                                 const khelp_hookinfo& which) {
-  reader_wait wait;
+                                                 const khelp_hookinfo& which, run_wait& wait) {
+  reader_wait readers;
   std::uint32_t removed = 0;
   {
     lock_guard held(registry_mutex);
@@ -800,9 +808,9 @@ result<std::uint32_t> hook_registry::remove_hook(khelp_hhook_head* head,
       changes.remove(*point, **hook);
       removed = 1;
     }
-    if (auto done = changes.prepare(&wait); !done)
+    if (auto done = changes.prepare(); !done)
       return std::move(done).error();
-    wait.prepare_retired(may_still_run);
+    readers.prepare(changes.size(), may_still_run);
     if (removed != 0) {
       const std::shared_ptr<subscription> wish = (*hook)->shared_wish();
       // Without instances there is no other point that it could still be wished for.
@@ -811,14 +819,14 @@ result<std::uint32_t> hook_registry::remove_hook(khelp_hhook_head* head,
       else
         std::erase(names_[point->name].wishes, wish);
     }
-    changes.commit(&wait);
-    wait.include_retired(may_still_run);
+    changes.commit();
+    readers.include(may_still_run);
   }
-  return finish_wait(wait, removed);
+  return finish_wait(readers, wait, removed);
 }
 
-result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which) {
-  reader_wait wait;
+result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which, run_wait& wait) {
+  reader_wait readers;
   std::uint32_t removed = 0;
   {
     lock_guard held(registry_mutex);
@@ -840,9 +848,9 @@ result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which) {
         }
       }
     }
-    if (auto done = changes.prepare(&wait); !done)
+    if (auto done = changes.prepare(); !done)
       return std::move(done).error();
-    wait.prepare_retired(may_still_run);
+    readers.prepare(changes.size(), may_still_run);
     if (at != names_.end()) {
       const auto gone =
           std::erase_if(at->second.wishes, [&](const auto& wish) { return matches(*wish, which); });
@@ -850,13 +858,13 @@ result<std::uint32_t> hook_registry::unsubscribe(const khelp_hookinfo& which) {
         removed = static_cast<std::uint32_t>(gone);
       forget_name_if_unused(at->first);
     }
-    changes.commit(&wait);
-    wait.include_retired(may_still_run);
+    changes.commit();
+    readers.include(may_still_run);
   }
-  return finish_wait(wait, removed);
+  return finish_wait(readers, wait, removed);
 }
 
-result<void> hook_registry::remove_all(const wish_filter& picked, reader_wait& wait) {
+result<void> hook_registry::remove_all(const wish_filter& picked, reader_wait& readers) {
   const auto may_still_run = [&](const published_set& set) { return any_hook(set, picked); };
   point_changes changes;
   for (const auto& [serial, point] : points_) {
@@ -865,9 +873,9 @@ result<void> hook_registry::remove_all(const wish_filter& picked, reader_wait& w
         changes.remove(*point, *hook);
     }
   }
-  if (auto done = changes.prepare(&wait); !done)
+  if (auto done = changes.prepare(); !done)
     return done;
-  wait.prepare_retired(may_still_run);
+  readers.prepare(changes.size(), may_still_run);
 
   // Nothing fails from here on.
   for (auto next = names_.begin(); next != names_.end();) {
@@ -875,22 +883,53 @@ result<void> hook_registry::remove_all(const wish_filter& picked, reader_wait& w
     std::erase_if(at->second.wishes, [&](const auto& wish) { return picked(*wish); });
     forget_name_if_unused(at->first);
   }
-  changes.commit(&wait);
-  wait.include_retired(may_still_run);
+  changes.commit();
+  readers.include(may_still_run);
   return {};
 }
 
-void hook_registry::plan_removal(const helper& owner, point_changes& changes) {
+void hook_registry::plan_removal(helper& owner, point_changes& changes) {
   for (const auto& [serial, point] : points_) {
     for (const auto& hook : point->hooks) {
-      if (hook->wish().owner == &owner)
-        changes.remove(*point, *hook);
+      if (hook->wish().owner != &owner)
+        continue;
+      owner.taken_off.push_back({serial, hook});
+      changes.remove(*point, *hook);
     }
   }
 }
 
+result<void> hook_registry::plan_return(helper& owner, point_changes& changes) {
+  const auto taken = [&owner](const hook_point_record& point, const subscription& wish) {
+    const auto at =
+        std::find_if(owner.taken_off.begin(), owner.taken_off.end(), [&](const taken_hook& t) {
+          return t.point_serial == point.serial && &t.hook->wish() == &wish;
+        });
+    return at == owner.taken_off.end() ? nullptr : at->hook;
+  };
+  for (const auto& [name, at] : names_) {
+    for (const auto& wish : at.wishes) {
+      if (wish->owner != &owner)
+        continue;
+      for (const auto& [vid, point] : at.points) {
+        if (!wants(*wish, vid) || !fits(*wish, *point))
+          continue;
+        if (auto hook = taken(*point, *wish); hook != nullptr)
+          changes.add(*point, std::move(hook));
+        else if (auto done = attach(wish, *point, changes); !done)
+          return done;
+      }
+    }
+  }
+  return {};
+}
+
 bool hook_registry::has_hook_of(const helper& owner, const published_set& retired) {
   return any_hook(retired, [&](const subscription& wish) { return wish.owner == &owner; });
+}
+
+bool hook_registry::has_hook_of(const std::string& owner_name, const published_set& retired) {
+  return any_hook(retired, [&](const subscription& wish) { return wish.owner_name == owner_name; });
 }
 
 void hook_registry::forget(const helper& owner) {
@@ -999,7 +1038,7 @@ result<void> hook_registry::set_timing(bool on) {
   }
   timing_ = on;
   try {
-    if (auto done = changes.prepare(nullptr); !done) {
+    if (auto done = changes.prepare(); !done) {
       timing_ = !on;
       return done;
     }
@@ -1007,7 +1046,7 @@ result<void> hook_registry::set_timing(bool on) {
     timing_ = !on;
     throw;
   }
-  changes.commit(nullptr);
+  changes.commit();
   return {};
 }
 
@@ -1040,6 +1079,13 @@ std::string hook_registry::words_for(point_name name) {
 
 void hook_registry::for_each_point(const std::function<void(const hook_point_record&)>& fn) {
   for (const auto& [serial, point] : points_)
+    fn(*point);
+}
+
+void hook_registry::for_each_point_with_ends(
+    const std::function<void(const hook_point_record&)>& fn) {
+  for_each_point(fn);
+  for (const auto& point : ended_)
     fn(*point);
 }
 

@@ -74,6 +74,7 @@ class hook_point_record {
   // last, and a place among the points that ended.
   std::unique_ptr<hook_set> last_set;
   std::list<std::unique_ptr<hook_point_record>> among_ended;
+  std::uint32_t deep_when_ended = 0;  // a mark of its deep runs
 };
 
 // New sets for some points, prepared together.
@@ -84,14 +85,13 @@ class point_changes {
   void touch(hook_point_record& point);  // same hooks, new set
 
   // Order and allocate. After success commit() cannot fail.
-  result<void> prepare(reader_wait* wait) KHELP_REQUIRES(registry_mutex);
-  // Publish all; the readers of what was published before are included in `wait`.
-  void commit(reader_wait* wait) KHELP_REQUIRES(registry_mutex);
-  // The same for several that wait.
-  result<void> prepare(std::span<reader_wait* const> waits) KHELP_REQUIRES(registry_mutex);
-  void commit(std::span<reader_wait* const> waits) KHELP_REQUIRES(registry_mutex);
+  result<void> prepare() KHELP_REQUIRES(registry_mutex);
+  // Publish all.
+  void commit() KHELP_REQUIRES(registry_mutex);
 
   bool empty() const { return next_.empty(); }
+  // How many points change, and so how many sets commit() retires at most.
+  std::size_t size() const { return next_.size(); }
 
  private:
   struct next_state {
@@ -119,8 +119,11 @@ class hook_registry {
   result<khelp_hhook_head*> add_point(point_name name, khelp_hhook_head* storage,
                                       bool keep_reference, std::uintptr_t vid,
                                       const head_options& options) KHELP_EXCLUDES(registry_mutex);
-  result<void> remove_point(khelp_hhook_head* head) KHELP_EXCLUDES(registry_mutex);
-  result<void> remove_point(point_name name, std::uintptr_t vid) KHELP_EXCLUDES(registry_mutex);
+  // again: also one whose removal waits for runs still, because the time of that call was over.
+  result<void> remove_point(khelp_hhook_head* head, bool again, run_wait& wait)
+      KHELP_EXCLUDES(registry_mutex);
+  result<void> remove_point(point_name name, std::uintptr_t vid, run_wait& wait)
+      KHELP_EXCLUDES(registry_mutex);
   hook_point_record* find(point_name name, std::uintptr_t vid) KHELP_REQUIRES(registry_mutex);
   khelp_hhook_head* get(point_name name, std::uintptr_t vid) KHELP_EXCLUDES(registry_mutex);
   void release(khelp_hhook_head* head) KHELP_EXCLUDES(registry_mutex);
@@ -152,15 +155,19 @@ class hook_registry {
   void reserve_wishes(const subscription& wish, std::size_t more) KHELP_REQUIRES(registry_mutex);
 
   // Take off the first hook that matches, at one point.
-  result<std::uint32_t> remove_hook(khelp_hhook_head* head, const khelp_hookinfo& which)
-      KHELP_EXCLUDES(registry_mutex);
+  result<std::uint32_t> remove_hook(khelp_hhook_head* head, const khelp_hookinfo& which,
+                                    run_wait& wait) KHELP_EXCLUDES(registry_mutex);
   // Everywhere, and the wish itself.
-  result<std::uint32_t> unsubscribe(const khelp_hookinfo& which) KHELP_EXCLUDES(registry_mutex);
-  // All wishes of a helper: plan their removal; after commit, forget().
-  void plan_removal(const helper& owner, point_changes& changes) KHELP_REQUIRES(registry_mutex);
+  result<std::uint32_t> unsubscribe(const khelp_hookinfo& which, run_wait& wait)
+      KHELP_EXCLUDES(registry_mutex);
+  // All hooks of a helper: plan their removal, and remember them at the helper. After commit,
+  // forget() its wishes, or, if it stays after all, plan their return.
+  void plan_removal(helper& owner, point_changes& changes) KHELP_REQUIRES(registry_mutex);
+  result<void> plan_return(helper& owner, point_changes& changes) KHELP_REQUIRES(registry_mutex);
   void forget(const helper& owner) KHELP_REQUIRES(registry_mutex);
   // Whether a run that uses this retired set may call a hook of the helper.
   static bool has_hook_of(const helper& owner, const published_set& retired);
+  static bool has_hook_of(const std::string& owner_name, const published_set& retired);
 
   // Every hook that `picked` says, off every point, and the wishes for them: all of them, or none. Who
   // may still call them is in `wait`, those who call hooks that were removed earlier included.
@@ -196,6 +203,9 @@ class hook_registry {
       KHELP_REQUIRES(registry_mutex);
   void for_each_point(const std::function<void(const hook_point_record&)>& fn)
       KHELP_REQUIRES(registry_mutex);
+  // Those that have ended and are waited for as well.
+  void for_each_point_with_ends(const std::function<void(const hook_point_record&)>& fn)
+      KHELP_REQUIRES(registry_mutex);
   void for_each_wish(const std::function<void(const subscription&)>& fn)
       KHELP_REQUIRES(registry_mutex);
 
@@ -227,9 +237,11 @@ class hook_registry {
   // Take it off the registry.
   void begin_removal(hook_point_record& point, removal& into) noexcept
       KHELP_REQUIRES(registry_mutex);
-  // Wait for its runs, unless inside one, and end it. False: they cannot be known, its memory
-  // stays.
-  bool finish_removal(removal& r) noexcept KHELP_EXCLUDES(registry_mutex);
+  // Wait for its runs, unless inside one, and end it; else its memory stays.
+  waited finish_removal(removal& r, run_wait& wait) noexcept KHELP_EXCLUDES(registry_mutex);
+  // The answer.
+  static result<void> outcome_of(waited removal, const run_wait& wait)
+      KHELP_EXCLUDES(registry_mutex);
   bool take_leftover(std::uintptr_t vid, removal& into) noexcept KHELP_EXCLUDES(registry_mutex);
   void forget_name_if_unused(point_name name) KHELP_REQUIRES(registry_mutex);
   // The pair that is meant: one handed out for a name may have become another one's since.

@@ -152,9 +152,10 @@ void instance_registry::wind_down(vnet_instance& v) noexcept {
 }
 
 bool instance_registry::bury(vnet_instance& v) noexcept {
-  if (!wait_for_open_sections(nullptr))
+  // Without a limit: what runs in it has its address, and nobody could tell whether it may be freed.
+  run_wait for_ever;
+  if (wait_for_runs(nullptr, deep_total, for_ever) != waited::done)
     return false;
-  wait_for_deep_readers(deep_total);
   {
     lock_guard held(mutex_);
     unlink(v);

@@ -23,10 +23,6 @@ namespace {
   osd::set_khelp_exit(khelp_destroy_osd);
 }
 
-// The key of object sections; what they count deep.
-char object_sections;
-std::uint32_t deep_object_sections = 0;
-
 std::string bounded_name(const char* name) {
   return {name, strnlen(name, KHELP_HELPER_NAME_MAXLEN)};
 }
@@ -104,7 +100,8 @@ result<void> unload_module(const khelp_helper& h) {
   const std::int32_t id = the_helpers().id_of(&h);
   if (id < 0)
     return {};
-  auto done = the_helpers().unload(id, KHELP_UNLOAD_REFUSE, 0);
+  auto done =
+      the_helpers().unload({&id, 1}, KHELP_UNLOAD_REFUSE, deadline::of_call(KHELP_TIMEOUT_DEFAULT));
   if (!done && done.error().code == EBUSY)
     log(KHELP_LOG_WARNING, {done.error().detail});
   return done;
@@ -151,11 +148,13 @@ int khelp_helper_register(const khelp_helper_x* x, int32_t* id) {
 }
 
 int khelp_helper_unregister(int32_t id, int how, int64_t timeout_ns) {
-  return cold_call([&] { return the_helpers().unload(id, how, timeout_ns); });
+  return khelp_helpers_unregister(&id, 1, how, timeout_ns);
 }
 
 int khelp_helpers_unregister(const int32_t* ids, size_t count, int how, int64_t timeout_ns) {
-  return cold_call([&] { return the_helpers().unload({ids, count}, how, timeout_ns); });
+  return cold_call([&] {
+    return the_helpers().unload({ids, count}, how, deadline::of_call(timeout_ns));
+  });
 }
 
 int khelp_helper_describe(int32_t id, khelp_helper_description* description) {
@@ -184,12 +183,14 @@ int khelp_deregister_helper(khelp_helper* h) {
     const std::int32_t id = the_helpers().id_of(h);
     if (id < 0)
       return failure(ENOENT, "this helper is not registered");
-    return the_helpers().unload(id, KHELP_UNLOAD_REFUSE, 0);
+    return the_helpers().unload({&id, 1}, KHELP_UNLOAD_REFUSE,
+                                deadline::of_call(KHELP_TIMEOUT_DEFAULT));
   });
 }
 
 int khelp_drain(khelp_helper* h, int64_t timeout_ns) {
-  return cold_call([&] { return the_helpers().drain(the_helpers().id_of(h), timeout_ns); });
+  return cold_call(
+      [&] { return the_helpers().drain(the_helpers().id_of(h), deadline::of_call(timeout_ns)); });
 }
 
 int khelp_modevent(void*, int event, void* data) {
@@ -242,14 +243,11 @@ int khelp_remove_hhook(khelp_hookinfo* hki) {
 }
 
 void khelp_osd_enter(khelp_osd* osd) noexcept {
-  const void* none = nullptr;
-  enter_section(&object_sections, nullptr, deep_object_sections, osd, none);
+  enter_object_section(object_section_key(), osd);
 }
 
 void khelp_osd_leave(khelp_osd*) noexcept {
-  // Once deep, everything further in is deep too: the innermost section is deep exactly when one
-  // is.
-  leave_section(deep_object_sections, deep_depth == 0);
+  leave_object_section();
 }
 
 }  // extern "C"

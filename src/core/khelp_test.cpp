@@ -230,7 +230,7 @@ TEST(khelp, conformance_22_unload_is_ebusy_with_the_holders_while_an_object_is_a
   EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), EBUSY);
   EXPECT_NE(std::string(khelp_failure_text()).find("1 object holds"), std::string::npos)
       << khelp_failure_text();
-  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_WAIT, 0), ETIMEDOUT);
+  EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_WAIT, 1), ETIMEDOUT);
   khelp_osd later = KHELP_OSD_INITIALIZER;
   ASSERT_EQ(khelp_init_osd(test_class, &later), 0);
   EXPECT_NE(khelp_get_osd(&later, id), nullptr) << "a refused unload changes nothing";

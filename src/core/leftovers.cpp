@@ -16,6 +16,11 @@
 namespace khelp {
 namespace {
 
+// For a run that is just inside. One that stays keeps the module mapped, and a later call asks again.
+run_wait a_short_wait() {
+  return run_wait(deadline(100'000'000));
+}
+
 bool leads_into(const module_range& module, const khelp_sysinit& function) {
   return module.has(&function) || module.has(function.function) || module.has(function.argument);
 }
@@ -118,7 +123,8 @@ void hook_registry::take_off_points(const module_range& module, leftovers& found
     }
   }
   for (auto& [head, words] : heads) {
-    if (auto removed = remove_point(head); removed)
+    run_wait wait = a_short_wait();
+    if (auto removed = remove_point(head, false, wait); removed)
       found.taken_off.push_back(std::move(words));
     else
       found.remaining.push_back(words + " (" + removed.error().detail + ")");

@@ -89,7 +89,15 @@ struct helper_row {
 
 std::uint32_t public_state(const helper& h) {
   const std::uint32_t state = h.state();
-  return state == helper_checking ? static_cast<std::uint32_t>(KHELP_HELPER_LIVE) : state;
+  switch (state) {
+    case helper_checking:
+    case helper_leaving:
+      return KHELP_HELPER_LIVE;
+    case helper_leaving_without_objects:
+      return KHELP_HELPER_DRAINING;
+    default:
+      return state;
+  }
 }
 
 helper_row row_of(const helper& h) {

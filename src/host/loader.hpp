@@ -43,7 +43,7 @@ struct unload_request {
   int how = KHELP_UNLOAD_REFUSE;
   bool force = false;      // answers to the question whether it may go do not count
   bool when_free = false;  // files that need it are no refusal: it goes with the last of them
-  std::int64_t timeout_ns = 0;
+  std::int64_t timeout_ns = KHELP_TIMEOUT_DEFAULT;
 };
 
 /// The program itself, in the numbering of files.
@@ -98,8 +98,9 @@ struct loaded_file {
   std::string amiss;                      // modules that did not start, in words
   int how = KHELP_UNLOAD_REFUSE;          // of the unload
   bool ended = false;                     // nothing of it runs: what is left is its code
-  bool cut_off = false;                   // by a fork, in the middle of its start or its end
-  bool load_failed = false;               // it goes for that
+  bool late = false;         // a revoke waited too long for its runs: a zombie until then
+  bool cut_off = false;      // by a fork, in the middle of its start or its end
+  bool load_failed = false;  // it goes for that
 };
 
 class loader {

@@ -31,6 +31,11 @@ bool cannot_be_sure(const failure& why) {
   return why.code == ENOSYS;
 }
 
+/// A revoke has taken its hooks off, and waited too long for runs that were inside, or for its data.
+bool waits_for_runs(int how, const failure& why) {
+  return how == KHELP_UNLOAD_REVOKE && why.code == ETIMEDOUT;
+}
+
 /// Two phases (M-5): ask everybody, the last one started first; when somebody objects, those asked
 /// before go on. What waits or revokes does not care about objects that hold a helper.
 result<void> ask_all(loaded_file& f, const unload_request& request) {
@@ -64,16 +69,21 @@ failure go_on_all(loaded_file& f, failure why) {
 /// Stop what still runs, the last one started first. A handler that has to wait until this hook has
 /// ended is left for reap().
 result<void> stop_all(loaded_file& f, int how, const deadline& limit) {
+  result<void> late;
   for (std::size_t i = f.modules.size(); i-- > 0;) {
-    auto stopped = f.modules[i].stop(how, limit.left_ns());
+    auto stopped = f.modules[i].stop(how, limit);
     if (stopped || stopped.error().code == EAGAIN)
       continue;
+    if (waits_for_runs(how, stopped.error())) {
+      late = std::move(stopped);
+      continue;
+    }
     // What a failed load leaves is not wanted, and what cannot be known is not begun again.
     if (f.load_failed || cannot_be_sure(stopped.error()))
       return stopped;
     return go_on_all(f, std::move(stopped.error()));
   }
-  return {};
+  return late;
 }
 
 module_range range_of(const loaded_file& f) {
@@ -173,7 +183,7 @@ result<void> loader::unload(std::int32_t id, const unload_request& request) {
   if (!claimed)
     return std::move(claimed.error());
   const file& f = *claimed;
-  const deadline limit(how == KHELP_UNLOAD_WAIT ? request.timeout_ns : 0);
+  const deadline limit = deadline::of_call(request.timeout_ns);
 
   try {
     if (auto answer = ask_all(*f, request); !answer) {
@@ -186,6 +196,12 @@ result<void> loader::unload(std::int32_t id, const unload_request& request) {
       if (cannot_be_sure(stopped.error())) {
         become_zombie(f, std::move(stopped.error().detail));
         return {};
+      }
+      if (waits_for_runs(how, stopped.error())) {
+        f->how = how;
+        f->late = true;
+        become_zombie(f, stopped.error().detail);
+        return stopped;
       }
       settle(f, KHELP_MODULE_LIVE);
       return stopped;
@@ -393,6 +409,8 @@ bool loader::finish_or_leave(const file& f) {
 /// Whether what held it has let go meanwhile.
 bool loader::bury_zombie(const file& f) {
   std::string holders;
+  if (f->late)
+    return finish_or_leave(f);
   if (!f->ended || !linker_is_whole()) {
     settle(f, KHELP_MODULE_ZOMBIE);
     return true;
@@ -423,16 +441,18 @@ bool loader::bury_zombie(const file& f) {
 /// The rest of an unload: handlers that had to wait for the end of a hook, then the code.
 bool loader::finish(const file& f) {
   if (auto stopped = stop_all(*f, f->how, deadline(0)); !stopped) {
-    if (cannot_be_sure(stopped.error()))
+    f->late = waits_for_runs(f->how, stopped.error());
+    if (f->late || cannot_be_sure(stopped.error()))
       become_zombie(f, std::move(stopped.error().detail));
     else
       settle(f, KHELP_MODULE_LIVE, "it refused to be unloaded: " + stopped.error().detail);
     return true;
   }
   if (!all_gone(*f) || !end_functions_done(*f)) {
-    settle(f, KHELP_MODULE_GOING);
+    settle(f, f->late ? KHELP_MODULE_ZOMBIE : KHELP_MODULE_GOING);
     return false;
   }
+  f->late = false;
   std::string holders = what_holds(*f);
   f->ended = true;
   let_go(f, std::move(holders));

@@ -206,12 +206,14 @@ void module_instance::resume() {
     (void)guarded(name_, "MOD_RESUME", [this] { return deliver(KHELP_MOD_RESUME); });
 }
 
-result<void> module_instance::stop(int how, std::int64_t timeout_ns) {
+result<void> module_instance::stop(int how, const deadline& limit) {
   if (change_ != change::none)  // a fork has cut that off: it is not called again
     running_ = false;
   if (!running_)
     return {};
-  auto stopped = own_handler() ? stop_handler(how, timeout_ns) : stop_helper(how, timeout_ns);
+  if (left_behind_ && load_acquire(*dead_) == 0)
+    return failure(EAGAIN, sentence(name_, ": runs of its hooks, or its data, are in use still"));
+  auto stopped = own_handler() ? stop_handler(how, limit) : stop_helper(how, limit);
   running_ = !stopped.has_value();
   stopped_ = !running_;
   return stopped;
@@ -232,18 +234,19 @@ void module_instance::shut_down() {
 }
 
 /// ENOENT counts as done: somebody unregistered the helper by its id.
-result<void> module_instance::stop_helper(int how, std::int64_t timeout_ns) {
+result<void> module_instance::stop_helper(int how, const deadline& limit) {
   const during unloading(change_, change::unloading);
-  auto done = the_helpers().unload(helper_, how, timeout_ns);
+  auto done = the_helpers().unload({&helper_, 1}, how, limit);
+  left_behind_ = !done && how == KHELP_UNLOAD_REVOKE && done.error().code == ETIMEDOUT;
   return !done && done.error().code == ENOENT ? result<void>() : done;
 }
 
 /// A handler may do anything: it is asked as its author expects. Only if objects hold its helper,
 /// and the caller wants to wait for them or to take the data away, that comes first.
-result<void> module_instance::stop_handler(int how, std::int64_t timeout_ns) {
+result<void> module_instance::stop_handler(int how, const deadline& limit) {
   const bool force = helper_ != 0 && how != KHELP_UNLOAD_REFUSE;
   if (force || (helper_ != 0 && would_wait_for_itself())) {
-    if (auto stopped = stop_helper(how, timeout_ns); !stopped)
+    if (auto stopped = stop_helper(how, limit); !stopped)
       return stopped;
   }
   if (would_wait_for_itself())

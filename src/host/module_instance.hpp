@@ -11,6 +11,7 @@
 #include <khelp/module.h>
 #include <khelp/result.hpp>
 
+#include "base/deadline.hpp"
 #include "core/instance.hpp"
 #include "host/mapping.hpp"
 #include "host/module_file.hpp"
@@ -48,8 +49,10 @@ class module_instance {
   /// Stop it (MOD_UNLOAD). From inside a hook its helper is stopped at once and ends later; a
   /// handler of the module's own is left for a quieter place: EAGAIN.
   ///
-  /// Shape    how, timeout_ns: as khelp_unload().
-  result<void> stop(int how, std::int64_t timeout_ns);
+  /// Shape    how: as khelp_unload().
+  /// Errors   as khelp_unload(). ETIMEDOUT of a revoke: it is stopped, but for runs that are inside or
+  ///          data in use; called again later, EAGAIN while that is so.
+  result<void> stop(int how, const deadline& limit);
 
   /// An unload that stopped it was refused by another module: it starts again (M-4).
   result<void> start_again();
@@ -70,8 +73,8 @@ class module_instance {
   int deliver(int event);
   bool own_handler() const;
   failure refusal(std::string_view event, int answer) const;
-  result<void> stop_helper(int how, std::int64_t timeout_ns);
-  result<void> stop_handler(int how, std::int64_t timeout_ns);
+  result<void> stop_helper(int how, const deadline& limit);
+  result<void> stop_handler(int how, const deadline& limit);
 
   std::string name_;
   start_place place_;
@@ -84,6 +87,7 @@ class module_instance {
   enum class change { none, starting, ending, unloading };
   change change_ = change::none;         // what its handler, or its helper's, is being called for
   bool stopped_ = false;                 // it ran, and stop() ended that
+  bool left_behind_ = false;             // a revoke of its helper waited too long
   std::shared_ptr<std::uint32_t> dead_;  // of the helper: set by the registry, at its very end
 };
 

@@ -42,7 +42,7 @@ inline void futex_wake_all(std::atomic<std::uint32_t>& word) {
   futex_wake(word, INT_MAX);
 }
 
-inline void cpu_relax() {
+inline void cpu_relax() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)

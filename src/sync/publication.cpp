@@ -1,145 +1,20 @@
 #include "sync/publication.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <vector>
 
-#include "sync/futex.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {
 
 mutex registry_mutex;
-std::atomic<std::uint32_t> deep_waiters{0};
-std::atomic<std::uint32_t> deep_wake{0};
 
 namespace {
-
-constexpr int spins_before_sleep = 200;
-// A sleeper looks again this often: its waker may be a thread that died.
-constexpr std::int64_t sleep_slice_ns = 50'000'000;
 
 // Guarded by registry_mutex; singly linked through publication::next_.
 publication* places_with_retired KHELP_GUARDED_BY(registry_mutex) = nullptr;
 
-// What an open section says.
-struct section_words {
-  const void* point;
-  const void* set;  // nullptr: object and epoch are unknown
-  const khelp_osd* object;
-  std::uint64_t epoch;
-
-  // False: it is free.
-  bool read(const open_section& section) noexcept {
-    point = section.point.load(std::memory_order_acquire);
-    set = section.set.load(std::memory_order_acquire);
-    object = section.object.load(std::memory_order_acquire);
-    epoch = section.epoch.load(std::memory_order_acquire);
-    return point != nullptr;
-  }
-  bool opened_before(std::uint64_t other) const noexcept { return set == nullptr || epoch < other; }
-};
-
-// Wait while the section is one of those that the caller waits for. Asked anew at every look, so that
-// the next run of a section is not taken for the one before. Spins briefly, then sleeps.
-template <class Wanted>
-void wait_while(thread_record& record, const open_section& section, const Wanted& wanted) {
-  const auto goes_on = [&] {
-    section_words words{};
-    return words.read(section) && wanted(words);
-  };
-  for (int spin = 0; spin < spins_before_sleep; ++spin) {
-    if (!goes_on())
-      return;
-    cpu_relax();
-  }
-  while (goes_on()) {
-    const std::uint32_t seen = record.wake.load(std::memory_order_acquire);
-    record.attention.fetch_or(attention_waiter, std::memory_order_seq_cst);
-    // Refused barrier: the slice bounds how late we look again.
-    (void)heavy_barrier();
-    if (!goes_on())
-      return;
-    futex_wait(record.wake, seen, sleep_slice_ns);
-    free_if_owner_died(record);
-  }
-}
-
-template <class Fn>
-void for_each_section(Fn fn) {
-  for (thread_record* r = first_record(); r != nullptr; r = r->next) {
-    for (open_section& section : r->sections)
-      fn(*r, section);
-  }
-}
-
-// Wait until `none`() says that no deep section is left of those it looks at.
-template <class Fn>
-void wait_until_none_is_deep(Fn none) {
-  if (none())
-    return;
-  deep_waiters.fetch_add(1, std::memory_order_seq_cst);
-  while (true) {
-    const std::uint32_t seen = deep_wake.load(std::memory_order_seq_cst);
-    if (none())
-      break;
-    futex_wait(deep_wake, seen, sleep_slice_ns);
-  }
-  deep_waiters.fetch_sub(1, std::memory_order_seq_cst);
-}
-
 }  // namespace
-
-// ---- waiting ----
-
-bool section_is_open(const void* key) noexcept {
-  return !heavy_barrier() || section_is_open_after_barrier(key);
-}
-
-bool section_is_open_after_barrier(const void* key) noexcept {
-  bool open = false;
-  for_each_section([&](thread_record&, open_section& section) {
-    open = open || section.point.load(std::memory_order_acquire) == key;
-  });
-  return open;
-}
-
-std::size_t objects_in_sections(std::span<const khelp_osd*> objects) noexcept {
-  std::size_t found = 0;
-  for_each_section([&](thread_record&, open_section& section) {
-    section_words words{};
-    if (!words.read(section) || words.set == nullptr || words.object == nullptr)
-      return;
-    if (found < objects.size())
-      objects[found] = words.object;
-    ++found;
-  });
-  return found;
-}
-
-void wait_for_sections_of(const khelp_osd* object, std::uint64_t epoch) noexcept {
-  for_each_section([&](thread_record& record, open_section& section) {
-    wait_while(record, section, [&](const section_words& words) {
-      return words.set != nullptr && words.object == object && words.opened_before(epoch);
-    });
-  });
-}
-
-void wait_for_deep_readers(std::uint32_t& deep) noexcept {
-  wait_until_none_is_deep([count = std::atomic_ref<std::uint32_t>(deep)] {
-    return count.load(std::memory_order_seq_cst) == 0;
-  });
-}
-
-bool wait_for_open_sections(const void* key, std::uint64_t epoch) {
-  if (!heavy_barrier())
-    return false;
-  for_each_section([&](thread_record& record, open_section& section) {
-    wait_while(record, section, [&](const section_words& words) {
-      return (key == nullptr || words.point == key) && words.opened_before(epoch);
-    });
-  });
-  return true;
-}
 
 // ---- publication ----
 
@@ -160,6 +35,8 @@ void publication::let_go() {
   publish(nullptr);
   current_ = &nothing_;
   deep_ = &deep_total;
+  for (published_set* set = retired_; set != nullptr; set = set->retired_next)
+    set->deep_when_retired = deep_mark(deep_total);
 }
 
 void publication::unlist() {
@@ -172,8 +49,8 @@ void publication::unlist() {
   listed_ = false;
 }
 
-bool publication::has_deep_readers() const {
-  return std::atomic_ref<std::uint32_t>(*deep_).load(std::memory_order_seq_cst) != 0;
+bool publication::deep_readers_left(const published_set& set) {
+  return set.place == nullptr || deep_left(*set.place->deep_, set.deep_when_retired);
 }
 
 void publication::forget(published_set& set) {
@@ -205,7 +82,9 @@ void publication::publish(published_set* next) {
   std::atomic_ref<void*>(*current_).store(next, std::memory_order_release);
   if (old == nullptr)
     return;
+  full_barrier();
   old->place = this;
+  old->deep_when_retired = deep_mark(*deep_);
   old->retired_next = retired_;
   retired_ = old;
   if (!listed_) {
@@ -222,27 +101,13 @@ reader_wait::~reader_wait() {
     release(false);
 }
 
-void reader_wait::prepare(publication& place) {
-  std::size_t sets = 1;
-  for (published_set* set = place.retired_; set != nullptr; set = set->retired_next)
-    ++sets;
-  prepared_ += sets;
-  targets_.reserve(prepared_);
-}
-
-void reader_wait::include(publication& place) {
-  for (published_set* set = place.retired_; set != nullptr; set = set->retired_next) {
-    ++set->waiters;
-    targets_.push_back({set, place.key()});
-  }
-}
-
-void reader_wait::prepare_retired(const set_filter& wanted) {
+void reader_wait::prepare(std::size_t more, const set_filter& wanted) {
+  prepared_ += more;
   for_each_retired([&](const published_set& set) { prepared_ += wanted(set) ? 1 : 0; });
   targets_.reserve(prepared_);
 }
 
-void reader_wait::include_retired(const set_filter& wanted) {
+void reader_wait::include(const set_filter& wanted) {
   for (publication* p = places_with_retired; p != nullptr; p = p->next_) {
     for (published_set* set = p->retired_; set != nullptr; set = set->retired_next) {
       const bool included = std::any_of(targets_.begin(), targets_.end(),
@@ -255,44 +120,49 @@ void reader_wait::include_retired(const set_filter& wanted) {
   }
 }
 
-bool reader_wait::uses_old(const void* point, const void* set) const {
+bool reader_wait::uses_old(const section_words& words) const {
   return std::any_of(targets_.begin(), targets_.end(), [&](const target& t) {
-    return t.key == point && (set == nullptr || set == t.set);
+    return t.key == words.point && (words.set == nullptr || words.set == t.set);
   });
 }
 
-bool reader_wait::finish() {
+waited reader_wait::finish(run_wait& wait) {
   reader_wait* const alone[] = {this};
-  return finish_all(alone);
+  return finish_all(alone, wait);
 }
 
-bool reader_wait::finish_all(std::span<reader_wait* const> waits) {
-  const auto is_idle = [](const reader_wait* wait) { return wait->targets_.empty(); };
+waited reader_wait::finish_all(std::span<reader_wait* const> waits, run_wait& wait) {
+  const auto is_idle = [](const reader_wait* w) { return w->targets_.empty(); };
   if (std::all_of(waits.begin(), waits.end(), is_idle))
-    return true;
-  const bool known = heavy_barrier();
-  for (reader_wait* wait : waits) {
-    if (known)
-      wait->wait_for_readers();
-    wait->release(known);
+    return waited::done;
+  if (!heavy_barrier()) {
+    for (reader_wait* w : waits)
+      w->release(false);
+    return waited::refused;
   }
-  return known;
+  for (reader_wait* w : waits) {
+    if (!w->wait_for_readers(wait))
+      return waited::too_late;
+  }
+  for (reader_wait* w : waits)
+    w->release(true);
+  return waited::done;
 }
 
-void reader_wait::wait_for_readers() {
-  for_each_section([this](thread_record& record, open_section& section) {
-    wait_while(record, section,
-               [this](const section_words& words) { return uses_old(words.point, words.set); });
-  });
-  wait_until_none_is_deep([this] { return !deep_readers_remain(); });
+bool reader_wait::wait_for_readers(run_wait& wait) const {
+  const auto wanted = [this](const section_words& words) { return uses_old(words); };
+  return for_each_section([&](thread_record& record, std::size_t index) {
+           return wait_while(record, index, wait, wanted);
+         }) &&
+         wait_until_deep(wait, [this] { return deep_readers_left(); });
 }
 
-bool reader_wait::deep_readers_remain() const {
-  if (std::atomic_ref<std::uint32_t>(deep_total).load(std::memory_order_seq_cst) == 0)
-    return false;
+bool reader_wait::deep_readers_left() const {
+  if (none_is_deep(deep_total))
+    return true;
   lock_guard held(registry_mutex);
-  return std::any_of(targets_.begin(), targets_.end(), [](const target& t) KHELP_NO_TSA {
-    return t.set->place != nullptr && t.set->place->has_deep_readers();
+  return std::all_of(targets_.begin(), targets_.end(), [](const target& t) KHELP_NO_TSA {
+    return publication::deep_readers_left(*t.set);
   });
 }
 
@@ -301,12 +171,11 @@ bool reader_wait::try_finish() {
     return true;
   if (!heavy_barrier())
     return false;
-  bool free = true;
-  for_each_section([&](thread_record&, open_section& section) {
+  const bool free = for_each_section([this](thread_record& record, std::size_t index) {
     section_words words{};
-    free = free && !(words.read(section) && uses_old(words.point, words.set));
+    return !(words.read(record.sections[index]) && uses_old(words));
   });
-  if (!free || deep_readers_remain())
+  if (!free || !deep_readers_left())
     return false;
   release(true);
   return true;
@@ -317,13 +186,11 @@ bool reader_wait::is_ours_alone() const {
     return true;
   if (!heavy_barrier())
     return false;
-  bool alone = true;
-  for_each_section([&](thread_record& record, open_section& section) {
+  const bool alone = for_each_section([this](thread_record& record, std::size_t index) {
     section_words words{};
-    alone = alone &&
-            (&record == this_record || !(words.read(section) && uses_old(words.point, words.set)));
+    return &record == this_record || !(words.read(record.sections[index]) && uses_old(words));
   });
-  return alone && !deep_readers_remain();
+  return alone && deep_readers_left();
 }
 
 void reader_wait::release(bool quiescent) {
@@ -361,25 +228,28 @@ unsigned free_quiescent_sets() {
     return 0;
   const bool known = heavy_barrier();
   if (known) {
-    for_each_section([&](thread_record&, open_section& section) {
-      const void* point = section.point.load(std::memory_order_acquire);
-      if (point == nullptr)
-        return;
-      const void* used = section.set.load(std::memory_order_acquire);
+    for_each_section([&](thread_record& record, std::size_t index) {
+      section_words words{};
+      if (!words.read(record.sections[index]))
+        return true;
       for (candidate& c : candidates)
-        c.busy = c.busy || (c.key == point && (used == nullptr || used == c.set));
+        c.busy = c.busy || (c.key == words.point && (words.set == nullptr || words.set == c.set));
+      return true;
     });
   }
   unsigned remaining = 0;
   lock_guard held(registry_mutex);
   for (const candidate& c : candidates) {
-    const publication* place = c.set->place;
-    const bool deep = place != nullptr && place->has_deep_readers();
-    const bool free = known && !c.busy && !deep;
+    const bool free = known && !c.busy && publication::deep_readers_left(*c.set);
     remaining += free ? 0 : 1;
     publication::drop_waiter(*c.set, free);
   }
   return remaining;
+}
+
+void forget_deep_readers() {
+  for (publication* p = places_with_retired; p != nullptr; p = p->next_)
+    forget_deep(*p->deep_);
 }
 
 }  // namespace khelp

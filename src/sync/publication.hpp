@@ -17,7 +17,7 @@
 
 #include "sync/barrier.hpp"
 #include "sync/mutex.hpp"
-#include "sync/section.hpp"
+#include "sync/run_wait.hpp"
 #include "sync/thread_record.hpp"
 
 namespace khelp {
@@ -33,9 +33,10 @@ struct published_set {
 
   // Of a retired set; changed under registry_mutex.
   published_set* retired_next = nullptr;
-  publication* place = nullptr;  // nullptr: the place has ended
-  std::uint32_t waiters = 0;     // writers that wait for it: it stays until they are done
-  bool quiescent = false;        // no section uses it
+  publication* place = nullptr;         // nullptr: the place has ended
+  std::uint32_t waiters = 0;            // writers that wait for it: it stays until they are done
+  bool quiescent = false;               // no section uses it
+  std::uint32_t deep_when_retired = 0;  // a mark of the place's deep sections
 };
 
 // The writers' side of a place. The readers' side is the address given to it: readers name the
@@ -43,8 +44,8 @@ struct published_set {
 // no room.
 class publication {
  public:
-  publication(const void* key, void** current, std::uint32_t* deep)
-      : key_(key), current_(current), deep_(deep) {}
+  publication(const void* key, void** current, deep_runs& deep)
+      : key_(key), current_(current), deep_(&deep) {}
   publication(const publication&) = delete;
   publication& operator=(const publication&) = delete;
 
@@ -75,8 +76,10 @@ class publication {
   friend class reader_wait;
   friend void for_each_retired(const std::function<void(const published_set&)>& fn);
   friend unsigned free_quiescent_sets();
+  friend void forget_deep_readers();
 
-  bool has_deep_readers() const KHELP_REQUIRES(registry_mutex);
+  // Whether the deep sections that may use a retired set have closed.
+  static bool deep_readers_left(const published_set& set) KHELP_REQUIRES(registry_mutex);
   // One who waited for a retired set is done; quiescent: it saw that no section uses the set.
   static void drop_waiter(published_set& set, bool quiescent) KHELP_REQUIRES(registry_mutex);
   void forget(published_set& set) KHELP_REQUIRES(registry_mutex);
@@ -84,21 +87,21 @@ class publication {
 
   const void* key_;
   void** current_;
-  std::uint32_t* deep_;
+  deep_runs* deep_;
   void* nothing_ = nullptr;  // what is current when the place was let go
   published_set* retired_ KHELP_GUARDED_BY(registry_mutex) = nullptr;
   publication* next_ KHELP_GUARDED_BY(registry_mutex) = nullptr;  // all places with retired sets
   bool listed_ KHELP_GUARDED_BY(registry_mutex) = false;
 };
 
-// A wait for the readers of sets that are retired now, over any number of places: one barrier for
-// all.
+// A wait for the readers of sets that are retired, over any number of places: one barrier for all.
 //
-//   { lock; wait.prepare(place)...; change and publish; wait.include(place)...; unlock }
+//   { lock; wait.prepare(how many sets the change retires, wanted); change and publish;
+//     wait.include(wanted); unlock }
 //   wait.finish();
 //
-// finish() is called without the mutex. It returns false when the barrier is refused: nothing is
-// known, and the sets are kept for ever.
+// Who removes something waits for the sets that had it, and for no others: what else was taken out of
+// a place earlier, and may be in use for long, is not his.
 class reader_wait {
  public:
   reader_wait() = default;
@@ -106,20 +109,20 @@ class reader_wait {
   reader_wait& operator=(const reader_wait&) = delete;
   ~reader_wait();
 
-  // Room for this place's retired sets and one more; throws std::bad_alloc. Call before changing
-  // anything.
-  void prepare(publication& place) KHELP_REQUIRES(registry_mutex);
-  // Wait for this place's sets that are retired now.
-  void include(publication& place) KHELP_REQUIRES(registry_mutex);
-  // The same for the retired sets of any place, ending ones included, that `wanted` picks: what
-  // somebody else took out earlier may be in use still.
+  // Which retired sets, of any place, ending ones included: what somebody else took out earlier may
+  // be in use still.
   using set_filter = std::function<bool(const published_set&)>;
-  void prepare_retired(const set_filter& wanted) KHELP_REQUIRES(registry_mutex);
-  void include_retired(const set_filter& wanted) KHELP_REQUIRES(registry_mutex);
+  // Room for those that are retired now and for `more`; throws std::bad_alloc. Call before changing
+  // anything.
+  void prepare(std::size_t more, const set_filter& wanted) KHELP_REQUIRES(registry_mutex);
+  // Wait for those that are retired now.
+  void include(const set_filter& wanted) KHELP_REQUIRES(registry_mutex);
 
-  [[nodiscard]] bool finish() KHELP_EXCLUDES(registry_mutex);
-  // Several with one barrier. False: it was refused.
-  [[nodiscard]] static bool finish_all(std::span<reader_wait* const> waits)
+  // Called without the mutex. refused: nothing is known, and the sets are kept for ever. too_late:
+  // they are waited for still; it can be called again.
+  [[nodiscard]] waited finish(run_wait& wait) KHELP_EXCLUDES(registry_mutex);
+  // Several with one barrier.
+  [[nodiscard]] static waited finish_all(std::span<reader_wait* const> waits, run_wait& wait)
       KHELP_EXCLUDES(registry_mutex);
   // The same without waiting: false when somebody is still inside, or when nothing can be known.
   [[nodiscard]] bool try_finish() KHELP_EXCLUDES(registry_mutex);
@@ -132,10 +135,10 @@ class reader_wait {
     published_set* set;
     const void* key;
   };
-  bool uses_old(const void* point, const void* set) const;
+  bool uses_old(const section_words& words) const;
   // After the barrier.
-  void wait_for_readers() KHELP_EXCLUDES(registry_mutex);
-  bool deep_readers_remain() const KHELP_EXCLUDES(registry_mutex);
+  bool wait_for_readers(run_wait& wait) const KHELP_EXCLUDES(registry_mutex);
+  bool deep_readers_left() const KHELP_EXCLUDES(registry_mutex);
   void release(bool quiescent) KHELP_EXCLUDES(registry_mutex);
 
   std::vector<target> targets_;
@@ -150,24 +153,7 @@ void for_each_retired(const std::function<void(const published_set&)>& fn)
 // std::bad_alloc.
 unsigned free_quiescent_sets() KHELP_EXCLUDES(registry_mutex);
 
-// Wait until every section that was opened before the epoch has been closed: of the place with this
-// key, or of all (nullptr). False: barrier refused.
-[[nodiscard]] bool wait_for_open_sections(const void* key, std::uint64_t epoch = begin_epoch())
-    KHELP_EXCLUDES(registry_mutex);
-
-// Whether some section for this key is open now. True when nothing can be known.
-bool section_is_open(const void* key) noexcept;
-// The same for those who ask for many keys, after one heavy_barrier() that was not refused.
-bool section_is_open_after_barrier(const void* key) noexcept;
-
-// After a heavy barrier: the objects that sections are open for. Returns how many there are, which may
-// be more than there is room for.
-std::size_t objects_in_sections(std::span<const khelp_osd*> objects) noexcept;
-// Wait until the sections for this object that were opened before the epoch have closed. After the
-// epoch began there was a heavy barrier.
-void wait_for_sections_of(const khelp_osd* object, std::uint64_t epoch) noexcept;
-
-// Wait until a place's count of sections without room in a record is zero. The place stays.
-void wait_for_deep_readers(std::uint32_t& deep) noexcept;
+// In the child of a fork: the places with retired sets have no deep sections.
+void forget_deep_readers() KHELP_REQUIRES(registry_mutex);
 
 }  // namespace khelp

@@ -16,14 +16,10 @@
 #include <cstdint>
 
 #include "sync/barrier.hpp"
+#include "sync/deep_runs.hpp"
 #include "sync/thread_record.hpp"
 
 namespace khelp {
-
-// Sections of this thread that found no room in a record. While there is one, all further ones are
-// deep too, so that the innermost section is always known.
-extern __thread std::uint32_t deep_depth
-    __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 // The leave's slow path: somebody set this thread's `attention`.
 void attend(thread_record& record) noexcept;
@@ -33,15 +29,18 @@ void when_outermost_closes(void (*fn)() noexcept) noexcept;
 
 // Whether this thread is inside any section (a hook, an object section, an attachment).
 bool inside_section() noexcept;
+// Whether this thread has sections that found no room in a record. While there is one, all further
+// ones are deep too, so that the innermost section is always known.
+bool is_deep() noexcept;
 // Whether this thread may be inside a section for this object. Deep sections do not say for which
 // object they are, so each of them may.
 bool inside_section_of(const khelp_osd* object) noexcept;
 // How many of this thread's open sections are for this key.
 std::uint32_t depth_of(const void* key) noexcept;
 
-// Deep sections of all places.
-extern std::uint32_t deep_total;
-// In the child of a fork: only this thread's deep sections remain in the total.
+// Threads that have deep sections.
+extern deep_runs deep_total;
+// In the child of a fork, when all places' deep sections have been forgotten: count this thread's.
 void deep_sections_after_fork() noexcept;
 
 // The thread's straight line serves a record with no section open.
@@ -104,8 +103,7 @@ inline bool wants_attention(const thread_record& record) noexcept {
 class any_section {
  public:
   // `current` may be nullptr (a section that protects objects, not a published set).
-  any_section(const void* key, void** current, std::uint32_t& deep,
-              const khelp_osd* object) noexcept;
+  any_section(const void* key, void** current, deep_runs& deep, const khelp_osd* object) noexcept;
   any_section(const any_section&) = delete;
   any_section& operator=(const any_section&) = delete;
   ~any_section();
@@ -117,17 +115,21 @@ class any_section {
 
  private:
   friend std::uint32_t depth_of(const void* key) noexcept;
+  friend void deep_sections_after_fork() noexcept;
+
+  void enter_deep(void** current) noexcept;
+  void leave_deep() noexcept;
 
   const void* key_;
-  std::uint32_t& deep_;
-  const void* set_ = nullptr;  // before recorded_: opening the section fills it
+  deep_runs& deep_;
+  const void* set_ = nullptr;
   bool recorded_;
+  unsigned side_ = 0;             // of deep_
   any_section* outer_ = nullptr;  // of this thread's deep sections
 };
 
-// The halves of any_section, for those who cannot nest scopes.
-bool enter_section(const void* key, void** current, std::uint32_t& deep, const khelp_osd* object,
-                   const void*& set) noexcept;
-void leave_section(std::uint32_t& deep, bool recorded) noexcept;
+// A section for an object, for those who cannot nest scopes. `key`: of all of them.
+void enter_object_section(const void* key, const khelp_osd* object) noexcept;
+void leave_object_section() noexcept;
 
 }  // namespace khelp

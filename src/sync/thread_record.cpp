@@ -49,6 +49,8 @@ void close_sections(thread_record& record) noexcept {
 void clear(thread_record& record) noexcept {
   close_sections(record);
   record.attention.store(0, std::memory_order_relaxed);
+  for (auto& seen : record.first_seen)
+    seen.store(0, std::memory_order_relaxed);
   record.passing.store(0, std::memory_order_relaxed);
 }
 

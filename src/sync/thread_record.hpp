@@ -48,6 +48,8 @@ struct alignas(64) thread_record {
   std::atomic<std::uint32_t> wake{0};  // futex word: a waiter for one of the sections sleeps here
   std::atomic<pid_t> tid{0};           // 0: the record is free
   thread_record* next = nullptr;       // constant once linked
+  // When a waiter first saw the run that is in each section, by the steady clock; 0: none has.
+  std::atomic<std::int64_t> first_seen[section_depth]{};
 
   // The owner's counters, mapped behind the record.
   std::atomic<std::uint64_t>& cell(std::size_t index) noexcept {
