@@ -27,7 +27,7 @@ extern mutex registry_mutex;
 
 class publication;
 
-// What is published. Derived classes add the contents; never edited after publish.
+// What is published. Derived classes add the contents, and never change what a section may look at.
 struct published_set {
   virtual ~published_set() = default;
 
