@@ -12,10 +12,8 @@ using namespace decoding;
 
 /// A link header of `header` bytes with an EtherType at `type_at`.
 decoded decode_typed(const view& packet, size_t header, size_t type_at, segment& out) {
-  if (packet.length < header)
-    return malformed("the frame is too short for its link header");
-  if (!packet.holds(header))
-    return cut;
+  if (const auto why = unreadable(packet, header, "the frame is too short for its link header"))
+    return *why;
   return decode_ethertype(packet.u16(type_at), packet.skip(header), out);
 }
 
@@ -45,20 +43,16 @@ decoded decode_family(uint32_t family, const view& packet, segment& out) {
 
 /// In the byte order of the machine that captured it.
 decoded decode_null(const view& packet, segment& out) {
-  if (packet.length < 4)
-    return malformed("the frame is too short for its link header");
-  if (!packet.holds(4))
-    return cut;
+  if (const auto why = unreadable(packet, 4, "the frame is too short for its link header"))
+    return *why;
   const uint32_t family = packet.u32(0);
   return decode_family(family < 0x10000 ? family : __builtin_bswap32(family), packet.skip(4), out);
 }
 
 /// PPP on a line: HDLC's address and control may stand in front, or what Cisco puts there instead.
 decoded decode_ppp_line(const view& packet, segment& out) {
-  if (packet.length < 2)
-    return malformed("the frame is too short for its link header");
-  if (!packet.holds(2))
-    return cut;
+  if (const auto why = unreadable(packet, 2, "the frame is too short for its link header"))
+    return *why;
   constexpr uint16_t hdlc = 0xff03;
   constexpr uint16_t cisco_unicast = 0x0f00;
   constexpr uint16_t cisco_broadcast = 0x8f00;
@@ -70,10 +64,8 @@ decoded decode_ppp_line(const view& packet, segment& out) {
 
 /// A byte says which end sent it.
 decoded decode_ppp_with_side(const view& packet, segment& out) {
-  if (packet.length == 0)
-    return malformed("the frame is too short for its link header");
-  if (!packet.holds(1))
-    return cut;
+  if (const auto why = unreadable(packet, 1, "the frame is too short for its link header"))
+    return *why;
   return decode_ppp_line(packet.skip(1), out);
 }
 
@@ -81,10 +73,8 @@ decoded decode_fddi(const view& packet, segment& out) {
   constexpr size_t header = 13;
   constexpr uint8_t class_and_kind = 0x70;
   constexpr uint8_t data = 0x50;  // asynchronous and synchronous alike
-  if (packet.length < header)
-    return malformed("the frame is too short for its link header");
-  if (!packet.holds(header))
-    return cut;
+  if (const auto why = unreadable(packet, header, "the frame is too short for its link header"))
+    return *why;
   if ((packet.u8(0) & class_and_kind) != data)
     return not_tcp;  // tokens, and what stations tell each other
   return decode_llc(packet.skip(header), out);
@@ -100,10 +90,8 @@ decoded decode_inner(uint32_t link_type, const view& packet, segment& out) {
 
 decoded decode_ppi(const view& packet, segment& out) {
   constexpr size_t fixed = 8;
-  if (packet.length < fixed)
-    return malformed("the frame is too short for its link header");
-  if (!packet.holds(fixed))
-    return cut;
+  if (const auto why = unreadable(packet, fixed, "the frame is too short for its link header"))
+    return *why;
   const size_t header = packet.little16(2);
   if (header < fixed || header > packet.length)
     return malformed("the PPI header's length does not fit the frame");
@@ -115,10 +103,8 @@ decoded decode_ppi(const view& packet, segment& out) {
 /// In the byte order of the machine that captured it: Darwin's are little-endian.
 decoded decode_pktap(const view& packet, segment& out) {
   constexpr size_t fixed = 12;  // as far as it is read
-  if (packet.length < fixed)
-    return malformed("the frame is too short for its link header");
-  if (!packet.holds(fixed))
-    return cut;
+  if (const auto why = unreadable(packet, fixed, "the frame is too short for its link header"))
+    return *why;
   const size_t header = packet.little32(0);
   if (header < fixed || header > packet.length)
     return malformed("the pktap header's length does not fit the frame");
@@ -135,10 +121,8 @@ decoded decode_pktap(const view& packet, segment& out) {
 decoded decode_netfilter_log(view packet, segment& out) {
   constexpr size_t header = 4;
   constexpr uint16_t payload = 9;
-  if (packet.length < header)
-    return malformed("the frame is too short for its link header");
-  if (!packet.holds(header))
-    return cut;
+  if (const auto why = unreadable(packet, header, "the frame is too short for its link header"))
+    return *why;
   if (packet.u8(1) != 0)
     return malformed("not version 0 where an NFLOG header was announced");
   packet = packet.skip(header);
@@ -166,10 +150,8 @@ decoded decode_netfilter_log(view packet, segment& out) {
 /// Systems' headers differ in length, and number IPv6 as they please.
 decoded decode_packet_filter_log(const view& packet, segment& out) {
   constexpr size_t shortest = 4;
-  if (packet.length < shortest)
-    return malformed("the frame is too short for its link header");
-  if (!packet.holds(shortest))
-    return cut;
+  if (const auto why = unreadable(packet, shortest, "the frame is too short for its link header"))
+    return *why;
   const size_t header = (packet.u8(0) + size_t{3}) & ~size_t{3};
   if (header < shortest || header > packet.length)
     return malformed("the pf log header's length does not fit the frame");

@@ -39,10 +39,9 @@ decoded decode_frame(const view& packet, bool aligned, segment& out) {
   if (qos)
     header += 2 + ((flags & flag_order) != 0 ? 4 : 0);
   const size_t padded = aligned ? (header + 3) & ~size_t{3} : header;
-  if (packet.length < padded)
-    return malformed("the frame is too short for an IEEE 802.11 header");
-  if (!packet.holds(padded))
-    return cut;
+  if (const auto why =
+          unreadable(packet, padded, "the frame is too short for an IEEE 802.11 header"))
+    return *why;
 
   if ((flags & flag_protected) != 0)
     return passed_over(not_followed::encrypted);
@@ -67,10 +66,8 @@ decoded decode_radiotap(const view& packet, segment& out) {
   constexpr uint32_t present_more = 1u << 31;
   constexpr uint8_t flag_padding = 0x20;
   constexpr uint8_t flag_bad_checksum = 0x40;
-  if (packet.length < fixed)
-    return malformed("the frame is too short for a radiotap header");
-  if (!packet.holds(fixed))
-    return cut;
+  if (const auto why = unreadable(packet, fixed, "the frame is too short for a radiotap header"))
+    return *why;
   const size_t header = packet.little16(2);
   if (header < fixed || header > packet.length)
     return malformed("the radiotap header's length does not fit the frame");

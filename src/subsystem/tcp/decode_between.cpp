@@ -77,16 +77,12 @@ decoded decode_other_ppp(uint16_t protocol) {
 }  // namespace
 
 decoded decode_ppp(const view& packet, segment& out) {
-  if (packet.length == 0)
-    return malformed("the frame is too short for a PPP protocol");
-  if (!packet.holds(1))
-    return cut;
+  if (const auto why = unreadable(packet, 1, "the frame is too short for a PPP protocol"))
+    return *why;
   // The first byte of two is even (RFC 1661 section 2).
   const size_t size = (packet.u8(0) & 1) != 0 ? 1 : 2;
-  if (packet.length < size)
-    return malformed("the frame is too short for a PPP protocol");
-  if (!packet.holds(size))
-    return cut;
+  if (const auto why = unreadable(packet, size, "the frame is too short for a PPP protocol"))
+    return *why;
   const uint16_t protocol = size == 1 ? packet.u8(0) : packet.u16(0);
   switch (protocol) {
     case ppp_ipv4:
@@ -100,10 +96,9 @@ decoded decode_ppp(const view& packet, segment& out) {
 
 decoded decode_pppoe(const view& frame, segment& out) {
   constexpr size_t header = 6;
-  if (frame.length < header + 2)
-    return malformed("the frame is too short for a PPPoE session header");
-  if (!frame.holds(header + 2))
-    return cut;
+  if (const auto why =
+          unreadable(frame, header + 2, "the frame is too short for a PPPoE session header"))
+    return *why;
   if (frame.u8(0) != 0x11)
     return malformed("not version 1, type 1 where PPPoE was announced");
   if (frame.u8(1) != 0)
@@ -116,10 +111,8 @@ decoded decode_pppoe(const view& frame, segment& out) {
 
 decoded decode_llc(const view& packet, segment& out) {
   constexpr std::array<uint8_t, 6> snap{0xaa, 0xaa, 0x03, 0, 0, 0};
-  if (packet.length < 2)
-    return malformed("the frame is too short for an IEEE 802.2 header");
-  if (!packet.holds(2))
-    return cut;
+  if (const auto why = unreadable(packet, 2, "the frame is too short for an IEEE 802.2 header"))
+    return *why;
   const uint16_t access_points = packet.u16(0);
   if (access_points == 0x4242 || access_points == 0xe0e0 || access_points == 0xf0f0 ||
       access_points == 0xfefe || access_points == 0xffff)

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 
 #include "subsystem/tcp/decode.hpp"
@@ -67,6 +68,15 @@ struct view {
     return std::endian::native == std::endian::big ? value : __builtin_bswap32(value);
   }
 };
+
+/// Why a header of so many bytes cannot be read; nothing: it can.
+inline std::optional<decoded> unreadable(const view& packet, size_t bytes, const char* too_short) {
+  if (packet.length < bytes)
+    return malformed(too_short);
+  if (!packet.holds(bytes))
+    return cut;
+  return std::nullopt;
+}
 
 // ---- TCP: decode_tcp.cpp
 
