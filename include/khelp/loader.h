@@ -38,8 +38,13 @@ struct khelp_load_options {
   const char* module_path; /**< folders, ':' between; searched before the usual ones; or NULL */
   const struct khelp_load_param* params;
   uint32_t nparams;
-  uint32_t spare;
+  uint32_t most_zombies; /**< see KHELP_MOST_ZOMBIES; 0: that many */
 };
+
+/// How many zombies of one module there may be: each load of a file that cannot be unmapped again
+/// leaves one, and the next is refused (EBUSY). `most_zombies` is another number for one load;
+/// UINT32_MAX: no limit.
+#define KHELP_MOST_ZOMBIES 64
 
 /// Load a module.
 ///
@@ -55,13 +60,15 @@ struct khelp_load_options {
 ///          when at least one has started; the listing's `reason` tells of the others.
 /// Context  any thread; loads take turns. From a module's own init: a dependency load. EDEADLK
 ///          inside a hook, or in a constructor that dlopen(3) runs while another thread loads. Waits while another thread finishes the unload of the same module.
-/// Errors   ENOENT no such module, or something it needs is missing · EEXIST loaded already, or
+/// Errors   ENOENT no such module, or something it needs is missing · EBUSY there are as many zombies
+///          of it as may be · EEXIST loaded already, or
 ///          another file offers the same version of an interface · ENOEXEC the file is refused (all
 ///          reasons in khelp_failure_text(), one per line), or all its modules failed, each in its
 ///          own way · EINVAL a parameter is refused, or the name is empty · ESHUTDOWN the process
 ///          ends (exit(3)) · ENOTRECOVERABLE this child was forked while another thread was in the
 ///          dynamic linker · ENOMEM · EACCES, ENAMETOOLONG... as open(2) · EACCES also no place
-///          for the copy · what the module's init returned. Nothing is left behind.
+///          for the copy · what the module's init returned. Nothing is left behind, but
+///          for the code of a permanent file that has run: a zombie.
 KHELP_API int khelp_load(const char* name, const struct khelp_load_options* options, int32_t* id);
 
 /// Added to khelp_unload()'s `how`: what a module answers to the question whether it may go

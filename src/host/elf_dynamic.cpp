@@ -204,11 +204,16 @@ void note_import(image& elf, const Elf64_Sym& symbol) {
       elf.strings.offset + symbol.st_name,
       std::min<std::uint64_t>(elf.strings.size - symbol.st_name, longest_keeper + 1));
   const keeper found = keeper_named(name, ELF64_ST_BIND(symbol.st_info) == STB_WEAK);
-  if (found.how != keeping::nothing) {
-    auto& told =
-        found.how == keeping::for_ever ? elf.report.summary.permanent : elf.report.summary.delayed;
-    told.push_back(sentence(found.why, " (it uses ", name, ")"));
-  }
+  if (found.how == keeping::nothing)
+    return;
+  elf_summary& summary = elf.report.summary;
+  const std::string words = sentence(found.why, " (it uses ", name, ")");
+  if (found.how == keeping::for_ever)
+    summary.permanent.push_back(words);
+  else if (found.how == keeping::threads)
+    summary.threads.push_back(words);
+  else
+    summary.delayed.push_back(words);
 }
 
 /// Not what others find only by an old version of its name.

@@ -62,6 +62,7 @@ struct elf_summary {
   std::string soname;
   std::string build_id;                // lower-case hexadecimal, empty when there is none
   std::vector<std::string> permanent;  // why the file must never be unmapped; empty: it may be
+  std::vector<std::string> threads;    // threads of its own that it may start
   std::vector<std::string> delayed;    // what may keep it mapped for some time after its unload
   std::uint64_t memory_size = 0;       // from the base to the end of the last mapped page
 };

@@ -8,6 +8,7 @@
 #include "core/cold_call.hpp"
 #include "host/load_plan.hpp"
 #include "host/loader.hpp"
+#include "host/own_threads.hpp"
 #include "host/sentence.hpp"
 #include "host/symbols.hpp"
 
@@ -100,7 +101,7 @@ std::vector<std::string> describe(const load_plan& plan) {
                              hex(event.fingerprint)));
   for (const std::string& library : file.elf.needed)
     lines.push_back("linked with " + library);
-  for (const std::string& line : file.elf.delayed)
+  for (const std::string& line : judge_unmapping(file.elf).later)
     lines.push_back("may stay mapped for some time after its unload: " + line);
   add_missing_symbols(lines, plan);
   if (!file.elf.build_id.empty())
@@ -129,7 +130,7 @@ int khelp_check_file(const char* file, void (*fn)(void* arg, int severity, const
       if (why.only_here)
         fn(arg, description, ("would not load here: " + words_of(why)).c_str());
     }
-    for (const std::string& line : checked.contents.elf.permanent)
+    for (const std::string& line : judge_unmapping(checked.contents.elf).never)
       fn(arg, warning, ("cannot be unmapped once it is loaded: " + line).c_str());
     std::size_t problems = 0;
     for (const plan_problem& why : plan->problems) {

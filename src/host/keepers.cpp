@@ -171,7 +171,8 @@ keeper keeper_named(std::string_view function, bool weak) noexcept {
       std::lower_bound(std::begin(keepers), std::end(keepers), entry{function, {}}, by_name);
   if (found == std::end(keepers) || found->function != function)
     return {};
-  return {keeping::for_ever, found->why};
+  const bool own_thread = found->why == thread && function != "clone";
+  return {own_thread ? keeping::threads : keeping::for_ever, found->why};
 }
 
 }  // namespace khelp

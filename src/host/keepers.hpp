@@ -10,6 +10,7 @@ namespace khelp {
 enum class keeping {
   nothing,
   for_ever,    // nothing tells whether it is still there: the file is never unmapped
+  threads,     // that can be told where own_threads_are_known()
   destructors  // of thread-local objects: the dynamic linker counts them and keeps the file so long
 };
 

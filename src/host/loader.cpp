@@ -14,6 +14,7 @@
 #include "host/file_copy.hpp"
 #include "host/file_sets.hpp"
 #include "host/linker_calls.hpp"
+#include "host/own_threads.hpp"
 #include "host/sentence.hpp"
 #include "host/symbols.hpp"
 #include "sync/section.hpp"
@@ -204,11 +205,12 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, const mod
       take_out(loaded_now.back());
     unload_unneeded();
   };
-  const load_request as_dependency{{}, {}, {}, request.by_path, request.partial};
+  const load_request as_dependency{
+      {}, {}, {}, request.by_path, request.partial, request.most_zombies};
   try {
     for (const planned_file& planned : plan->files) {
       const bool last = &planned == &plan->files.back();
-      auto entered = enter(planned, loaded_now);
+      auto entered = enter(planned, loaded_now, request.most_zombies);
       if (!entered) {
         undo();
         return with_name(std::move(entered.error()), planned.path);
@@ -275,8 +277,26 @@ std::vector<present_file> loader::present() {
 }
 
 /// Reserve: the file is listed as LOADING, and what it stands on can no longer go.
-result<loader::file> loader::enter(const planned_file& planned,
-                                   const std::vector<file>& loaded_now) {
+/// Each further load may leave one more.
+result<void> loader::room_for_a_zombie(const std::string& name, std::uint32_t most) const {
+  std::uint32_t count = 0;
+  const loaded_file* newest = nullptr;
+  for (const file& f : files_) {
+    if (f->state != KHELP_MODULE_ZOMBIE || f->name != name)
+      continue;
+    count++;
+    newest = f.get();
+  }
+  if (count == 0 || count < most)
+    return {};
+  return failure(EBUSY, sentence(count, " files of module ", quoted(name),
+                                 " were unloaded and are still mapped, and more are not allowed "
+                                 "here (khelp_load_options.most_zombies): ",
+                                 newest->reason));
+}
+
+result<loader::file> loader::enter(const planned_file& planned, const std::vector<file>& loaded_now,
+                                   std::uint32_t most_zombies) {
   auto f = std::make_shared<loaded_file>();
   const module_file& contents = planned.contents;
   f->name = contents.modules.front().name;
@@ -284,8 +304,10 @@ result<loader::file> loader::enter(const planned_file& planned,
   f->version = contents.modules.front().version;
   f->personality = contents.modules.front().personality;
   f->bytes = contents.elf.memory_size;
-  f->permanent = !contents.elf.permanent.empty();
-  f->reason = joined(contents.elf.permanent);
+  const unmapping verdict = judge_unmapping(contents.elf);
+  f->permanent = !verdict.never.empty();
+  f->look_for_threads = verdict.look_for_threads;
+  f->reason = joined(verdict.never);
   if (f->permanent)
     f->if_kept = f->reason;
   else if (!contents.elf.delayed.empty())
@@ -301,6 +323,8 @@ result<loader::file> loader::enter(const planned_file& planned,
     f->stands_on.push_back(loaded_now[place]);
 
   lock_guard held(mutex_);
+  if (auto room = room_for_a_zombie(f->name, most_zombies); !room)
+    return std::move(room.error());
   for (const std::int32_t id : planned.needs_present) {
     if (id == program_file)
       continue;

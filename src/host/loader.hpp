@@ -36,6 +36,7 @@ struct load_request {
   load_parameters parameters;
   bool by_path = false;  // map the file itself, not a sealed copy
   bool partial = false;  // a file stays when some of its modules have started
+  std::uint32_t most_zombies = KHELP_MOST_ZOMBIES;  // of one module
 };
 
 /// How to unload: what happens to objects (KHELP_UNLOAD_REFUSE, ...), and the flags beside that.
@@ -83,9 +84,10 @@ struct loaded_file {
   std::uint32_t version = 0;
   std::uint32_t personality = 0;
   std::uint64_t bytes = 0;
-  bool permanent = false;      // it is never unmapped once it is mapped
-  bool kept_for_ever = false;  // as a zombie it is not looked at again
-  std::string if_kept;         // the reason, should the code stay
+  bool permanent = false;         // it is never unmapped once it is mapped
+  bool look_for_threads = false;  // it may have started some, which can be told
+  bool kept_for_ever = false;     // as a zombie it is not looked at again
+  std::string if_kept;            // the reason, should the code stay
   std::string if_cut_off = "a fork cut off its load or unload, which another thread was at";
   std::vector<offered_interface> offers;
   std::string soname;  // the linker's name for it when others are linked with it
@@ -156,8 +158,10 @@ class loader {
   bool at_work() KHELP_REQUIRES(mutex_);
   static void withdraw(present_file& f, const std::string& module);
   std::vector<present_file> present() KHELP_EXCLUDES(mutex_);
-  result<file> enter(const planned_file& planned, const std::vector<file>& loaded_now)
-      KHELP_EXCLUDES(mutex_);
+  result<void> room_for_a_zombie(const std::string& name, std::uint32_t most) const
+      KHELP_REQUIRES(mutex_);
+  result<file> enter(const planned_file& planned, const std::vector<file>& loaded_now,
+                     std::uint32_t most_zombies) KHELP_EXCLUDES(mutex_);
   static result<void> libraries_are_its_own(const loaded_file& f, const elf_summary& elf);
   std::string where_symbols_are(const elf_summary& elf) KHELP_EXCLUDES(mutex_);
   result<void> bring_in(loaded_file& f, const planned_file& planned, const load_request& request);

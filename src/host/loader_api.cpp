@@ -33,6 +33,8 @@ result<load_request> request_of(const char* name, const khelp_load_options* opti
     return failure(EINVAL, "unknown load options");
   request.by_path = request.by_path || (options->flags & KHELP_LOAD_DEBUG) != 0;
   request.partial = (options->flags & KHELP_LOAD_PARTIAL) != 0;
+  if (options->most_zombies != 0)
+    request.most_zombies = options->most_zombies;
   if (options->module_path != nullptr)
     request.path_first = options->module_path;
   for (std::uint32_t i = 0; i < options->nparams; i++) {

@@ -1,10 +1,14 @@
 // What a module has left with the process when it is unloaded: the module stays mapped, and says
 // why; or it is taken off.
 
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <latch>
 #include <mutex>
 #include <string>
@@ -22,6 +26,7 @@
 
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -37,6 +42,10 @@ extern "C" __attribute__((visibility("default"))) void loader_test_note(const ch
   notes.emplace_back(words);
 }
 
+std::atomic<bool> over{false};
+extern "C" __attribute__((visibility("default"))) bool loader_test_over() {
+  return over;
+}
 extern "C" __attribute__((visibility("default"))) int loader_test_add(int32_t, int32_t,
                                                                       void* number, void* event,
                                                                       void*, khelp_osd*) {
@@ -64,6 +73,19 @@ listed line_of(std::int32_t id) {
   };
   EXPECT_EQ(khelp_modules(look, &wanted), 0);
   return wanted.found;
+}
+
+std::uint32_t zombies_of(const std::string& module) {
+  struct search {
+    const std::string& module;
+    std::uint32_t zombies = 0;
+  } wanted{module};
+  const auto count = [](void* arg, const khelp_module_info* info) {
+    auto& to = *static_cast<search*>(arg);
+    to.zombies += to.module == info->name && info->state == KHELP_MODULE_ZOMBIE;
+  };
+  EXPECT_EQ(khelp_modules(count, &wanted), 0);
+  return wanted.zombies;
 }
 
 std::string warnings_of(const std::string& file) {
@@ -222,6 +244,83 @@ TEST_F(loader_leaves, a_zone_that_calls_it_keeps_it) {
   EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_ZOMBIE));
   EXPECT_THAT(line_of(id).reason, HasSubstr("zone 'zone' calls functions of it"));
   khelp_uma_reclaim(KHELP_UMA_RECLAIM_DRAIN_CPU);
+}
+
+// ---- threads
+
+class loader_leaves_threads : public loader_leaves {
+ protected:
+  void SetUp() override {
+    loader_leaves::SetUp();
+    if (!warnings_of(KHELP_TEST_MODULES "/thread.so").empty())
+      GTEST_SKIP() << "threads cannot be told here, so the file is permanent";
+    over = false;
+  }
+
+  static std::int32_t load_starting(const char* way) {
+    khelp_load_param param{"way", way};
+    khelp_load_options options{};
+    options.size = sizeof options;
+    options.params = &param;
+    options.nparams = 1;
+    std::int32_t id = -1;
+    EXPECT_EQ(khelp_load("thread", &options, &id), 0) << khelp_failure_text();
+    return id;
+  }
+};
+
+TEST_F(loader_leaves_threads, a_module_that_joins_its_threads_goes) {
+  // Threads of others are not its own.
+  std::jthread other([](const std::stop_token& end) {
+    while (!end.stop_requested())
+      std::this_thread::yield();
+  });
+  for (int i = 0; i < 20; i++)
+    goes(load_starting("none"));
+}
+
+TEST_F(loader_leaves_threads, a_thread_that_is_left_keeps_the_module_until_it_has_ended) {
+  for (const char* way : {"std", "posix", "c"}) {
+    over = false;
+    const std::int32_t id = load_starting(way);
+    EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+    EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_ZOMBIE)) << way;
+    EXPECT_THAT(line_of(id).reason, HasSubstr("which it started, still runs"));
+    over = true;
+    while (line_of(id).state == KHELP_MODULE_ZOMBIE)
+      khelp_reap();
+    EXPECT_EQ(line_of(id).state, 0U) << "listed as dead, and forgotten";
+  }
+}
+
+// ---- how many
+
+TEST_F(loader_leaves, zombies_hold_no_descriptors) {
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  const auto before = descriptors();
+  for (int i = 0; i < 5; i++)
+    EXPECT_EQ(khelp_unload(load("permanent"), KHELP_UNLOAD_REFUSE, 0), 0);
+  EXPECT_EQ(descriptors(), before);
+}
+
+TEST_F(loader_leaves, zombies_of_a_module_are_as_many_as_the_program_allows) {
+  khelp_load_options options{};
+  options.size = sizeof options;
+  options.most_zombies = zombies_of("permanent") + 2;
+  for (int i = 0; i < 2; i++) {
+    std::int32_t id = -1;
+    ASSERT_EQ(khelp_load("permanent", &options, &id), 0) << khelp_failure_text();
+    EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0);
+  }
+  EXPECT_EQ(khelp_load("permanent", &options, nullptr), EBUSY);
+  EXPECT_THAT(khelp_failure_text(), AllOf(HasSubstr("most_zombies"), HasSubstr("DF_1_NODELETE")));
+  options.most_zombies = UINT32_MAX;
+  std::int32_t id = -1;
+  EXPECT_EQ(khelp_load("permanent", &options, &id), 0) << khelp_failure_text();
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0);
 }
 
 }  // namespace

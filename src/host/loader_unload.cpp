@@ -15,6 +15,7 @@
 #include "core/reaper.hpp"
 #include "host/linker_calls.hpp"
 #include "host/loader.hpp"
+#include "host/own_threads.hpp"
 #include "host/sentence.hpp"
 #include "sync/section.hpp"
 
@@ -237,6 +238,11 @@ std::string loader::what_holds(const loaded_file& f) {
     log(KHELP_LOG_INFO, {f.name, ": it left ", what, ": taken off"});
   for (const std::string& what : left.remaining)
     words += (words.empty() ? "it left " : "; it left ") + what;
+  if (!f.look_for_threads)
+    return words;
+  const std::string threads = threads_of(range_of(f));
+  if (!threads.empty())
+    words += (words.empty() ? "" : "; ") + threads;
   return words;
 }
 
@@ -289,8 +295,9 @@ void loader::keep_for_ever(const file& f, std::string reason) noexcept {
   become_zombie(f, std::move(reason));
 }
 
-/// Stopped for good, and its code stays.
+/// Stopped for good, and its code stays. The linker needs no descriptor of what it has mapped.
 void loader::become_zombie(const file& f, std::string reason) noexcept {
+  f->copy.reset();
   log(KHELP_LOG_WARNING, {f->name, ": its code stays mapped (zombie): ", reason});
   settle(f, KHELP_MODULE_ZOMBIE, std::move(reason));
 }
@@ -432,8 +439,6 @@ bool loader::bury_zombie(const file& f) {
     f->code.let_go_again();
   }
   const bool there = f->code.is_there();
-  if (!there)
-    f->copy.reset();
   settle(f, there ? KHELP_MODULE_ZOMBIE : KHELP_MODULE_DEAD, std::move(holders));
   return true;
 }

@@ -1,10 +1,13 @@
 // A native helper that leaves something of it behind: LEAVES is the name of one of the functions
 // below.
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <pthread.h>
 #include <thread>
+#include <threads.h>
 #include <unistd.h>
 
 #include <khelp/hook_list.h>
@@ -69,6 +72,41 @@ int point() {
   khelp_hhook_head* made = nullptr;
   return khelp_hhook_head_register_x(KHELP_HHOOK_TYPE_APP, 900, &head, &made, nullptr);
 }
+#endif
+
+#ifdef LEAVES_THREAD
+/// A thread that runs until it is told to end, in a way of its own each time; mod_destroy waits for
+/// those that it can.
+void* wait_for_the_end(void*) {
+  while (!loader_test_over())
+    usleep(200);
+  return nullptr;
+}
+int wait_to(void*) {
+  wait_for_the_end(nullptr);
+  return 0;
+}
+std::atomic<bool> end_joined{false};
+std::thread joined;
+pthread_t left;
+thrd_t left_to_c;
+int thread() {
+  joined = std::thread([] {
+    while (!end_joined)
+      usleep(200);
+  });
+  return 0;
+}
+int set_param(const char*, const char* way) {
+  if (std::strcmp(way, "std") == 0)
+    std::thread([] { wait_for_the_end(nullptr); }).detach();
+  else if (std::strcmp(way, "posix") == 0)
+    return pthread_create(&left, nullptr, wait_for_the_end, nullptr);
+  else if (std::strcmp(way, "c") == 0)
+    return thrd_create(&left_to_c, wait_to, nullptr) == thrd_success ? 0 : 1;
+  return 0;
+}
+constexpr khelp_param params[] = {{"way", "", "how a thread is started that is left"}};
 #endif
 
 #ifdef LEAVES_ARGUMENT
@@ -172,6 +210,16 @@ constexpr khelp::typed_hook<void> hooks[] = {khelp::hook<run>(loader_test::point
 constexpr khelp_helper_x declaration() {
   auto x = khelp::helper<state>(WORDS, 1, KHELP_HELPER_CLASS_APP, hooks);
   x.mod_init = LEAVES;
+#ifdef LEAVES_THREAD
+  x.mod_destroy = [] {
+    end_joined = true;
+    joined.join();
+    return 0;
+  };
+  x.params = params;
+  x.nparams = 1;
+  x.set_param = set_param;
+#endif
   return x;
 }
 

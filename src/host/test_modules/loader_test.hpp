@@ -6,6 +6,8 @@
 
 /// Defined by the test program; notes are kept in order.
 extern "C" void loader_test_note(const char* words);
+/// Whether threads of modules are to end; defined where modules ask for it.
+extern "C" bool loader_test_over();
 /// A hook of the program's, which adds the number that its argument points to; defined where modules
 /// ask for it.
 extern "C" int loader_test_add(int32_t type, int32_t id, void* number, void* event, void* data,
