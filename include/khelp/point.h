@@ -46,7 +46,7 @@ struct khelp_point {
 /// The same with what a hook counts for that was skipped or threw (struct khelp_hhook_head_x): with
 /// EACCES, say, a policy fails closed.
 #define KHELP_POINT_X(point, name, type, id, flags, result_when_skipped, event, ...) \
-  struct khelp_point point = {{0, 0, 0, 0, 0, 0, 0, 0, 0, {0, 0}},                   \
+  struct khelp_point point = {{0, 0, 0, 0, 0, 0, 0, {0, 0, 0}, 0, {0}},              \
                               name,                                                  \
                               #event,                                                \
                               KHELP_FINGERPRINT(struct event, __VA_ARGS__),          \

@@ -704,7 +704,7 @@ int detach_helpers(khelp_osd& object) {
 void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
                           khelp_osd* osd) {
   const kept_errno as_the_run_found_it;
-  const counter_block block = set.entries()[index].block;
+  const counter_block block = set.owners[index]->block();
   const auto skip = [block](khelp_skip reason) {
     bump(block, cell_skips + static_cast<unsigned>(reason));
     return nullptr;

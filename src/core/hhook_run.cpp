@@ -49,7 +49,7 @@ inline std::size_t index_of(const hook_set& set, const hook_entry* entry) noexce
 [[gnu::cold]] int count_recursion(const hook_set& set) {
   int combined = 0;
   for (std::uint32_t i = 0; i < set.count; ++i) {
-    bump(set.entries()[i].block, cell_skips + static_cast<unsigned>(KHELP_SKIP_RECURSION));
+    bump(set.owners[i]->block(), cell_skips + static_cast<unsigned>(KHELP_SKIP_RECURSION));
     if (const int outcome = result_of_skip(set, &set.entries()[i]); outcome != 0)
       combined = outcome;
   }
