@@ -58,7 +58,7 @@ static inline int kldunloadf(int fileid, int flags) {
   if ((flags & ~(LINKER_UNLOAD_FORCE | LINKER_UNLOAD_STRICT)) != 0)
     errno = EINVAL;
   else
-    errno = khelp_unload(fileid, KHELP_UNLOAD_REFUSE | force | strict, 0);
+    errno = khelp_unload(fileid, KHELP_UNLOAD_REFUSE | force | strict, KHELP_TIMEOUT_DEFAULT);
   return errno != 0 ? -1 : 0;
 }
 
