@@ -4,14 +4,20 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <iterator>
 #include <latch>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <mutex>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -291,6 +297,45 @@ TEST_F(loader_leaves_threads, a_thread_that_is_left_keeps_the_module_until_it_ha
       khelp_reap();
     EXPECT_EQ(line_of(id).state, 0U) << "listed as dead, and forgotten";
   }
+}
+
+// ---- what the linker runs, and what nobody can know
+
+TEST_F(loader_leaves, what_it_gave_to_atexit_runs_at_its_unload) {
+  goes(load("at_exit"));
+  EXPECT_THAT(notes, ElementsAre("at_exit called"));
+}
+
+/// From now on membarrier(2) is forbidden.
+void refuse_membarrier() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+    _exit(2);
+}
+
+TEST_F(loader_leaves, a_zombie_for_want_of_membarrier_gives_its_name_back) {
+  EXPECT_EXIT(
+      {
+        const std::int32_t id = load("data");
+        khelp::hook_point<loader_test::event> point{loader_test::point};
+        if (!point.open())
+          _exit(3);
+        refuse_membarrier();
+        const bool unloaded = khelp_unload(id, KHELP_UNLOAD_REVOKE, 0) == 0;
+        const bool zombie = line_of(id).state == KHELP_MODULE_ZOMBIE;
+        const bool loaded = khelp_load("data", nullptr, nullptr) == 0;
+        if (!loaded)
+          std::fprintf(stderr, "%s", khelp_failure_text());
+        _exit(unloaded && zombie && loaded ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
 }
 
 // ---- how many

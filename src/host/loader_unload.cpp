@@ -232,8 +232,7 @@ std::string loader::what_holds(const loaded_file& f) {
   std::string words = zombies_on(f);
   if (!f.code.is_open())
     return words;
-  const auto left = take_off_leftovers(
-      {f.code.base(), f.code.base() + static_cast<std::uintptr_t>(f.code.size())});
+  const auto left = take_off_leftovers(range_of(f));
   for (const std::string& what : left.taken_off)
     log(KHELP_LOG_INFO, {f.name, ": it left ", what, ": taken off"});
   for (const std::string& what : left.remaining)
@@ -298,7 +297,13 @@ void loader::keep_for_ever(const file& f, std::string reason) noexcept {
 /// Stopped for good, and its code stays. The linker needs no descriptor of what it has mapped.
 void loader::become_zombie(const file& f, std::string reason) noexcept {
   f->copy.reset();
-  log(KHELP_LOG_WARNING, {f->name, ": its code stays mapped (zombie): ", reason});
+  bool is_new = false;
+  {
+    lock_guard held(mutex_);
+    is_new = f->state != KHELP_MODULE_ZOMBIE;
+  }
+  if (is_new)
+    log(KHELP_LOG_WARNING, {f->name, ": its code stays mapped (zombie): ", reason});
   settle(f, KHELP_MODULE_ZOMBIE, std::move(reason));
 }
 

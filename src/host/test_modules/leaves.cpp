@@ -47,6 +47,12 @@ int exit_function() {
 }
 #endif
 
+#ifdef LEAVES_AT_EXIT
+int at_exit() {
+  return std::atexit([] { loader_test_note(WORDS " called"); });
+}
+#endif
+
 #ifdef LEAVES_SLOT
 int slot() {
   const auto gone = [](void*) { loader_test_note(WORDS " called"); };
