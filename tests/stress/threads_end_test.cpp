@@ -144,8 +144,7 @@ TEST(threads_end, a_destructor_of_data_that_throws_takes_the_data_and_its_refere
   ASSERT_EQ(helper.load(), 0) << khelp_failure_text();
   khelp_osd osd = KHELP_OSD_INITIALIZER;
   ASSERT_EQ(khelp_init_osd(object_class, &osd), 0);
-  EXPECT_THROW(khelp_destroy_osd(&osd), int);
-  khelp_destroy_osd(&osd);
+  EXPECT_EQ(khelp_destroy_osd(&osd), 0) << "what it throws goes to the log";
   EXPECT_EQ(stat_of_helper("throwsend").attached, 0u);
   ASSERT_EQ(khelp_init_osd(object_class, &osd), 0);
   EXPECT_EQ(helper.unload(KHELP_UNLOAD_REVOKE), 0) << khelp_failure_text();
