@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <new>
-#include <sched.h>
 #include <utility>
 
 #include "base/failure_text.hpp"
@@ -114,7 +113,8 @@ constexpr std::size_t batch_size = 64;
 struct batch {
   std::array<void*, batch_size> values;
   std::size_t taken = 0;
-  bool more = false;  // there may be: ask again
+  bool more = false;           // there may be: ask again
+  futex_lock* busy = nullptr;  // a stripe that somebody else had
 };
 
 // Take a slot's values out of objects. Stripes come before lists, so here they are only tried.
@@ -127,8 +127,10 @@ batch take_batch(type& t, unsigned slot) KHELP_NO_TSA {
     if (b.taken == batch_size)
       return b.more = true;
     futex_lock& stripe = osd_stripe(osd);
-    if (!stripe.try_lock())
+    if (!stripe.try_lock()) {
+      b.busy = &stripe;
       return b.more = true;
+    }
     void* value = take_value(osd, slot);
     if (value != nullptr)
       b.values[b.taken++] = value;
@@ -147,8 +149,10 @@ void destroy_all_values(type& t, unsigned slot, const slot_entry& entry) {
     for (std::size_t i = 0; i < b.taken; ++i)
       destroy(entry, b.values[i]);
     more = b.more;
-    if (more && b.taken == 0)
-      sched_yield();
+    // Who has the stripe may be of lower priority: sleep until it is free.
+    if (b.busy != nullptr) {
+      const futex_guard was_free(*b.busy);
+    }
   }
 }
 

@@ -1,24 +1,17 @@
 // Getting at the free items that caches and the depot hold (uma_cache.hpp tells how).
-#include <sched.h>
-
 #include "core/uma_zone.hpp"
 #include "sync/futex.hpp"
+#include "sync/patience.hpp"
 
 using namespace khelp;
 using namespace khelp::uma;
 
 namespace {
 
-// The owner is in the middle of a dozen instructions, unless it lost its CPU, or its life.
 void wait_until_at_rest(const zone_cache& cache, const thread_record& record) noexcept {
-  constexpr unsigned spins = 100;
-  constexpr unsigned yields_between_looks = 1000;
-  for (unsigned i = 0; !cache.at_rest(); ++i) {
-    if (i < spins)
-      cpu_relax();
-    else
-      sched_yield();
-    if (i % yields_between_looks == yields_between_looks - 1 && owner_is_dead(record))
+  patience waiting;
+  while (!cache.at_rest()) {
+    if (waiting.turn() && owner_is_dead(record))
       return;
   }
 }

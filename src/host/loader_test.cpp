@@ -28,6 +28,7 @@
 
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -430,6 +431,42 @@ TEST_F(loader, an_unload_waits_until_its_hook_has_left) {
   left.count_down();
   runner.join();
   unloader.join();
+  EXPECT_THAT(notes, ElementsAre("counter init", "counter destroy"));
+}
+
+TEST_F(loader, an_unload_that_waited_too_long_for_a_run_names_it_and_leaves_the_file_or_a_zombie) {
+  test_point point;
+  const std::int32_t id = load("counter");
+  static std::latch* inside;
+  static std::latch* leave;
+  std::latch entered(1);
+  std::latch left(1);
+  inside = &entered;
+  leave = &left;
+  std::thread runner([&] {
+    pthread_setname_np(pthread_self(), "stayer");
+    point.run([] {
+      inside->count_down();
+      leave->wait();
+    });
+  });
+  entered.wait();
+  for (const int how : {KHELP_UNLOAD_REFUSE, KHELP_UNLOAD_WAIT}) {
+    EXPECT_EQ(khelp_unload(id, how, 1'000'000), ETIMEDOUT);
+    EXPECT_THAT(khelp_failure_text(), AllOf(HasSubstr("'stayer'"), HasSubstr("'counter'")));
+    EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_LIVE));
+    EXPECT_EQ(point.run(nullptr), 1) << "its hook is on";
+  }
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REVOKE, 1'000'000), ETIMEDOUT);
+  EXPECT_THAT(khelp_failure_text(), AllOf(HasSubstr("'stayer'"), HasSubstr("'counter'")));
+  EXPECT_EQ(point.run(nullptr), 0);
+  khelp_reap();
+  EXPECT_EQ(listed(id)->state, static_cast<std::uint32_t>(KHELP_MODULE_ZOMBIE));
+  EXPECT_THAT(listed(id)->reason, HasSubstr("'stayer'"));
+  left.count_down();
+  runner.join();
+  khelp_reap();
+  EXPECT_THAT(maps(), Not(HasSubstr("khelp:counter"))) << "it went when the run had left";
   EXPECT_THAT(notes, ElementsAre("counter init", "counter destroy"));
 }
 

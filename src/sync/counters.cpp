@@ -14,8 +14,10 @@ template <class Fn>
 void for_each_cell(counter_block block, unsigned cell, Fn fn) {
   const std::size_t index = std::size_t{block} + cell;
   fn(orphan_cells[index]);
-  for (thread_record* r = first_record(); r != nullptr; r = r->next)
-    fn(r->cell(index));
+  for (thread_record* r = first_record(); r != nullptr; r = r->next) {
+    if (r->has_cells)
+      fn(r->cell(index));
+  }
 }
 
 }  // namespace
@@ -56,7 +58,8 @@ void give_counter_block(counter_block block) noexcept {
 }
 
 std::uint64_t counter_of(const thread_record& record, counter_block block, unsigned cell) noexcept {
-  return record.cell(std::size_t{block} + cell).load(std::memory_order_relaxed);
+  return record.has_cells ? record.cell(std::size_t{block} + cell).load(std::memory_order_relaxed)
+                          : 0;
 }
 
 std::uint64_t counter_sum(counter_block block, unsigned cell) noexcept {

@@ -50,7 +50,7 @@ inline void bump(thread_record& record, counter_block block, unsigned cell,
 }
 
 inline void bump(counter_block block, unsigned cell, std::uint64_t by = 1) noexcept {
-  if (thread_record* record = this_record)
+  if (thread_record* record = counting_record)
     bump(*record, block, cell, by);
   else
     detail::bump_without_record(block, cell, by);
@@ -67,7 +67,7 @@ inline void bump_at_end(thread_record& record, counter_block block, unsigned cel
 }
 
 inline void bump_at_end(counter_block block, unsigned cell) noexcept {
-  if (thread_record* record = this_record)
+  if (thread_record* record = counting_record)
     bump_at_end(*record, block, cell);
   else
     detail::bump_at_end_without_record(block, cell);

@@ -1,28 +1,15 @@
 #include "sync/gate.hpp"
 
-#include <sched.h>
-
-#include "sync/futex.hpp"
+#include "sync/patience.hpp"
 
 namespace khelp {
 namespace {
 
-// Some tens of instructions, unless it lost its CPU, or its life. Nobody wakes who naps: it lets
-// threads of lower priority get there.
 void wait_until_through(thread_record& record) noexcept {
-  constexpr unsigned spins = 100;
-  constexpr unsigned yields = 100;
-  constexpr std::int64_t nap_ns = 1'000'000;
-  for (unsigned i = 0; record.passing.load(std::memory_order_acquire) != 0; ++i) {
-    if (i < spins) {
-      cpu_relax();
-    } else if (i < spins + yields) {
-      sched_yield();
-    } else {
-      if (owner_is_dead(record))
-        return;
-      futex_wait(record.passing, 1, nap_ns);
-    }
+  patience waiting;
+  while (record.passing.load(std::memory_order_acquire) != 0) {
+    if (waiting.turn() && owner_is_dead(record))
+      return;
   }
 }
 

@@ -55,6 +55,8 @@ std::int64_t shared_level::high() const noexcept {
   std::int64_t peaks = 0;
   std::int64_t threads = 0;
   for (thread_record* r = first_record(); r != nullptr; r = r->next) {
+    if (!r->has_cells)
+      continue;
     const std::int64_t peak = value(r->cell(block_ + peak_));
     peaks += peak;
     threads += peak != 0 || value(r->cell(block_ + now_)) != 0 ? 1 : 0;

@@ -21,7 +21,7 @@ class shared_level {
   shared_level(counter_block block, unsigned first_cell) noexcept
       : block_(block), now_(first_cell), peak_(first_cell + 1), told_(first_cell + 2) {}
 
-  // `change` may be negative. `record`: this thread's, or nullptr.
+  // `change` may be negative. `record`: counting_record.
   void change(thread_record* record, std::int64_t change) noexcept;
 
   std::int64_t level() const noexcept;

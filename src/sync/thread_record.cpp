@@ -1,12 +1,21 @@
 #include "sync/thread_record.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
 #include <mutex>
 #include <new>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/cancellation.hpp"
+#include "base/kept_errno.hpp"
 
 namespace khelp {
 
@@ -16,6 +25,7 @@ constinit thread_record no_record{.sections = {{.point = &always_in_use}}};
 }  // namespace
 
 __thread thread_record* this_record = nullptr;
+__thread thread_record* counting_record = nullptr;
 __thread thread_record* straight_record = &no_record;
 
 namespace {
@@ -28,8 +38,10 @@ std::atomic<void (*)(thread_record&)> end_hooks[4];
 
 void set_this_record(thread_record* record) noexcept {
   this_record = record;
-  const bool straight = record != nullptr && decide_barrier_mode() == barrier_mode::membarrier;
+  const bool counts = record != nullptr && record->has_cells;
+  const bool straight = counts && decide_barrier_mode() == barrier_mode::membarrier;
   straight_record = straight ? record : &no_record;
+  counting_record = counts ? record : nullptr;
 }
 
 pid_t current_tid() noexcept {
@@ -76,35 +88,72 @@ void thread_ends(void* value) {
   give_back(*record);
 }
 
+// The clock of a thread's start in /proc, which counts ticks of 10 ms.
+std::int64_t boot_ns() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// When a thread of this process began, rounded down to a tick; 0: not known (there is no /proc).
+std::int64_t began_ns(pid_t tid) noexcept {
+  char path[48];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return 0;
+  char text[512];
+  const ssize_t length = read(file, text, sizeof text - 1);
+  close(file);
+  text[std::max<ssize_t>(length, 0)] = '\0';
+  // The name, in parentheses, may be anything. Behind it the third field; the start is the 22nd.
+  const char* field = std::strrchr(text, ')');
+  for (int i = 2; field != nullptr && i < 22; ++i)
+    field = std::strchr(field + 1, ' ');
+  if (field == nullptr)
+    return 0;
+  const long ticks_per_second = sysconf(_SC_CLK_TCK);
+  return std::strtoll(field, nullptr, 10) * (1'000'000'000 / std::max(ticks_per_second, 1L));
+}
+
+// Take a record from its holder, which may be nobody (0).
+bool take_from(thread_record& record, pid_t holder, pid_t tid) noexcept {
+  if (!record.tid.compare_exchange_strong(holder, nobody, std::memory_order_acq_rel))
+    return false;
+  record.taken_ns.store(boot_ns(), std::memory_order_relaxed);
+  clear(record);
+  record.tid.store(tid, std::memory_order_release);
+  return true;
+}
+
 // Our number on somebody's record: its thread died without a word and we inherited the number.
 thread_record* take_inherited(pid_t tid) noexcept {
   for (thread_record* r = records.load(std::memory_order_acquire); r != nullptr; r = r->next) {
-    if (r->tid.load(std::memory_order_acquire) != tid)
-      continue;
-    clear(*r);
-    return r;
-  }
-  return nullptr;
-}
-
-thread_record* take_free(pid_t tid) noexcept {
-  for (thread_record* r = records.load(std::memory_order_acquire); r != nullptr; r = r->next) {
-    pid_t holder = r->tid.load(std::memory_order_relaxed);
-    if (holder == 0 && r->tid.compare_exchange_strong(holder, tid, std::memory_order_acq_rel))
+    if (r->tid.load(std::memory_order_acquire) == tid && take_from(*r, tid, tid))
       return r;
   }
   return nullptr;
 }
 
-thread_record* map_new(pid_t tid) noexcept {
-  constexpr std::size_t bytes =
-      thread_record::cells_at +
+thread_record* take_free(pid_t tid, bool with_cells) noexcept {
+  for (thread_record* r = records.load(std::memory_order_acquire); r != nullptr; r = r->next) {
+    if (r->tid.load(std::memory_order_relaxed) == 0 && r->has_cells == with_cells &&
+        take_from(*r, 0, tid))
+      return r;
+  }
+  return nullptr;
+}
+
+thread_record* map_new(pid_t tid, bool with_cells) noexcept {
+  const std::size_t cells =
       sizeof(std::uint64_t) * counter_cells * static_cast<std::size_t>(counter_blocks);
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, thread_record::cells_at + (with_cells ? cells : 0),
+                      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED)
     return nullptr;
   auto* record = new (memory) thread_record;
+  record->has_cells = with_cells;
+  record->taken_ns.store(boot_ns(), std::memory_order_relaxed);
   record->tid.store(tid, std::memory_order_relaxed);
   thread_record* head = records.load(std::memory_order_relaxed);
   do {
@@ -127,10 +176,14 @@ thread_record* enrol() noexcept {
   const int saved = errno;
   const pid_t tid = current_tid();
   thread_record* record = take_inherited(tid);
-  if (record == nullptr)
-    record = take_free(tid);
-  if (record == nullptr)
-    record = map_new(tid);
+  // Counters take megabytes of addresses, sections a page: a limit that has room for the page alone (ulimit
+  // -v, vm.overcommit_memory=2) does not make every run of the thread deep.
+  for (const bool with_cells : {true, false}) {
+    if (record == nullptr)
+      record = take_free(tid, with_cells);
+    if (record == nullptr)
+      record = map_new(tid, with_cells);
+  }
   if (record != nullptr && pthread_setspecific(end_key, record) != 0) {
     give_back(*record);
     record = nullptr;
@@ -144,25 +197,26 @@ thread_record* first_record() noexcept {
   return records.load(std::memory_order_acquire);
 }
 
-bool thread_is_dead(pid_t tid) noexcept {
-  const int saved = errno;
-  const bool dead = syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH;
-  errno = saved;
-  return dead;
+bool thread_is_dead(pid_t tid, std::int64_t after_ns) noexcept {
+  const kept_errno as_it_was;
+  const no_cancellation later;
+  if (syscall(SYS_tgkill, getpid(), tid, 0) != 0 && errno == ESRCH)
+    return true;
+  return began_ns(tid) > after_ns;
 }
 
 bool owner_is_dead(const thread_record& record) noexcept {
   const pid_t tid = record.tid.load(std::memory_order_acquire);
-  return tid == 0 || thread_is_dead(tid);
+  return tid == 0 || (tid > 0 && thread_is_dead(tid, record.taken_ns));
 }
 
-void free_if_owner_died(thread_record& record, bool (*is_dead)(pid_t tid)) noexcept {
+void free_if_owner_died(thread_record& record, bool (*is_dead)(pid_t, std::int64_t)) noexcept {
   pid_t tid = record.tid.load(std::memory_order_acquire);
-  if (tid <= 0 || !is_dead(tid) ||
+  if (tid <= 0 || !is_dead(tid, record.taken_ns) ||
       !record.tid.compare_exchange_strong(tid, nobody, std::memory_order_acq_rel))
     return;
   // A new thread of the same number may have been quicker. From here on none can be: asked again.
-  if (is_dead(tid)) {
+  if (is_dead(tid, record.taken_ns)) {
     give_back(record);
     return;
   }
@@ -180,8 +234,10 @@ void at_thread_end(void (*fn)(thread_record&)) noexcept {
 }
 
 void records_after_fork() noexcept {
-  if (this_record != nullptr)
+  if (this_record != nullptr) {
+    this_record->taken_ns.store(boot_ns(), std::memory_order_relaxed);
     this_record->tid.store(current_tid(), std::memory_order_relaxed);
+  }
   for (thread_record* r = first_record(); r != nullptr; r = r->next) {
     if (r == this_record || r->tid.load(std::memory_order_relaxed) == 0)
       continue;

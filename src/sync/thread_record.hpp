@@ -47,11 +47,15 @@ struct alignas(64) thread_record {
   // others
   std::atomic<std::uint32_t> wake{0};  // futex word: a waiter for one of the sections sleeps here
   std::atomic<pid_t> tid{0};           // 0: the record is free
-  thread_record* next = nullptr;       // constant once linked
+  // When the owner took it, by the clock that says in /proc when a thread began: another thread that has
+  // the owner's number by now began later.
+  std::atomic<std::int64_t> taken_ns{0};
+  bool has_cells = false;         // constant once linked
+  thread_record* next = nullptr;  // constant once linked
   // When a waiter first saw the run that is in each section, by the steady clock; 0: none has.
   std::atomic<std::int64_t> first_seen[section_depth]{};
 
-  // The owner's counters, mapped behind the record.
+  // The owner's counters, mapped behind the record, if there was room for them.
   std::atomic<std::uint64_t>& cell(std::size_t index) noexcept {
     return reinterpret_cast<std::atomic<std::uint64_t>*>(reinterpret_cast<char*>(this) +
                                                          cells_at)[index];
@@ -70,9 +74,13 @@ inline constexpr std::uint32_t attention_outermost = 2;
 extern __thread thread_record* this_record
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-// The same for the straight line, which has no time to ask: never nullptr. A thread without a record,
-// and every thread where readers fence, has one here that is always in use, which sends it the long
-// way.
+// The same for those who count: nullptr also where the record has no counters.
+extern __thread thread_record* counting_record
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+// The same for the straight line, which has no time to ask: never nullptr. A thread without a record
+// or without counters, and every thread where readers fence, has one here that is always in use, which
+// sends it the long way.
 extern __thread thread_record* straight_record
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
@@ -83,13 +91,14 @@ thread_record* enrol() noexcept;
 // All records ever made, newest first.
 thread_record* first_record() noexcept;
 
-bool thread_is_dead(pid_t tid) noexcept;
+// Whether there is no thread of this number, or only one that began after this moment.
+bool thread_is_dead(pid_t tid, std::int64_t after_ns) noexcept;
 // Whether the owner of a record is gone, with or without having given it back (a raw exit, a fork).
 bool owner_is_dead(const thread_record& record) noexcept;
 // When the owner of a record is gone without having given it back (a raw exit): its sections are
 // closed, and the record is free.
 void free_if_owner_died(thread_record& record,
-                        bool (*is_dead)(pid_t tid) = thread_is_dead) noexcept;
+                        bool (*is_dead)(pid_t tid, std::int64_t) = thread_is_dead) noexcept;
 
 // Called on the ending thread, in order of registration, before its record is given back. At
 // most 4.

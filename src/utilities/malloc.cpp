@@ -43,7 +43,7 @@ void count(malloc_record& record, unsigned cell) noexcept {
 
 void account_in(malloc_record& record, std::size_t size) noexcept {
   count(record, malloc_record::cell_allocations);
-  record.bytes.change(this_record, static_cast<std::int64_t>(size));
+  record.bytes.change(counting_record, static_cast<std::int64_t>(size));
   const std::uint64_t bit = std::uint64_t{1} << std::bit_width(size > 1 ? size - 1 : 0);
   if ((record.sizes & bit) == 0)
     record.sizes |= bit;
@@ -51,7 +51,7 @@ void account_in(malloc_record& record, std::size_t size) noexcept {
 
 void account_out(malloc_record& record, std::size_t size) noexcept {
   count(record, malloc_record::cell_frees);
-  record.bytes.change(this_record, -static_cast<std::int64_t>(size));
+  record.bytes.change(counting_record, -static_cast<std::int64_t>(size));
 }
 
 // ---- wrong types ----
