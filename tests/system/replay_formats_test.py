@@ -2,6 +2,7 @@
 """`khelp replay` on captures of every form: interfaces, sections, times, and what is not followed."""
 
 import gzip
+import os
 import struct
 import subprocess
 import unittest
@@ -100,6 +101,21 @@ class Sections(Formats):
             self.assertEqual(done.stdout, run("replay", "--csv", *FILTER_OFF, "--jobs", "1",
                                               self.file(content)).stdout.encode())
         self.assertEqual(len(samples_of(document)), 60)
+
+    def test_a_stream_that_pauses_is_measured_up_to_there(self):
+        samples = self.folder / "samples"
+        os.mkfifo(samples)
+        content = ng_section() + ng_interface() + b"".join(
+            ng_packet(0, when, data) for when, data in talk(exchanges=100))
+        with subprocess.Popen([KHELP, "replay", *FILTER_OFF, "--samples", samples, "-"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            with open(samples, encoding="ascii") as measured:
+                child.stdin.write(content)
+                child.stdin.flush()  # and stays open: there might be more
+                self.assertTrue(measured.readline().startswith("time,"))
+                child.stdin.close()
+                self.assertEqual(len(measured.readlines()), 100)
+            self.assertIn(b"206 TCP segments", child.stdout.read())
 
     def test_captures_in_a_row_go_on_across_formats(self):
         packets = talk()

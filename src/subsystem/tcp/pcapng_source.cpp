@@ -321,7 +321,10 @@ result<bool> pcapng_source::deliver(size_t number, std::span<const uint8_t> capt
 
 /// At its first packet: an interface that none came from says nothing of what was read.
 void pcapng_source::name_link(interface& from) {
+  constexpr size_t longest = 200;
   from.named = true;
+  if (link_name_.size() > longest)
+    return;
   const std::string name = link_name_of(from.link_type);
   const std::string all = ", " + link_name_ + ", ";
   if (all.find(", " + name + ", ") == std::string::npos)

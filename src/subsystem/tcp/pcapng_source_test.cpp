@@ -271,6 +271,17 @@ TEST(pcapng, a_capture_of_unknown_link_types_only_cannot_be_decoded) {
   EXPECT_EQ(found.error, "file: frames of link type 9999, DOCSIS cannot be decoded");
 }
 
+TEST(pcapng, link_types_without_end_are_not_all_named) {
+  const pcapng ng;
+  bytes file = ng.section();
+  for (uint16_t i = 0; i < 1000; ++i)
+    file = file + ng.interface({.link_type = i}) + ng.enhanced(i, 1, {});
+  const reading found = read(file);
+  EXPECT_EQ(found.packets.size(), 1000u);
+  EXPECT_LT(found.link_name.size(), 250u);
+  EXPECT_THAT(found.link_name, testing::StartsWith("NULL, EN10MB, "));
+}
+
 TEST(pcapng, a_capture_without_packets_is_a_capture) {
   const pcapng ng;
   EXPECT_EQ(read(ng.section()).error, "");
