@@ -172,5 +172,29 @@ class Fragments(Following):
         self.assertIn("not followed: 16 frames of packets that lack a fragment\n", done.stderr)
 
 
+class Copies(Following):
+    """As `tcpdump -i any` has them on a bridge: each packet twice."""
+
+    def frames(self):
+        for when, data in make_pcap.conversation(CLIENT, SERVER, START_US, 10, 20_000):
+            yield when, data
+            yield when + 12, data
+
+    def test_are_no_retransmissions(self):
+        document = self.replay(self.frames())
+        self.assertEqual(document["captures"][0]["tcp_segments"], 52)
+        forth, back = document["connections"][0]["directions"]
+        ertt = forth["helpers"]["ertt"]
+        self.assertEqual((ertt["samples"], ertt["min_us"], ertt["max_us"]), (10, 20000, 20000))
+        self.assertEqual((forth["segments"], forth["bytes"], forth["retransmitted"]), (10, 1000, 0))
+        self.assertEqual((forth["copies"], back["copies"]), (14, 12))
+
+    def test_are_told(self):
+        capture = self.write(self.frames())
+        self.assertIn("\ncaptured again: 26 segments\n", run("replay", capture).stdout)
+        header, forth, _ = run("replay", "--csv", capture).stdout.splitlines()
+        self.assertEqual(dict(zip(header.split(","), forth.split(",")))["copies"], "14")
+
+
 if __name__ == "__main__":
     unittest.main()

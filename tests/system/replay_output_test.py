@@ -20,7 +20,7 @@ from program import BULK, DATA, DELACK, HELPERS, KHELP, WRAP, SystemTest, replay
 CAPTURE_KEYS = ["error", "file", "first", "fragments", "last", "link_type", "malformed", "not_followed",
                 "packets",
                 "tcp_segments", "without_time"]
-DIRECTION_KEYS = ["bytes", "dst", "helpers", "retransmitted", "segments", "src"]
+DIRECTION_KEYS = ["bytes", "copies", "dst", "helpers", "retransmitted", "segments", "src"]
 ERTT_KEYS = {"samples", "min_us", "median_us", "max_us", "last_us", "marked_us", "delayed_ack",
              "timestamp_errors", "ticks"}
 TICKS_KEYS = {"rtt", "minrtt", "maxrtt", "markedpkt_rtt", "bytes_tx_in_marked_rtt", "dlyack_rx",
@@ -162,7 +162,7 @@ class Json(SystemTest):
         rows = list(csv.DictReader(io.StringIO(done.stdout)))
         self.assertEqual(len(rows), 2)
         for row, direction in zip(rows, document["connections"][0]["directions"]):
-            for key in ("src", "dst", "segments", "bytes", "retransmitted"):
+            for key in ("src", "dst", "segments", "bytes", "retransmitted", "copies"):
                 self.assertEqual(row[key], str(direction[key]))
             ertt = direction["helpers"]["ertt"]
             for name in ("samples", "min_us", "median_us", "last_us"):

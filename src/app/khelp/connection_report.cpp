@@ -18,6 +18,7 @@ connection_report describe(
     direction.segments = sender.stats.data_segments;
     direction.bytes = sender.stats.bytes;
     direction.retransmitted = sender.stats.retransmitted;
+    direction.copies = sender.stats.copies;
     direction.helpers = read(sender);
     report.directions.push_back(std::move(direction));
   }

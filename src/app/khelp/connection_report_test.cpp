@@ -29,6 +29,7 @@ TEST(connectionreport, each_direction_is_named_after_its_sender_with_what_that_s
   flow.ends[0].stats.data_segments = 5;
   flow.ends[0].stats.bytes = 700;
   flow.ends[0].stats.retransmitted = 1;
+  flow.ends[0].stats.copies = 2;
   const connection_report report = describe(flow, &nothing);
   EXPECT_TRUE(report.opened);
   ASSERT_EQ(report.directions.size(), 2u);
@@ -37,6 +38,7 @@ TEST(connectionreport, each_direction_is_named_after_its_sender_with_what_that_s
   EXPECT_EQ(report.directions[0].segments, 5u);
   EXPECT_EQ(report.directions[0].bytes, 700u);
   EXPECT_EQ(report.directions[0].retransmitted, 1u);
+  EXPECT_EQ(report.directions[0].copies, 2u);
   EXPECT_EQ(report.directions[1].src, "192.0.2.2:2");
   EXPECT_EQ(report.directions[1].bytes, 0u);
 }

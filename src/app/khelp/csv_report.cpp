@@ -45,7 +45,7 @@ std::string csv_field(std::string_view text) {
 }
 
 std::string csv_header(const std::vector<helper_schema>& schemas) {
-  std::string line = "connection,instance,opened,src,dst,segments,bytes,retransmitted";
+  std::string line = "connection,instance,opened,src,dst,segments,bytes,retransmitted,copies";
   for (const helper_schema& schema : schemas) {
     if (schema.raw)
       line += "," + csv_field(schema.name + ".raw");
@@ -59,9 +59,10 @@ std::string csv_rows(const connection_report& connection,
                      const std::vector<helper_schema>& schemas) {
   std::string rows;
   for (const direction_report& direction : connection.directions) {
-    rows += fmt::format("{},{},{},{},{},{},{},{}", number_goes_here, connection.instance,
-                        connection.opened, csv_field(direction.src), csv_field(direction.dst),
-                        direction.segments, direction.bytes, direction.retransmitted);
+    rows +=
+        fmt::format("{},{},{},{},{},{},{},{},{}", number_goes_here, connection.instance,
+                    connection.opened, csv_field(direction.src), csv_field(direction.dst),
+                    direction.segments, direction.bytes, direction.retransmitted, direction.copies);
     for (std::size_t i = 0; i < schemas.size(); ++i)
       rows += helper_columns(schemas[i], direction.helpers[i]);
     rows += '\n';

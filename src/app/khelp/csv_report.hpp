@@ -13,7 +13,7 @@ namespace khelp::app {
 /// A field, in quotes if it needs them.
 std::string csv_field(std::string_view text);
 
-/// The first line: connection, instance, opened, src, dst, segments, bytes, retransmitted, then
+/// The first line: connection, instance, opened, src, dst, segments, bytes, retransmitted, copies, then
 /// HELPER.FIELD for every field of every helper.
 std::string csv_header(const std::vector<helper_schema>& schemas);
 

@@ -14,7 +14,7 @@ const std::vector<helper_schema> schemas = {
 
 TEST(csvreport, the_header_names_every_column) {
   EXPECT_EQ(csv_header(schemas),
-            "connection,instance,opened,src,dst,segments,bytes,retransmitted,"
+            "connection,instance,opened,src,dst,segments,bytes,retransmitted,copies,"
             "ertt.samples,ertt.min_us,own.raw\n");
 }
 
@@ -22,13 +22,13 @@ TEST(csvreport, each_direction_is_a_row_and_absent_values_are_empty) {
   connection_report made;
   made.directions.resize(2);
   made.opened = true;
-  made.directions[0] = {"a:1", "b:2", 3, 4, 1, {helper_data{{7, 1500}, ""}, helper_data{{}, "ab"}}};
-  made.directions[1] = {"b:2", "a:1", 2, 0, 0, {helper_data{{0, {}}, ""}, std::nullopt}};
+  made.directions[0] = {"a:1", "b:2", 3, 4, 1, 5, {helper_data{{7, 1500}, ""}, helper_data{{}, "ab"}}};
+  made.directions[1] = {"b:2", "a:1", 2, 0, 0, 0, {helper_data{{0, {}}, ""}, std::nullopt}};
   std::string rows = csv_rows(made, schemas);
   std::replace(rows.begin(), rows.end(), number_goes_here, '9');
   EXPECT_EQ(rows,
-            "9,0,true,a:1,b:2,3,4,1,7,1.500,ab\n"
-            "9,0,true,b:2,a:1,2,0,0,0,,\n");
+            "9,0,true,a:1,b:2,3,4,1,5,7,1.500,ab\n"
+            "9,0,true,b:2,a:1,2,0,0,0,0,,\n");
 }
 
 TEST(csvreport, rows_have_as_many_columns_as_the_header_without_any_data) {

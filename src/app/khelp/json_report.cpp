@@ -209,6 +209,8 @@ void connection_json::write_direction(json_writer& json, const direction_report&
   json.begin_object();
   json.key("bytes");
   json.number(direction.bytes);
+  json.key("copies");
+  json.number(direction.copies);
   json.key("dst");
   json.text(direction.dst);
   json.key("helpers");

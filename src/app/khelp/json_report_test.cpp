@@ -32,6 +32,7 @@ connection_report one_connection() {
   forth.segments = 4;
   forth.bytes = 5;
   forth.retransmitted = 1;
+  forth.copies = 6;
   forth.helpers = {helper_data{{}, "00ff"}, helper_data{{2, 10'000'000, -7, {}, 5}, ""}};
   made.directions[1].helpers = {std::nullopt, std::nullopt};
   return made;
@@ -55,6 +56,7 @@ TEST(jsonreport, a_connection_has_the_documented_members) {
   EXPECT_EQ(forth["segments"], 4);
   EXPECT_EQ(forth["bytes"], 5);
   EXPECT_EQ(forth["retransmitted"], 1);
+  EXPECT_EQ(forth["copies"], 6);
 }
 
 TEST(jsonreport, dotted_fields_are_groups_and_absent_values_null) {

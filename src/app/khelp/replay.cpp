@@ -232,6 +232,7 @@ class replay {
     }
     ++summary_.connections;
     summary_.directions_with_data += next.directions_with_data;
+    summary_.copies += next.copies;
     writer_->add(text, number);
     if (next.kept != nullptr)
       report(*next.kept);

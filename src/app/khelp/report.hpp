@@ -42,6 +42,7 @@ struct direction_report {
   std::uint64_t segments = 0;
   std::uint64_t bytes = 0;
   std::uint64_t retransmitted = 0;
+  std::uint64_t copies = 0;                         ///< captured again: none of the above
   std::vector<std::optional<helper_data>> helpers;  ///< by the schemas; none: it kept no data here
 };
 
@@ -114,6 +115,7 @@ struct replay_summary {
   std::vector<std::string> not_begun;  ///< captures that came after that
   std::uint64_t connections = 0;
   std::uint64_t directions_with_data = 0;
+  std::uint64_t copies = 0;  ///< segments that were captured again
   std::vector<helper_totals> helpers;
   std::optional<memory_report>
       memory;                   ///< --mem: when the captures were read, helpers still loaded

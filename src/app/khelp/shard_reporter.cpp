@@ -65,8 +65,10 @@ void shard_reporter::closes(const tcp::flow& gone, tcp::ending) {
 /// Behind the samples of its data's destructors, which belong to it, too.
 void shard_reporter::closed(const tcp::flow& gone) {
   happening& closed = note(gone, happening::closed);
-  for (const direction_report& direction : closing_.directions)
+  for (const direction_report& direction : closing_.directions) {
     closed.directions_with_data += direction.bytes > 0 ? 1 : 0;
+    closed.copies += direction.copies;
+  }
   common_.writer->append_text(round_->text, closing_);
   closed.text_end = round_->text.size();
   direction_curves curves;

@@ -31,6 +31,7 @@ struct happening {
   std::uint64_t connection = 0;  ///< flow::began_at
   what_it_is what = began;
   std::uint8_t directions_with_data = 0;  ///< closed
+  std::uint64_t copies = 0;               ///< closed
   /// Where in happenings::text its words are: a line of --samples, or report_writer's of a closed
   /// connection.
   std::size_t text_begin = 0;

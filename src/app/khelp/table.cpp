@@ -273,6 +273,8 @@ std::string totals_text(const replay_summary& summary) {
                       counted(summary.captures.size(), "capture", "captures"),
                       counted(packets, "packet", "packets"),
                       counted(segments, "TCP segment", "TCP segments"), grouped(malformed));
+  if (summary.copies != 0)
+    text += "captured again: " + counted(summary.copies, "segment", "segments") + "\n";
   if (fragments != 0)
     text += "fragments: " + counted(fragments, "packet", "packets") + "\n";
   if (not_followed.all() != 0)

@@ -24,6 +24,7 @@ ranked_direction busy() {
                     1234,
                     16 << 20,
                     3,
+                    0,
                     {helper_data{{900, 20'100'000, {}}, ""}, helper_data{{}, "beef"}}};
   made.sparkline = "▁▄█";
   return made;
@@ -119,6 +120,14 @@ TEST(table, totals_add_the_captures_up_and_tell_what_helpers_did) {
             "  ertt (version 2): attached to 4 ends, called 1,300 times; "
             "skipped: 5 no-data, 1 suspended\n"
             "  count (version 1): attached to 1 end, called 1 time; nothing skipped\n");
+}
+
+TEST(table, totals_say_how_many_segments_were_captured_again) {
+  replay_summary summary;
+  summary.captures = {{"a", "", 30, 30, 0, {}, {}, ""}};
+  summary.copies = 15;
+  EXPECT_THAT(totals_text(summary),
+              testing::HasSubstr(" malformed\ncaptured again: 15 segments\n0 con"));
 }
 
 TEST(table, totals_say_how_many_packets_were_fragments) {

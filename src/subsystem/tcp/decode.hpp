@@ -51,6 +51,7 @@ struct segment {
   uint16_t window = 0;
   uint16_t checksum = 0;
   uint16_t urgent = 0;
+  uint16_t identification = 0;  ///< of the IPv4 packet; 0: it says nothing
   khelp_tcp_seq seq = 0;
   khelp_tcp_seq ack = 0;
   uint32_t payload = 0;  ///< bytes, from the IP header's lengths: the snap length does not matter
@@ -59,6 +60,10 @@ struct segment {
   fragment piece;  ///< for verdict::fragment
 
   bool has(uint8_t flag) const { return (flags & flag) != 0; }
+  /// How many sequence numbers it takes.
+  uint32_t numbers() const {
+    return payload + (has(KHELP_TH_SYN) ? 1 : 0) + (has(KHELP_TH_FIN) ? 1 : 0);
+  }
 };
 
 enum class verdict : uint8_t {

@@ -242,6 +242,7 @@ decoded decode_ipv4(const view& packet, segment& out) {
     return malformed("the IPv4 total length exceeds the frame");
 
   out.ip_version = 4;
+  out.identification = packet.u16(4);
   out.source = address_of(&packet.captured[12]);
   out.destination = address_of(&packet.captured[16]);
   const view payload = packet.first(total).skip(header);
@@ -351,6 +352,7 @@ decoded decode_ipv6(const view& packet, segment& out) {
                                       : "the IPv6 payload length exceeds the frame");
 
   out.ip_version = 6;
+  out.identification = 0;
   std::memcpy(out.source.data(), &packet.captured[8], 16);
   std::memcpy(out.destination.data(), &packet.captured[24], 16);
   const uint8_t next = packet.u8(6);

@@ -9,6 +9,7 @@
 #include <khelp/clock.h>
 
 #include "subsystem/tcp/acknowledging.hpp"
+#include "subsystem/tcp/copies.hpp"
 #include "subsystem/tcp/crowd.hpp"
 #include "subsystem/tcp/sending.hpp"
 #include "subsystem/tcp/sequence.hpp"
@@ -17,10 +18,6 @@
 namespace khelp::tcp {
 
 namespace {
-
-uint32_t sequence_length(const segment& seg) {
-  return seg.payload + (seg.has(KHELP_TH_SYN) ? 1 : 0) + (seg.has(KHELP_TH_FIN) ? 1 : 0);
-}
 
 // ---- who an end is ----
 
@@ -371,6 +368,11 @@ void engine::apply(const routed_segment& what, crowd* others) {
   end& from = sender_of(*f);
   end& to = f->with_itself || &from == &f->ends[1] ? f->ends[0] : f->ends[1];
   table_.touch(*f);
+  if (what.timed && was_captured_before(*f, from, seg, when_ns_)) {
+    ++from.stats.copies;
+    f->captured_twice = true;
+    return;
+  }
   apply_to(*f, from, to, what);
 }
 
@@ -398,7 +400,7 @@ void engine::apply_to(flow& f, end& from, end& to, const routed_segment& what) {
   }
 
   // What the segment says of its sender.
-  const khelp_tcp_seq stop = seg.seq + sequence_length(seg);
+  const khelp_tcp_seq stop = seg.seq + seg.numbers();
   const bool control_again = (syn && from.syn_seen && seg.seq == from.block.iss) ||
                              (fin && from.fin_seen && stop == from.fin_end);
   const bool answered_anew = syn && from.syn_seen && seg.seq != from.block.iss;

@@ -48,6 +48,7 @@ struct sent {
   segment_options options = {};
   uint16_t window = 1000;
   uint16_t vlan = 0;
+  uint16_t identification = 0;  ///< 0: the next
 };
 
 segment_options mss(uint16_t value) {
@@ -171,7 +172,7 @@ class conversation : flow_watcher {
     return 0;
   }
 
-  static segment made_of(const sent& what) {
+  segment made_of(const sent& what) {
     segment seg;
     seg.ip_version = 4;
     seg.flags = what.flags;
@@ -182,6 +183,7 @@ class conversation : flow_watcher {
     seg.options = what.options;
     seg.window = what.window;
     seg.vlan = what.vlan;
+    seg.identification = what.identification != 0 ? what.identification : ++identification_;
     return seg;
   }
 
@@ -219,6 +221,7 @@ class conversation : flow_watcher {
   bool timed_ = true;
   uint64_t packet_ = 0;
   uint64_t segments_ = 0;
+  uint16_t identification_ = 0;
   bool client_first_ = true;
   points points_;
   flow_hash hash_;
@@ -620,6 +623,24 @@ TEST(engine, data_before_the_first_segment_of_a_capture_was_not_sent_before) {
   EXPECT_EQ(talk.client_end().block.snd_max, 2101u);
   talk.client({.seq = 1501, .ack_number = 5001, .payload = 100});
   EXPECT_EQ(client_retransmissions(talk), 1u);
+}
+
+TEST(engine, a_copy_of_a_segment_counts_as_a_copy_only) {
+  conversation talk;
+  talk.handshake().at(10 * millisecond);
+  const sent data{.seq = 1001, .ack_number = 5001, .payload = 100, .identification = 77};
+  talk.client(data);
+  const size_t runs = talk.observed.size();
+  talk.at(10 * millisecond + 12'000).client(data);
+  EXPECT_EQ(talk.observed.size(), runs) << "no point runs";
+  const direction_stats& stats = talk.client_end().stats;
+  EXPECT_EQ(stats.copies, 1u);
+  EXPECT_EQ(stats.retransmitted, 0u);
+  EXPECT_EQ(stats.segments, 3u);
+  EXPECT_EQ(stats.bytes, 100u);
+  talk.client({.seq = 1001, .ack_number = 5001, .payload = 100, .identification = 78});
+  EXPECT_EQ(stats.retransmitted, 1u) << "sent again";
+  EXPECT_EQ(stats.copies, 1u);
 }
 
 // ---- beginnings ----

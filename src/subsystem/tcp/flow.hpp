@@ -11,6 +11,7 @@
 
 #include <khelp/tcp.h>
 
+#include "subsystem/tcp/copies.hpp"
 #include "subsystem/tcp/range_set.hpp"
 #include "subsystem/tcp/timestamps.hpp"
 
@@ -24,6 +25,7 @@ struct direction_stats {
   uint64_t data_segments = 0;  ///< with payload, retransmissions included
   uint64_t bytes = 0;          ///< payload, retransmissions included
   uint64_t retransmitted = 0;  ///< segments sent again: payload (is_resent()), SYN or FIN
+  uint64_t copies = 0;         ///< captured again (copies.hpp): none of these counts in the others
   int64_t first_ns = 0;        ///< time of the first segment; meaningful once segments is not 0
   int64_t last_ns = 0;
 };
@@ -35,7 +37,8 @@ struct end {
   direction_stats stats;
   timestamp_map stamps;  ///< of the TSvals this end sends
   range_set sacked;      ///< what the peer holds beyond snd_una
-  range_set unseen;      ///< what the capture did not show between lowest and snd_max
+  recent_segments recent;
+  range_set unseen;  ///< what the capture did not show between lowest and snd_max
 
   khelp_tcp_seq lowest = 0;   ///< lowest sequence number known of this end; meaningful once known
   khelp_tcp_seq fin_end = 0;  ///< the number after its FIN; meaningful once fin_seen
@@ -108,6 +111,7 @@ struct flow {
   uint64_t hash = 0;
   const place* where = nullptr;  ///< the points that its segments pass
   uint8_t low_end = 0;           ///< which end has key.low_address and key.low_port
+  bool captured_twice = false;   ///< copies of its packets were captured
   bool with_itself = false;      ///< one socket connected to itself: ends[0] is both ends
   stage how_far = stage::opening;
   const end* reset_by = nullptr;  ///< whose RST ended it; nullptr: none did
