@@ -113,10 +113,10 @@ void hook_registry::take_off_points(const module_range& module, leftovers& found
   std::vector<std::pair<khelp_hhook_head*, std::string>> heads;
   {
     lock_guard held(registry_mutex);
-    for_each_point([&](const hook_point_record& point) {
-      if (module.has(point.head))
-        heads.emplace_back(point.head, "hook point " + words_for(point.name));
-    });
+    for (const auto& [serial, point] : points_) {
+      if (module.has(point->head))
+        heads.emplace_back(point->head, "hook point " + words_for(point->name));
+    }
     for (const auto& ended : ended_) {
       if (module.has(ended->head))
         found.remaining.push_back("hook point " + words_for(ended->name) + ", which is in use");

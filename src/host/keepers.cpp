@@ -10,6 +10,8 @@
 //   getaddrinfo, the name services).
 // - What belongs to an object of the file's own, which nobody has when the file is gone: obstacks,
 //   streams' buffers from the heap, tsearch trees, contexts.
+// - The variables of the C library that lead to texts (environ, program_invocation_name, what argp
+//   prints): they are looked at after the unload.
 // - syscall(): C++ waits (std::atomic::wait) are made of it, so it says nothing.
 // What lies in none of this library's registries and in no table cannot be known: a pointer that was
 // handed to another library or to the program itself.

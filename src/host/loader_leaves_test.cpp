@@ -306,6 +306,18 @@ TEST_F(loader_leaves, what_it_gave_to_atexit_runs_at_its_unload) {
   EXPECT_THAT(notes, ElementsAre("at_exit called"));
 }
 
+TEST_F(loader_leaves, a_variable_of_the_c_library_keeps_it_while_it_leads_there) {
+  char* const before = program_invocation_short_name;
+  const std::int32_t id = load("name");
+  EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
+  EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_ZOMBIE));
+  EXPECT_THAT(line_of(id).reason, HasSubstr("program_invocation_short_name"));
+  EXPECT_STREQ(program_invocation_short_name, "name");
+  program_invocation_short_name = before;
+  khelp_reap();
+  EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD));
+}
+
 /// From now on membarrier(2) is forbidden.
 void refuse_membarrier() {
   sock_filter program[] = {

@@ -39,7 +39,7 @@ test_module(permanent NAME=permanent VERSION=1)
 target_link_options(test_module_permanent PRIVATE -Wl,-z,nodelete)
 
 # What a module may leave behind: LEAVES is a function of leaves.cpp.
-foreach(leaves at_exit key handler exit_function slot filter point zone listed instances argument thread
+foreach(leaves at_exit name key handler exit_function slot filter point zone listed instances argument thread
         static_objects data)
   khelp_add_helper(test_module_${leaves} SOURCES test_modules/leaves.cpp)
   string(TOUPPER LEAVES_${leaves} leaves_definition)

@@ -1,8 +1,11 @@
 // Unloading module files, and finishing what could not be finished at once.
 #include <algorithm>
+#include <argp.h>
 #include <cerrno>
 #include <cstddef>
 #include <new>
+#include <string_view>
+#include <unistd.h>
 #include <utility>
 
 #include "base/cancellation.hpp"
@@ -89,6 +92,23 @@ result<void> stop_all(loaded_file& f, int how, const deadline& limit) {
 
 module_range range_of(const loaded_file& f) {
   return {f.code.base(), f.code.base() + f.code.size()};
+}
+
+/// The C library's variables that lead to texts: what they lead to is looked at later by others.
+std::string_view text_left_in_libc(const module_range& module) {
+  const struct {
+    const void* text;
+    std::string_view variable;
+  } variables[] = {{environ, "environ"},
+                   {program_invocation_name, "program_invocation_name"},
+                   {program_invocation_short_name, "program_invocation_short_name"},
+                   {argp_program_version, "argp_program_version"},
+                   {argp_program_bug_address, "argp_program_bug_address"}};
+  for (const auto& [text, variable] : variables) {
+    if (module.has(text))
+      return variable;
+  }
+  return {};
 }
 
 bool all_gone(const loaded_file& f) {
@@ -237,6 +257,9 @@ std::string loader::what_holds(const loaded_file& f) {
     log(KHELP_LOG_INFO, {f.name, ": it left ", what, ": taken off"});
   for (const std::string& what : left.remaining)
     words += (words.empty() ? "it left " : "; it left ") + what;
+  if (const std::string_view variable = text_left_in_libc(range_of(f)); !variable.empty())
+    words += sentence(words.empty() ? "" : "; ", "it left ", variable,
+                      " of the C library leading into it");
   if (!f.look_for_threads)
     return words;
   const std::string threads = threads_of(range_of(f));

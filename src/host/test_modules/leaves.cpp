@@ -2,6 +2,7 @@
 // below.
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -50,6 +51,14 @@ int exit_function() {
 #ifdef LEAVES_AT_EXIT
 int at_exit() {
   return std::atexit([] { loader_test_note(WORDS " called"); });
+}
+#endif
+
+#ifdef LEAVES_NAME
+char words[] = WORDS;
+int name() {
+  program_invocation_short_name = words;
+  return 0;
 }
 #endif
 
