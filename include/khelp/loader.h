@@ -33,12 +33,17 @@ struct khelp_load_param {
 };
 
 struct khelp_load_options {
-  uint32_t size;           /**< sizeof(struct khelp_load_options) */
+  uint32_t size;           /**< sizeof(struct khelp_load_options), or an older version's */
   uint32_t flags;          /**< KHELP_LOAD_... */
   const char* module_path; /**< folders, ':' between; searched before the usual ones; or NULL */
   const struct khelp_load_param* params;
   uint32_t nparams;
-  uint32_t most_zombies; /**< see KHELP_MOST_ZOMBIES; 0: that many */
+  uint32_t most_zombies;        /**< see KHELP_MOST_ZOMBIES; 0: that many */
+  const char* const* libraries; /**< names (DT_SONAME, "libz.so.1"; "libz.so.*" stands for all that
+                                     begin so) of libraries that the files may bring in, beside those
+                                     that the process has already */
+  uint32_t nlibraries;
+  uint32_t spare;
 };
 
 /// How many zombies of one module there may be: each load of a file that cannot be unmapped again
@@ -55,7 +60,9 @@ struct khelp_load_options {
 ///          of the highest one in its range, else by the first file NAME.so of the path that offers
 ///          such a version. Files of other names are not looked at.
 ///          A file that is linked with another module's (DT_NEEDED, DT_SONAME) must depend on that
-///          module, and calls its functions.
+///          module, and calls its functions. Else it may be linked with the C and C++ run-time, with
+///          libraries that the process has already, and with those that the options allow; these are
+///          looked for and brought in as by dlopen(3), and go when nobody needs them.
 ///          All modules of a file start, or the load fails. With KHELP_LOAD_PARTIAL the file stays
 ///          when at least one has started; the listing's `reason` tells of the others.
 /// Context  any thread; loads take turns. From a module's own init: a dependency load. EDEADLK
@@ -141,6 +148,11 @@ KHELP_API int khelp_modules(void (*fn)(void* arg, const struct khelp_module_info
 ///          already, or not found along the module path, symbols that nobody defines.
 /// Errors   ENOENT, EACCES... as open(2) · ENOEXEC at least one severity 2 · ENOMEM.
 KHELP_API int khelp_check_file(const char* file,
+                               void (*fn)(void* arg, int severity, const char* line), void* arg);
+/// The same for a load with these options; parameters are not looked at.
+///
+/// Errors   as khelp_check_file() · EINVAL the options.
+KHELP_API int khelp_check_load(const char* file, const struct khelp_load_options* options,
                                void (*fn)(void* arg, int severity, const char* line), void* arg);
 
 KHELP_END_DECLS

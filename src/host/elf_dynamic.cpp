@@ -64,8 +64,8 @@ constexpr struct {
     {DT_DEPAUDIT, "it asks for an audit library (DT_DEPAUDIT)"},
 };
 
-/// What a helper may be linked with: the C and C++ run-time, the sanitizers', and libkhelp itself.
-/// A name that ends in '*' stands for all names that begin so.
+/// What a helper may always be linked with: the C and C++ run-time, the sanitizers', and libkhelp
+/// itself. What else is there, or allowed, load_plan.cpp says.
 constexpr std::string_view allowed_libraries[] = {
     "libc.so.6",      "libm.so.6",      "libpthread.so.0",      "libdl.so.2",
     "librt.so.1",     "libgcc_s.so.1",  "libstdc++.so.6",       "libc++.so.1",
@@ -76,18 +76,18 @@ constexpr std::string_view allowed_libraries[] = {
 
 bool library_is_allowed(std::string_view name) {
   return std::any_of(std::begin(allowed_libraries), std::end(allowed_libraries),
-                     [name](std::string_view allowed) {
-                       if (!allowed.ends_with('*'))
-                         return name == allowed;
-                       allowed.remove_suffix(1);
-                       return name.starts_with(allowed);
-                     });
+                     [name](std::string_view allowed) { return stands_for(allowed, name); });
 }
 
 /// Whether the dynamic linker looks for it among the names of the files it has, and neither takes it
 /// for a path nor replaces a part of it ($ORIGIN).
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name.find_first_of("/$") == std::string_view::npos;
+}
+
+/// musl's ("libc.musl-x86_64.so.1", "libc.so"), uClibc's ("libc.so.0").
+bool is_other_c_library(std::string_view name) {
+  return name.starts_with("libc.") && name != "libc.so.6";
 }
 
 bool read_entries(image& elf) {
@@ -195,10 +195,16 @@ std::optional<std::string_view> name_to_keep(image& elf, const Elf64_Sym& symbol
   return name;
 }
 
-void note_import(image& elf, const Elf64_Sym& symbol) {
+/// The version that it needs of an imported symbol: its place, counted from 1; 0: any.
+std::size_t version_of(const image& elf, std::uint64_t index) {
+  const std::uint16_t number = elf.version_number(index);
+  return number < elf.versions_by_number.size() ? elf.versions_by_number[number] : 0;
+}
+
+void note_import(image& elf, std::uint64_t index, const Elf64_Sym& symbol) {
   if (ELF64_ST_BIND(symbol.st_info) == STB_GLOBAL) {
     if (const auto import = name_to_keep(elf, symbol, elf.import_budget))
-      elf.report.summary.imports.emplace_back(*import);
+      elf.report.summary.imports.push_back({std::string(*import), version_of(elf, index)});
   }
   const std::string_view name = elf.file.characters(
       elf.strings.offset + symbol.st_name,
@@ -219,9 +225,7 @@ void note_import(image& elf, const Elf64_Sym& symbol) {
 /// Not what others find only by an old version of its name.
 bool is_hidden_version(const image& elf, std::uint64_t index) {
   constexpr std::uint16_t hidden = 0x8000;
-  const auto number =
-      elf.versions_at ? elf.file.read<std::uint16_t>(*elf.versions_at + index * 2) : std::nullopt;
-  return number && (*number & hidden) != 0;
+  return (elf.version_number(index) & hidden) != 0;
 }
 
 void note_export(image& elf, std::uint64_t index, const Elf64_Sym& symbol) {
@@ -254,7 +258,7 @@ void check_symbol(image& elf, std::uint64_t index, const Elf64_Sym& symbol,
   if (symbol.st_name >= elf.strings.size)
     return problems.add("symbol ", index, " has a name outside the string table");
   if (symbol.st_shndx == SHN_UNDEF)
-    return note_import(elf, symbol);
+    return note_import(elf, index, symbol);
 
   const unsigned type = ELF64_ST_TYPE(symbol.st_info);
   const auto refuse = [&](std::string_view why) {
@@ -326,8 +330,11 @@ void read_needed(image& elf) {
       elf.report.summary.needed.emplace_back(*name);
       if (library_is_allowed(*name))
         continue;
-      if (is_plain_name(*name))
-        elf.report.summary.from_modules.emplace_back(*name);
+      if (is_other_c_library(*name))
+        refused.add("it was linked with another C library (", quoted(*name),
+                    "), which cannot be in a process beside glibc: compile it for glibc");
+      else if (is_plain_name(*name))
+        elf.report.summary.beyond_runtime.emplace_back(*name);
       else
         refused.add("it needs ", quoted(*name), ", which a helper may not bring along");
     }

@@ -77,4 +77,17 @@ set(elf_fixture_needs ${elf_fixture_folder}/libpath.so)
 elf_fixture(needs_path.so program.c -shared -Wl,--no-as-needed ${elf_fixture_folder}/libpath.so)
 set(elf_fixture_needs)
 
+elf_fixture(libmusl.so plain.c -shared -Wl,-soname,libc.musl-x86_64.so.1)
+set(elf_fixture_needs ${elf_fixture_folder}/libmusl.so)
+elf_fixture(needs_musl.so program.c -shared -Wl,--no-as-needed ${elf_fixture_folder}/libmusl.so)
+set(elf_fixture_needs)
+
+add_custom_command(
+  OUTPUT ${elf_fixture_folder}/debug_only.so
+  COMMAND ${CMAKE_OBJCOPY} --only-keep-debug ${elf_fixture_folder}/plain.so
+          ${elf_fixture_folder}/debug_only.so
+  DEPENDS ${elf_fixture_folder}/plain.so
+  VERBATIM)
+list(APPEND elf_fixtures ${elf_fixture_folder}/debug_only.so)
+
 add_custom_target(elf_fixtures DEPENDS ${elf_fixtures})

@@ -357,6 +357,19 @@ void read_sections(image& elf) {
   summarise_sections(elf);
 }
 
+/// All that would be mapped has no bytes in such a file.
+bool holds_debugging_information_only(const image& elf) {
+  const auto is_code = [](const Elf64_Shdr& s) {
+    return (s.sh_flags & SHF_EXECINSTR) != 0 && s.sh_size != 0;
+  };
+  const auto is_empty_code = [&](const Elf64_Shdr& s) {
+    return is_code(s) && s.sh_type == SHT_NOBITS;
+  };
+  return std::any_of(elf.sections.begin(), elf.sections.end(), is_empty_code) &&
+         std::count_if(elf.sections.begin(), elf.sections.end(), is_code) ==
+             std::count_if(elf.sections.begin(), elf.sections.end(), is_empty_code);
+}
+
 /// A linker writes nothing behind the last thing that the headers describe. So the described extent
 /// is exactly the file, and every cut, even of the last byte, shows.
 void check_extent(image& elf) {

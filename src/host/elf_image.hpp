@@ -110,7 +110,8 @@ struct image {
   std::uint64_t text_budget = 0;    // how many characters dynamic_text() may still read
   std::uint64_t import_budget = 0;  // how many characters of imports' names may still be kept
   std::uint64_t export_budget = 0;  // the same of exports' names
-  std::optional<std::uint64_t> versions_at;  // in the file: a number for each symbol
+  std::optional<std::uint64_t> versions_at;     // in the file: a number for each symbol
+  std::vector<std::size_t> versions_by_number;  // places in the summary's, counted from 1
   table symbols;
   std::uint64_t symbol_count = 0;
   std::vector<range> linker_tables;  // few; what no relocation may write to
@@ -149,6 +150,13 @@ struct image {
     return file.read<Elf64_Sym>(symbols.offset + index * sizeof(Elf64_Sym));
   }
 
+  /// Of a symbol, among the versions that the file needs and defines; 0: it has none.
+  std::uint16_t version_number(std::uint64_t index) const {
+    if (!versions_at || index >= symbol_count)
+      return 0;
+    return file.read<std::uint16_t>(*versions_at + index * 2).value_or(0);
+  }
+
   bool executable(std::uint64_t address) const {
     const Elf64_Phdr* load = load_in_memory(address, 1);
     return load != nullptr && (load->p_flags & PF_X) != 0;
@@ -163,6 +171,7 @@ bool read_header(image& elf);
 /// False when the program headers cannot be read.
 bool read_segments(image& elf);
 void read_sections(image& elf);
+bool holds_debugging_information_only(const image& elf);
 void check_extent(image& elf);
 void read_notes(image& elf);
 /// False when the dynamic section, its strings or its symbols cannot be read.

@@ -45,6 +45,12 @@ void judge(image& elf) {
     return;
   const bool segments_known = read_segments(elf);
   read_sections(elf);
+  if (holds_debugging_information_only(elf)) {
+    elf.report.problems.clear();  // all of them come from that
+    return elf.problem(
+        "it holds debugging information only (objcopy --only-keep-debug): load the "
+        "file that it was made from");
+  }
   check_extent(elf);
   if (!segments_known)
     return;
@@ -53,8 +59,8 @@ void judge(image& elf) {
     return;
   read_needed(elf);
   check_hash(elf);
+  check_versions(elf);  // symbols are known by them
   check_symbols(elf);
-  check_versions(elf);
   check_relocations(elf);
   check_functions(elf);
 }
@@ -71,6 +77,13 @@ result<elf_report> read_elf(std::span<const std::byte> file) noexcept {
   } catch (const std::bad_alloc&) {
     return failure(ENOMEM);
   }
+}
+
+bool stands_for(std::string_view pattern, std::string_view name) noexcept {
+  if (!pattern.ends_with('*'))
+    return name == pattern;
+  pattern.remove_suffix(1);
+  return name.starts_with(pattern);
 }
 
 bool exports(const std::vector<elf_export>& among, std::string_view symbol) noexcept {

@@ -19,7 +19,7 @@
 /// was cut anywhere is refused; a file without problems gives the linker no table, string, index or
 /// relocation that leads outside what it maps. What it cannot promise: that the code and data in a
 /// sound structure are the ones their author built (that is the signature's part); and whether the
-/// libraries `from_modules` are modules that it depends on (that is load_plan.cpp's).
+/// libraries beyond the run-time are there, or modules that it depends on (that is load_plan.cpp's).
 ///
 /// Read: ELF64, little endian, x86-64, shared objects with section headers.
 
@@ -44,6 +44,16 @@ struct elf_section {
   std::uint64_t size;
 };
 
+struct elf_version {
+  std::size_t library;  // place among the needed ones
+  std::string name;
+};
+
+struct elf_import {
+  std::string name;
+  std::size_t version;  // place among those needed, counted from 1; 0: any
+};
+
 struct elf_export {
   std::string name;
   std::uint64_t address;  // from the base
@@ -56,9 +66,11 @@ struct elf_summary {
   std::vector<elf_segment> segments;
   std::vector<elf_section> sections;
   std::vector<std::string> needed;
-  std::vector<std::string> from_modules;  // of these, what only a module may be that it depends on
-  std::vector<std::string> imports;       // symbols that another file must define (not weak ones)
-  std::vector<elf_export> exports;        // symbols that others may use
+  std::vector<std::string>
+      beyond_runtime;                 // of these, what is not the run-time: modules and others
+  std::vector<elf_version> versions;  // of interfaces of those, which they must offer
+  std::vector<elf_import> imports;    // symbols that another file must define (not weak ones)
+  std::vector<elf_export> exports;    // symbols that others may use
   std::string soname;
   std::string build_id;                // lower-case hexadecimal, empty when there is none
   std::vector<std::string> permanent;  // why the file must never be unmapped; empty: it may be
@@ -79,6 +91,9 @@ struct elf_report {
 /// Cost     linear in the size of the file; memory at most a small multiple of its tables.
 /// Errors   ENOMEM. What is wrong with the file is not an error here but the report's problems.
 result<elf_report> read_elf(std::span<const std::byte> file) noexcept;
+
+/// Whether a pattern, a name or the beginning of names with '*' behind it, stands for this one.
+bool stands_for(std::string_view pattern, std::string_view name) noexcept;
 
 bool exports(const std::vector<elf_export>& among, std::string_view symbol) noexcept;
 

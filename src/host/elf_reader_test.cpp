@@ -209,8 +209,10 @@ TEST(elf_reader, imports_are_the_symbols_that_others_must_define) {
       expected.insert(name);
   }
   EXPECT_FALSE(expected.empty());
-  EXPECT_EQ(std::set<std::string>(report.summary.imports.begin(), report.summary.imports.end()),
-            expected);
+  std::set<std::string> found;
+  for (const elf_import& symbol : report.summary.imports)
+    found.insert(symbol.name);
+  EXPECT_EQ(found, expected);
 }
 
 TEST(elf_reader, the_bytes_of_a_section_are_found_by_its_name) {
@@ -284,7 +286,7 @@ TEST(elf_reader, hidden_symbols_may_stand_in_the_hash_table) {
 TEST(elf_reader, a_library_that_may_be_a_module_is_left_to_who_knows_the_modules) {
   const elf_report report = judge("needs_stranger.so");
   EXPECT_TRUE(report.sound());
-  EXPECT_EQ(report.summary.from_modules, std::vector<std::string>{"libstranger.so"});
+  EXPECT_EQ(report.summary.beyond_runtime, std::vector<std::string>{"libstranger.so"});
   EXPECT_TRUE(tells(report.summary.needed, "libstranger.so"));
 }
 
@@ -421,6 +423,38 @@ TEST(elf_reader, packed_relocations_are_followed_too) {
   };
   EXPECT_TRUE(tells(packed(1 << 28), "outside every mapped segment"));
   EXPECT_TRUE(tells(packed(3), "begins with a bitmap"));
+}
+
+TEST(elf_reader, packed_relocations_without_the_version_that_glibc_asks_for_are_refused) {
+  file_bytes file = read_file(fixture("packed.so"));
+  const elf_report report = judge(file);
+  ASSERT_TRUE(report.sound());
+  const elf_section* versions = find_section(report.summary, ".gnu.version_r");
+  const elf_section* strings = find_section(report.summary, ".dynstr");
+  ASSERT_TRUE(versions != nullptr && strings != nullptr);
+  // The version becomes another one of the same list.
+  const auto name_of = [&](std::size_t at) {
+    return std::string(reinterpret_cast<const char*>(file.data() + strings->offset +
+                                                     get<Elf64_Vernaux>(file, at).vna_name));
+  };
+  std::size_t wanted = 0;
+  std::size_t other = 0;
+  for (std::size_t at = versions->offset + sizeof(Elf64_Verneed);
+       at < versions->offset + versions->size; at += sizeof(Elf64_Vernaux))
+    (name_of(at) == "GLIBC_ABI_DT_RELR" ? wanted : other) = at;
+  ASSERT_TRUE(wanted != 0 && other != 0);
+  auto entry = get<Elf64_Vernaux>(file, wanted);
+  entry.vna_name = get<Elf64_Vernaux>(file, other).vna_name;
+  entry.vna_hash = get<Elf64_Vernaux>(file, other).vna_hash;
+  put(file, wanted, entry);
+  EXPECT_TRUE(tells(judge(file).problems, "GLIBC_ABI_DT_RELR"));
+}
+
+TEST(elf_reader, another_c_library_and_a_file_of_debugging_information_are_named) {
+  EXPECT_TRUE(
+      tells(judge("needs_musl.so").problems, "another C library ('libc.musl-x86_64.so.1')"));
+  EXPECT_TRUE(tells(judge("debug_only.so").problems, "debugging information only"));
+  EXPECT_EQ(judge("debug_only.so").problems.size(), 1U);
 }
 
 TEST(elf_reader, symbols_must_be_found_by_their_own_names) {

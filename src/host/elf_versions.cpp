@@ -44,8 +44,20 @@ bool is_named(image& elf, std::uint64_t text, std::uint32_t hash) {
   return name && system_v_hash(*name) == hash;
 }
 
-bool check_needed_names(image& elf, std::uint64_t at, const Elf64_Verneed& need,
-                        version_numbers& numbers) {
+/// A list that goes round, or into itself, is refused before it makes much of this.
+void note_version(image& elf, std::size_t library, const Elf64_Vernaux& entry) {
+  const auto name = elf.dynamic_text(entry.vna_name);
+  if (!name || (entry.vna_flags & VER_FLG_WEAK) != 0)
+    return;
+  std::vector<elf_version>& versions = elf.report.summary.versions;
+  versions.push_back({library, std::string(*name)});
+  const std::size_t number = entry.vna_other & number_bits;
+  elf.versions_by_number.resize(std::max(elf.versions_by_number.size(), number + 1));
+  elf.versions_by_number[number] = versions.size();
+}
+
+bool check_needed_names(image& elf, std::size_t library, std::uint64_t at,
+                        const Elf64_Verneed& need, version_numbers& numbers) {
   std::uint64_t name_at = at + need.vn_aux;
   for (std::uint64_t i = 0; i < need.vn_cnt; i++) {
     const auto name = entry_at<Elf64_Vernaux>(elf, name_at);
@@ -54,6 +66,7 @@ bool check_needed_names(image& elf, std::uint64_t at, const Elf64_Verneed& need,
     if (!numbers.reached(name_at + sizeof(Elf64_Vernaux)))
       return false;
     numbers.add(name->vna_other);
+    note_version(elf, library, *name);
     const bool last = i + 1 == need.vn_cnt;
     if (last != (name->vna_next == 0))
       return false;
@@ -69,10 +82,12 @@ bool check_needed(image& elf, std::uint64_t at, std::uint64_t count, version_num
     if (!need || need->vn_version != VER_NEED_CURRENT)
       return false;
     const std::optional<std::string_view> file = elf.dynamic_text(need->vn_file);
-    if (!file || std::find(needed.begin(), needed.end(), *file) == needed.end())
+    const auto place = file ? std::find(needed.begin(), needed.end(), *file) : needed.end();
+    if (place == needed.end())
       return false;
+    const auto library = static_cast<std::size_t>(place - needed.begin());
     if (!numbers.reached(at + sizeof(Elf64_Verneed)) ||
-        !check_needed_names(elf, at, *need, numbers))
+        !check_needed_names(elf, library, at, *need, numbers))
       return false;
     const bool last = i + 1 == count;
     if (last != (need->vn_next == 0))
@@ -133,6 +148,22 @@ void check_list(image& elf, std::int64_t tag, std::int64_t count_tag, list_check
   elf.linker_tables.push_back({*address, numbers.list_end - *address});
 }
 
+/// glibc refuses relative relocations that are packed in a file that knows it with versions, but not as
+/// one that reads them: older ones passed over them without a word.
+void check_packed_relocations(image& elf) {
+  constexpr std::string_view wanted = "GLIBC_ABI_DT_RELR";
+  const auto& versions = elf.report.summary.versions;
+  const auto of_glibc = [&](const elf_version& v) {
+    return elf.report.summary.needed[v.library] == "libc.so.6";
+  };
+  if (elf.value_of(DT_RELR) && std::any_of(versions.begin(), versions.end(), of_glibc) &&
+      std::none_of(versions.begin(), versions.end(),
+                   [&](const auto& v) { return v.name == wanted; }))
+    elf.problem("its relocations are packed (DT_RELR), but it does not need the version ", wanted,
+                " of libc.so.6, without which glibc refuses it: link it with "
+                "-Wl,-z,pack-relative-relocs of ld, or without packing");
+}
+
 void check_numbers(image& elf, std::uint64_t address, const version_numbers& numbers) {
   const std::optional<std::uint64_t> place = elf.place(address, elf.symbol_count * 2);
   if (!place)
@@ -154,6 +185,7 @@ void check_versions(image& elf) {
   version_numbers numbers;
   check_list(elf, DT_VERNEED, DT_VERNEEDNUM, check_needed, numbers, "needed");
   check_list(elf, DT_VERDEF, DT_VERDEFNUM, check_defined, numbers, "defined");
+  check_packed_relocations(elf);
   const std::optional<std::uint64_t> address = elf.value_of(DT_VERSYM);
   if (!address && numbers.told != 0)
     elf.problem("it has versions but no DT_VERSYM");

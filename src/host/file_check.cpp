@@ -1,30 +1,23 @@
-// khelp_check_file(): what a load would say about a file, without the load.
+#include "host/file_check.hpp"
 
 #include <algorithm>
 #include <cerrno>
 
 #include <khelp/loader.h>
 
-#include "core/cold_call.hpp"
+#include "host/linker_calls.hpp"
 #include "host/load_plan.hpp"
-#include "host/loader.hpp"
 #include "host/own_threads.hpp"
 #include "host/sentence.hpp"
 #include "host/symbols.hpp"
 
+namespace khelp {
 namespace {
-
-using namespace khelp;
 
 enum severity { description = 0, warning = 1, problem = 2 };
 
 std::string_view personality_words(std::uint32_t personality) {
   return personality == KHELP_PERSONALITY_NATIVE ? "native helper" : "FreeBSD module";
-}
-
-template <class T>
-bool contains(const std::vector<T>& among, const T& value) {
-  return std::find(among.begin(), among.end(), value) != among.end();
 }
 
 /// Where a load in this process would find it.
@@ -42,42 +35,13 @@ std::string place_of(const module_dependency& need, const load_plan& plan) {
   return the_loader().find(need.name) >= 0 ? "loaded already" : "not here";
 }
 
-/// A file that a load would bring in, or that is there, and that exports a symbol; "": none.
-std::string exporter_of(const std::string& symbol, const load_plan& plan) {
-  for (const std::size_t place : plan.files.back().needs_planned) {
-    if (exports(plan.files[place].contents.elf.exports, symbol))
-      return plan.files[place].path;
+/// Where the dynamic linker would take a library from.
+std::string place_of_library(const std::string& library, const load_plan& plan) {
+  for (const planned_file& other : plan.files) {
+    if (other.contents.elf.soname == library)
+      return other.path;
   }
-  return the_loader().exporter_of(symbol);
-}
-
-/// Whether it comes from a file that is linked with and not there yet.
-bool will_be_defined(const std::string& symbol, const load_plan& plan) {
-  const planned_file& file = plan.files.back();
-  return std::any_of(file.needs_planned.begin(), file.needs_planned.end(), [&](std::size_t place) {
-    const elf_summary& other = plan.files[place].contents.elf;
-    return contains(file.contents.elf.from_modules, other.soname) && exports(other.exports, symbol);
-  });
-}
-
-/// What it uses and nobody in this process defines.
-void add_missing_symbols(std::vector<std::string>& lines, const load_plan& plan) {
-  constexpr std::size_t most = 8;
-  std::string names;
-  std::size_t count = 0;
-  for (const std::string& symbol : undefined_symbols(plan.files.back().contents.elf)) {
-    if (will_be_defined(symbol, plan))
-      continue;
-    if (count++ == most)
-      continue;
-    names += (names.empty() ? "" : ", ") + quoted(symbol);
-    if (const std::string exporter = exporter_of(symbol, plan); !exporter.empty())
-      names += " (which " + exporter + " exports: link with that)";
-  }
-  if (count > most)
-    names += sentence(" and ", count - most, " more");
-  if (count != 0)
-    lines.push_back("a program that loads it must define " + names + ": this one does not");
+  return is_mapped_library(library) ? "loaded already" : "would be brought in";
 }
 
 std::vector<std::string> describe(const load_plan& plan) {
@@ -100,10 +64,11 @@ std::vector<std::string> describe(const load_plan& plan) {
     lines.push_back(sentence("compiled against ", event.name, ", ", event.size, " bytes, layout ",
                              hex(event.fingerprint)));
   for (const std::string& library : file.elf.needed)
-    lines.push_back("linked with " + library);
+    lines.push_back(linker_is_whole()
+                        ? sentence("linked with ", library, ": ", place_of_library(library, plan))
+                        : "linked with " + library);
   for (const std::string& line : judge_unmapping(file.elf).later)
     lines.push_back("may stay mapped for some time after its unload: " + line);
-  add_missing_symbols(lines, plan);
   if (!file.elf.build_id.empty())
     lines.push_back("build id " + file.elf.build_id);
   if (file.elf.memory_size != 0)
@@ -113,34 +78,34 @@ std::vector<std::string> describe(const load_plan& plan) {
 
 }  // namespace
 
-int khelp_check_file(const char* file, void (*fn)(void* arg, int severity, const char* line),
-                     void* arg) {
-  return cold_call([&]() -> result<void> {
-    const auto plan = the_loader().plan(file);
-    if (!plan)
-      return plan.error();
-    const planned_file& checked = plan->files.back();
-    const auto words_of = [&](const plan_problem& why) {
-      return why.path == checked.path ? why.words : why.path + ": " + why.words;
-    };
+result<void> check_file(const load_request& request,
+                        void (*fn)(void* arg, int severity, const char* line), void* arg) {
+  const auto plan = the_loader().plan(request);
+  if (!plan)
+    return plan.error();
+  const planned_file& checked = plan->files.back();
+  const auto words_of = [&](const plan_problem& why) {
+    return why.path == checked.path ? why.words : why.path + ": " + why.words;
+  };
 
-    for (const std::string& line : describe(*plan))
-      fn(arg, description, line.c_str());
-    for (const plan_problem& why : plan->problems) {
-      if (why.only_here)
-        fn(arg, description, ("would not load here: " + words_of(why)).c_str());
-    }
-    for (const std::string& line : judge_unmapping(checked.contents.elf).never)
-      fn(arg, warning, ("cannot be unmapped once it is loaded: " + line).c_str());
-    std::size_t problems = 0;
-    for (const plan_problem& why : plan->problems) {
-      if (why.only_here)
-        continue;
-      problems++;
-      fn(arg, problem, words_of(why).c_str());
-    }
-    if (problems == 0)
-      return {};
-    return failure(ENOEXEC, sentence(file, ": ", problems, " problems"));
-  });
+  for (const std::string& line : describe(*plan))
+    fn(arg, description, line.c_str());
+  for (const plan_problem& why : plan->problems) {
+    if (why.only_here)
+      fn(arg, description, ("would not load here: " + words_of(why)).c_str());
+  }
+  for (const std::string& line : judge_unmapping(checked.contents.elf).never)
+    fn(arg, warning, ("cannot be unmapped once it is loaded: " + line).c_str());
+  std::size_t problems = 0;
+  for (const plan_problem& why : plan->problems) {
+    if (why.only_here)
+      continue;
+    problems++;
+    fn(arg, problem, words_of(why).c_str());
+  }
+  if (problems == 0)
+    return {};
+  return failure(ENOEXEC, sentence(request.name, ": ", problems, " problems"));
 }
+
+}  // namespace khelp

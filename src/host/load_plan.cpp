@@ -6,7 +6,9 @@
 #include <khelp/module.h>
 
 #include "host/file_copy.hpp"
+#include "host/linker_calls.hpp"
 #include "host/sentence.hpp"
+#include "host/symbols.hpp"
 
 namespace khelp {
 namespace {
@@ -36,8 +38,8 @@ std::vector<std::string> layout_problems(const module_file& file) {
 
 class planner {
  public:
-  planner(const std::vector<present_file>& present, const module_path& folders)
-      : present_(present), folders_(folders) {}
+  planner(const std::vector<present_file>& present, const load_policy& policy)
+      : present_(present), policy_(policy) {}
 
   static result<planned_file> read(const std::string& path) {
     auto bytes = read_whole_file(path);
@@ -68,6 +70,8 @@ class planner {
     // What is linked with something that is not there has one problem, not two.
     if (plan_.problems.size() == known_problems)
       check_libraries(file);
+    if (plan_.problems.size() == known_problems)
+      check_process(file);
     in_progress_.pop_back();
     plan_.files.push_back(std::move(file));
     return {};
@@ -226,7 +230,7 @@ class planner {
       refuse(ENOENT, file.path, words("; " + others + ": compile it again"));
       return {};
     }
-    const auto paths = find_modules_by_name(need.name, folders_);
+    const auto paths = find_modules_by_name(need.name, policy_.folders);
     if (!paths) {
       refuse_here(ENOENT, file.path,
                   words(others.empty() ? ": " + paths.error().detail : "; " + others));
@@ -257,28 +261,31 @@ class planner {
 
   /// A module calls functions of another one by being linked with it: the dynamic linker compares
   /// the name (DT_NEEDED) with those of all files that it has (DT_SONAME), and the first one that
-  /// came is bound to. That must be one that the file depends on, which then stays as long as it.
+  /// came is bound to. Of modules that must be one that the file depends on, which then stays as long
+  /// as it. Another library must be there already, or be one that the host allows.
   void check_libraries(const planned_file& file) {
     std::vector<std::string> problems;
     repeated_problem refused(problems, "libraries");
-    for (const std::string& library : file.contents.elf.from_modules) {
-      const auto has_name = [&](const auto& soname) { return soname == library; };
+    for (const std::string& library : file.contents.elf.beyond_runtime) {
       const auto present = std::find_if(present_.begin(), present_.end(),
-                                        [&](const auto& other) { return has_name(other.soname); });
-      const auto planned =
-          std::find_if(plan_.files.begin(), plan_.files.end(),
-                       [&](const auto& other) { return has_name(other.contents.elf.soname); });
+                                        [&](const auto& other) { return other.soname == library; });
+      const planned_file* const planned = planned_library(library);
       if (present != present_.end()) {
         if (contains(file.needs_present, present->id))
           continue;
         refuse_for(*present, ENOEXEC, file.path,
                    sentence("it needs ", quoted(library), ", which is the name of file ",
                             present->id, "; it does not depend on that"));
-      } else if (planned == plan_.files.end()) {
-        refused.add("it needs ", quoted(library),
-                    ", which is the name (DT_SONAME, -Wl,-soname) of no module that it depends on");
+      } else if (planned == nullptr) {
+        if (!may_need(library))
+          refused.add(
+              "it needs ", quoted(library),
+              ", which is the name (DT_SONAME, -Wl,-soname) of no module that it depends on, "
+              "and no library of this process: a helper may need only the C and C++ run-time, "
+              "its modules, and what is there; link the library statically or with the "
+              "program, or let the program allow it (--allow-library, khelp_load_options)");
       } else if (!contains(file.needs_planned,
-                           static_cast<std::size_t>(planned - plan_.files.begin()))) {
+                           static_cast<std::size_t>(planned - plan_.files.data()))) {
         refused.add("it needs ", quoted(library), ", which is the name of ", planned->path,
                     "; it does not depend on that");
       }
@@ -288,8 +295,106 @@ class planner {
       refuse(ENOEXEC, file.path, std::move(problem));
   }
 
+  bool may_need(const std::string& library) const {
+    return std::any_of(policy_.libraries.begin(), policy_.libraries.end(),
+                       [&](const auto& pattern) { return stands_for(pattern, library); }) ||
+           (linker_is_whole() && is_mapped_library(library));
+  }
+
+  /// What the dynamic linker would refuse in this process, or what would end it.
+  void check_process(const planned_file& file) {
+    if (!linker_is_whole())
+      return refuse_here(ENOTRECOVERABLE, file.path, linker_is_not_whole);
+    const elf_summary& elf = file.contents.elf;
+    bool all_there = true;
+    for (const std::string& library : elf.needed) {
+      const bool there = planned_library(library) != nullptr || is_mapped_library(library);
+      all_there = all_there && there;
+      if (!there && must_come_first(library))
+        refuse_here(ENOEXEC, file.path,
+                    sentence("it needs ", quoted(library),
+                             ", a sanitizer's run-time, which ends a program that was started "
+                             "without it: build the program with that sanitizer, or preload it "
+                             "(LD_PRELOAD)"));
+    }
+    for (const std::string& version : missing_versions(elf))
+      refuse_here(ENOEXEC, file.path,
+                  sentence("it needs a version that the library here does not have, ", version,
+                           ": build it on this system, or on an older one"));
+    // What a library brings that is not there yet is not known.
+    if (all_there)
+      check_symbols(file);
+  }
+
+  static bool must_come_first(std::string_view library) {
+    constexpr std::string_view runtimes[] = {
+        "libasan.so.*",      "libhwasan.so.*",      "liblsan.so.*",      "libtsan.so.*",
+        "libclang_rt.asan*", "libclang_rt.hwasan*", "libclang_rt.lsan*", "libclang_rt.tsan*"};
+    return std::any_of(std::begin(runtimes), std::end(runtimes),
+                       [&](std::string_view runtime) { return stands_for(runtime, library); });
+  }
+
+  const planned_file* planned_library(const std::string& name) const {
+    const auto found = std::find_if(plan_.files.begin(), plan_.files.end(), [&](const auto& other) {
+      return other.contents.elf.soname == name;
+    });
+    return found == plan_.files.end() ? nullptr : &*found;
+  }
+
+  /// Functions are bound when the file is mapped: what nobody defines is refused by the linker.
+  void check_symbols(const planned_file& file) {
+    constexpr std::size_t most = 8;
+    std::string names;
+    std::size_t count = 0;
+    for (const std::string& symbol : undefined_symbols(file.contents.elf)) {
+      if (comes_with_it(symbol, file))
+        continue;
+      if (count++ >= most)
+        continue;
+      names += (names.empty() ? "" : ", ") + quoted(symbol);
+      if (const std::string exporter = exporter_of(symbol, file); !exporter.empty())
+        names += " (which " + exporter + " exports: depend on that module, and link with its file)";
+    }
+    if (count > most)
+      names += sentence(" and ", count - most, " more");
+    if (count != 0)
+      refuse_here(ENOEXEC, file.path,
+                  sentence("a program that loads it must define ", names, ": this one does not"));
+  }
+
+  /// Whether a file defines it that comes first, and that the file is linked with, be it by another.
+  bool comes_with_it(const std::string& symbol, const planned_file& file) const {
+    std::vector<const planned_file*> linked;
+    const auto add = [&](const planned_file& user) {
+      for (const std::string& library : user.contents.elf.beyond_runtime) {
+        const planned_file* const other = planned_library(library);
+        if (other != nullptr && !contains(linked, other))
+          linked.push_back(other);
+      }
+    };
+    add(file);
+    for (std::size_t i = 0; i < linked.size(); i++)
+      add(*linked[i]);
+    return std::any_of(linked.begin(), linked.end(), [&](const planned_file* other) {
+      return exports(other->contents.elf.exports, symbol);
+    });
+  }
+
+  /// A module that has it; "": none.
+  std::string exporter_of(const std::string& symbol, const planned_file& file) const {
+    for (const std::size_t place : file.needs_planned) {
+      if (exports(plan_.files[place].contents.elf.exports, symbol))
+        return plan_.files[place].path;
+    }
+    for (const present_file& other : present_) {
+      if (other.usable && other.exports != nullptr && exports(*other.exports, symbol))
+        return other.path;
+    }
+    return {};
+  }
+
   const std::vector<present_file>& present_;
-  const module_path& folders_;
+  const load_policy& policy_;
   load_plan plan_;
   std::vector<const planned_file*> in_progress_;
 };
@@ -309,8 +414,8 @@ failure load_plan::refusal() const {
 }
 
 result<load_plan> plan_load(const std::string& path, const std::vector<present_file>& present,
-                            const module_path& folders) {
-  planner plan(present, folders);
+                            const load_policy& policy) {
+  planner plan(present, policy);
   auto file = planner::read(path);
   if (!file)
     return std::move(file.error());

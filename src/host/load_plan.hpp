@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,15 @@ struct present_file {
   std::vector<std::string> modules;
   std::vector<offered_interface> offers;
   std::string soname;
+  std::string path = {};
+  std::shared_ptr<const std::vector<elf_export>> exports = {};
   std::vector<offered_interface> withdrawn = {};  // of modules that did not start
+};
+
+/// What the host lets a load use.
+struct load_policy {
+  module_path folders;                 // where the files that it needs are looked for
+  std::vector<std::string> libraries;  // that may be brought in: stands_for()
 };
 
 struct planned_file {
@@ -54,9 +63,8 @@ struct load_plan {
 
 /// Plan the load of a file and of what it depends on.
 ///
-/// Shape    folders: where the files that it needs are looked for.
 /// Errors   ENOMEM · as open(2) for the file itself. All else are the plan's problems.
 result<load_plan> plan_load(const std::string& path, const std::vector<present_file>& present,
-                            const module_path& folders);
+                            const load_policy& policy);
 
 }  // namespace khelp

@@ -129,10 +129,10 @@ result<std::int32_t> loader::load(const load_request& request) {
   }
   if (!linker_is_whole())
     return failure(ENOTRECOVERABLE, linker_is_not_whole);
-  const module_path folders = folders_of_modules(request.path_first);
+  const load_policy policy{folders_of_modules(request.path_first), request.libraries};
   while (true) {
     std::int32_t hindrance = 0;
-    auto loaded = load_in_turn(request, folders, hindrance);
+    auto loaded = load_in_turn(request, policy, hindrance);
     if (loaded || hindrance == 0 || !wait_for_the_end_of(hindrance))
       return loaded;
   }
@@ -176,7 +176,7 @@ bool loader::wait_for_the_end_of(std::int32_t id) {
 /// they need (plan_load: a signature would be judged there, on the bytes that were read); then,
 /// file by file and dependencies first, reserve (enter; an unsigned file would be tried in a child
 /// process after that), map and start (bring_in). Whatever fails, all of it is undone in reverse.
-result<std::int32_t> loader::load_in_turn(const load_request& request, const module_path& folders,
+result<std::int32_t> loader::load_in_turn(const load_request& request, const load_policy& policy,
                                           std::int32_t& hindrance) {
   // The load of another thread may want the lock that the dynamic linker holds around a constructor.
   if (!turn_.try_take()) {
@@ -188,10 +188,10 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, const mod
   }
   const turn mine(turn_, std::adopt_lock);
   khelp::reap();
-  const auto path = find_module_file(request.name, folders);
+  const auto path = find_module_file(request.name, policy.folders);
   if (!path)
     return path.error();
-  const auto plan = plan_load(*path, present(), folders);
+  const auto plan = plan_load(*path, present(), policy);
   if (!plan)
     return plan.error();
   hindrance = plan->hindrance;
@@ -206,7 +206,7 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, const mod
     unload_unneeded();
   };
   const load_request as_dependency{
-      {}, {}, {}, request.by_path, request.partial, request.most_zombies};
+      {}, {}, {}, {}, request.by_path, request.partial, request.most_zombies};
   try {
     for (const planned_file& planned : plan->files) {
       const bool last = &planned == &plan->files.back();
@@ -246,8 +246,9 @@ void loader::withdraw(present_file& f, const std::string& module) {
   f.offers.erase(kept, f.offers.end());
 }
 
-result<load_plan> loader::plan(const std::string& path) {
-  return plan_load(path, present(), folders_of_modules({}));
+result<load_plan> loader::plan(const load_request& request) {
+  return plan_load(request.name, present(),
+                   {folders_of_modules(request.path_first), request.libraries});
 }
 
 std::vector<present_file> loader::present() {
@@ -264,8 +265,8 @@ std::vector<present_file> loader::present() {
     const bool others_end_it =
         f->state == KHELP_MODULE_GOING &&
         (!f->busy || (f->finishing && !pthread_equal(f->worker, pthread_self())));
-    present_file& added =
-        all.emplace_back(present_file{f->id, usable(*f), others_end_it, {}, f->offers, f->soname});
+    present_file& added = all.emplace_back(present_file{
+        f->id, usable(*f), others_end_it, {}, f->offers, f->soname, f->path, f->exports});
     for (const registered_module& module : f->registered) {
       if (module.there || f->state == KHELP_MODULE_GOING)
         added.modules.push_back(module.name);
@@ -316,7 +317,7 @@ result<loader::file> loader::enter(const planned_file& planned, const std::vecto
     f->if_kept = "the dynamic linker still needs it (another library uses it)";
   f->offers = contents.offers;
   f->soname = contents.elf.soname;
-  f->exports = contents.elf.exports;
+  f->exports = std::make_shared<const std::vector<elf_export>>(contents.elf.exports);
   for (const declared_module& module : contents.modules)
     f->registered.push_back({0, module.name, true, 0});
   for (const std::size_t place : planned.needs_planned)
@@ -350,33 +351,12 @@ result<loader::file> loader::enter(const planned_file& planned, const std::vecto
 /// Of the dynamic linker's own names the plan knew nothing: the program may have another library of
 /// the same name. What came first keeps the name, so this stays true while the file is mapped.
 result<void> loader::libraries_are_its_own(const loaded_file& f, const elf_summary& elf) {
-  for (const std::string& library : elf.from_modules) {
-    const bool right = std::any_of(f.stands_on.begin(), f.stands_on.end(), [&](const file& below) {
-      return below->soname == library && below->code.is_library(library);
-    });
-    if (!right)
+  for (const std::string& library : elf.beyond_runtime) {
+    const auto below = std::find_if(f.stands_on.begin(), f.stands_on.end(),
+                                    [&](const file& other) { return other->soname == library; });
+    if (below != f.stands_on.end() && !(*below)->code.is_library(library))
       return failure(ENOEXEC, sentence("it needs ", quoted(library),
                                        ", and this process has something else of that name"));
-  }
-  return {};
-}
-
-/// For who forgot to link a module with the one whose functions it calls.
-std::string loader::where_symbols_are(const elf_summary& elf) {
-  std::string words;
-  for (const std::string& symbol : undefined_symbols(elf)) {
-    if (const std::string exporter = exporter_of(symbol); !exporter.empty())
-      words += sentence("; ", quoted(symbol), " is exported by ", exporter,
-                        ": depend on that module, and link with its file");
-  }
-  return words;
-}
-
-std::string loader::exporter_of(const std::string& symbol) {
-  lock_guard held(mutex_);
-  for (const file& f : files_) {
-    if (usable(*f) && exports(f->exports, symbol))
-      return f->path;
   }
   return {};
 }
@@ -388,12 +368,14 @@ result<void> loader::bring_in(loaded_file& f, const planned_file& planned,
     return names.error();
   if (auto bound = libraries_are_its_own(f, planned.contents.elf); !bound)
     return bound;
+  for (const std::string& library : planned.contents.elf.needed) {
+    if (!is_mapped_library(library))
+      f.brought_in.push_back(library);
+  }
   auto code = mapping::open(*names, planned.bytes, planned.contents.elf);
   f.copy.remove_name();
-  if (!code) {
-    code.error().detail += where_symbols_are(planned.contents.elf);
+  if (!code)
     return std::move(code.error());
-  }
   f.code = std::move(*code);
   be_first_at_exit();
   for (const declared_module& declared : planned.contents.modules) {

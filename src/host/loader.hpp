@@ -34,8 +34,9 @@ struct load_request {
   std::string name;
   std::string path_first;
   load_parameters parameters;
-  bool by_path = false;  // map the file itself, not a sealed copy
-  bool partial = false;  // a file stays when some of its modules have started
+  std::vector<std::string> libraries = {};  // that may be brought in
+  bool by_path = false;                     // map the file itself, not a sealed copy
+  bool partial = false;                     // a file stays when some of its modules have started
   std::uint32_t most_zombies = KHELP_MOST_ZOMBIES;  // of one module
 };
 
@@ -91,7 +92,9 @@ struct loaded_file {
   std::string if_cut_off = "a fork cut off its load or unload, which another thread was at";
   std::vector<offered_interface> offers;
   std::string soname;  // the linker's name for it when others are linked with it
-  std::vector<elf_export> exports;
+  std::shared_ptr<const std::vector<elf_export>> exports;
+
+  std::vector<std::string> brought_in;  // libraries that came with it
 
   file_copy copy;  // open as long as the code is mapped: its path is the linker's name for it
   mapping code;
@@ -122,9 +125,7 @@ class loader {
   std::vector<listing> list() KHELP_EXCLUDES(mutex_);
 
   /// What a load would do, as things are now.
-  result<load_plan> plan(const std::string& path) KHELP_EXCLUDES(mutex_);
-  /// Which file exports a symbol, in words; "": none.
-  std::string exporter_of(const std::string& symbol) KHELP_EXCLUDES(mutex_);
+  result<load_plan> plan(const load_request& request) KHELP_EXCLUDES(mutex_);
 
   // By number (khelp/linker.h). ENOENT: nothing has this number or name.
   result<std::int32_t> file_after(std::int32_t id) KHELP_EXCLUDES(mutex_);
@@ -152,7 +153,7 @@ class loader {
   using file = std::shared_ptr<loaded_file>;
 
   /// hindrance: a file whose end, which another thread works on, is all that speaks against it.
-  result<std::int32_t> load_in_turn(const load_request& request, const module_path& folders,
+  result<std::int32_t> load_in_turn(const load_request& request, const load_policy& policy,
                                     std::int32_t& hindrance) KHELP_EXCLUDES(mutex_);
   bool wait_for_the_end_of(std::int32_t id) KHELP_EXCLUDES(mutex_);
   bool at_work() KHELP_REQUIRES(mutex_);
@@ -163,7 +164,6 @@ class loader {
   result<file> enter(const planned_file& planned, const std::vector<file>& loaded_now,
                      std::uint32_t most_zombies) KHELP_EXCLUDES(mutex_);
   static result<void> libraries_are_its_own(const loaded_file& f, const elf_summary& elf);
-  std::string where_symbols_are(const elf_summary& elf) KHELP_EXCLUDES(mutex_);
   result<void> bring_in(loaded_file& f, const planned_file& planned, const load_request& request);
   void mark_started(const file& f) KHELP_EXCLUDES(mutex_);
   void go_live(const std::vector<file>& loaded_now) noexcept KHELP_EXCLUDES(mutex_);
@@ -181,6 +181,7 @@ class loader {
   std::string what_holds(const loaded_file& f) KHELP_EXCLUDES(mutex_);
   std::string zombies_on(const loaded_file& f) KHELP_EXCLUDES(mutex_);
   void let_go(const file& f, std::string holders) noexcept KHELP_EXCLUDES(mutex_);
+  static void tell_what_stays(const loaded_file& f) noexcept;
   void keep_for_ever(const file& f, std::string reason) noexcept KHELP_EXCLUDES(mutex_);
   void become_zombie(const file& f, std::string reason) noexcept KHELP_EXCLUDES(mutex_);
   void needs_nobody(const file& f) noexcept KHELP_EXCLUDES(mutex_);

@@ -1,13 +1,17 @@
 // The C face of the loader (khelp/loader.h, khelp/linker.h).
 
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include <khelp/linker.h>
 #include <khelp/loader.h>
 
 #include "core/cold_call.hpp"
+#include "host/file_check.hpp"
 #include "host/loader.hpp"
 
 namespace {
@@ -20,6 +24,23 @@ bool environment_wants_paths() {
   return wanted != nullptr && std::string_view(wanted) == "path";
 }
 
+/// The struct grows: what an older caller does not know is zero, and what a newer one asks beyond what
+/// is known here is refused.
+result<khelp_load_options> known_options(const khelp_load_options& given) {
+  constexpr std::size_t first_size = offsetof(khelp_load_options, libraries);
+  khelp_load_options known{};
+  if (given.size < first_size)
+    return failure(EINVAL, "unknown load options");
+  const auto* const bytes = reinterpret_cast<const char*>(&given);
+  if (std::any_of(bytes + std::min<std::size_t>(given.size, sizeof known), bytes + given.size,
+                  [](char byte) { return byte != 0; }))
+    return failure(EINVAL, "load options of a newer library");
+  std::memcpy(&known, bytes, std::min<std::size_t>(given.size, sizeof known));
+  if ((known.flags & ~(KHELP_LOAD_DEBUG | KHELP_LOAD_PARTIAL)) != 0)
+    return failure(EINVAL, "unknown load options");
+  return known;
+}
+
 result<load_request> request_of(const char* name, const khelp_load_options* options) {
   if (name == nullptr)
     return failure(EINVAL, "a module without a name");
@@ -28,17 +49,22 @@ result<load_request> request_of(const char* name, const khelp_load_options* opti
   request.by_path = environment_wants_paths();
   if (options == nullptr)
     return request;
-  if (options->size < sizeof *options ||
-      (options->flags & ~(KHELP_LOAD_DEBUG | KHELP_LOAD_PARTIAL)) != 0)
-    return failure(EINVAL, "unknown load options");
-  request.by_path = request.by_path || (options->flags & KHELP_LOAD_DEBUG) != 0;
-  request.partial = (options->flags & KHELP_LOAD_PARTIAL) != 0;
-  if (options->most_zombies != 0)
-    request.most_zombies = options->most_zombies;
-  if (options->module_path != nullptr)
-    request.path_first = options->module_path;
-  for (std::uint32_t i = 0; i < options->nparams; i++) {
-    const khelp_load_param& param = options->params[i];
+  const auto known = known_options(*options);
+  if (!known)
+    return known.error();
+  request.by_path = request.by_path || (known->flags & KHELP_LOAD_DEBUG) != 0;
+  request.partial = (known->flags & KHELP_LOAD_PARTIAL) != 0;
+  if (known->most_zombies != 0)
+    request.most_zombies = known->most_zombies;
+  if (known->module_path != nullptr)
+    request.path_first = known->module_path;
+  for (std::uint32_t i = 0; i < known->nlibraries; i++) {
+    if (known->libraries[i] == nullptr)
+      return failure(EINVAL, "a library without a name");
+    request.libraries.emplace_back(known->libraries[i]);
+  }
+  for (std::uint32_t i = 0; i < known->nparams; i++) {
+    const khelp_load_param& param = known->params[i];
     if (param.name == nullptr || param.value == nullptr)
       return failure(EINVAL, "a parameter without name or value");
     request.parameters.emplace_back(param.name, param.value);
@@ -77,6 +103,21 @@ int khelp_load(const char* name, const struct khelp_load_options* options, int32
       *id = *loaded;
     return {};
   });
+}
+
+int khelp_check_load(const char* file, const struct khelp_load_options* options,
+                     void (*fn)(void* arg, int severity, const char* line), void* arg) {
+  return cold_call([&]() -> result<void> {
+    const auto request = request_of(file, options);
+    if (!request)
+      return request.error();
+    return check_file(*request, fn, arg);
+  });
+}
+
+int khelp_check_file(const char* file, void (*fn)(void* arg, int severity, const char* line),
+                     void* arg) {
+  return khelp_check_load(file, nullptr, fn, arg);
 }
 
 int khelp_unload(int32_t id, int how, int64_t timeout_ns) {

@@ -1,6 +1,7 @@
 // Modules that call functions of the modules they depend on.
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
@@ -12,6 +13,10 @@
 #include <khelp/error.h>
 #include <khelp/linker.h>
 #include <khelp/loader.h>
+#include <khelp/log.h>
+
+// Modules of helper.cpp say what happens to them.
+extern "C" __attribute__((visibility("default"))) void loader_test_note(const char*) {}
 
 namespace {
 
@@ -112,10 +117,10 @@ TEST_F(loader_link, what_is_loaded_anew_under_the_same_name_is_bound_to) {
 }
 
 TEST_F(loader_link, a_module_that_was_not_linked_is_told_with_what) {
-  EXPECT_THAT(refused(FOLDER "/unlinked/upper.so", ENOEXEC),
-              testing::AllOf(HasSubstr("undefined symbol"),
-                             HasSubstr("'lower_says' is exported by " FOLDER "/linked/lower.so: "
-                                       "depend on that module, and link with its file")));
+  EXPECT_THAT(
+      refused(FOLDER "/unlinked/upper.so", ENOEXEC),
+      HasSubstr("must define 'lower_says' (which " FOLDER "/linked/lower.so exports: depend on "
+                "that module, and link with its file)"));
   EXPECT_EQ(khelp_module_find("lower"), -1);
 }
 
@@ -169,17 +174,138 @@ TEST_F(loader_link, what_a_zombie_calls_stays_mapped_and_keeps_its_name) {
 
 TEST_F(loader_link, check_knows_what_it_would_be_linked_with) {
   const std::string linked = checked(FOLDER "/linked/upper.so");
-  EXPECT_THAT(linked, HasSubstr("0 linked with lower.so\n"));
+  EXPECT_THAT(linked, HasSubstr("0 linked with lower.so: " FOLDER "/linked/lower.so\n"));
   EXPECT_THAT(linked,
               HasSubstr("0 needs lower version 1 to 1, best 1: " FOLDER "/linked/lower.so\n"));
   EXPECT_THAT(linked, Not(HasSubstr("must define")));
   EXPECT_THAT(linked, Not(HasSubstr("\n2 ")));
-  EXPECT_THAT(checked(FOLDER "/unlinked/upper.so"),
-              HasSubstr("0 a program that loads it must define 'lower_says' (which " FOLDER
-                        "/linked/lower.so exports: link with that): this one does not\n"));
+  EXPECT_THAT(
+      checked(FOLDER "/unlinked/upper.so"),
+      HasSubstr("0 would not load here: a program that loads it must define 'lower_says' "
+                "(which " FOLDER "/linked/lower.so exports: depend on that module, and link "
+                "with its file): this one does not\n"));
   EXPECT_THAT(
       checked(FOLDER "/undeclared/upper.so"),
       HasSubstr("2 it needs 'lower.so', which is the name (DT_SONAME, -Wl,-soname) of no module"));
+}
+
+// ---- ordinary libraries
+
+bool is_mapped(const char* library) {
+  void* const handle = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
+  if (handle != nullptr)
+    dlclose(handle);
+  return handle != nullptr;
+}
+
+/// A program's words to the log.
+std::string& logged() {
+  static std::string words;
+  return words;
+}
+
+class loader_libraries : public loader_link {
+ protected:
+  void SetUp() override {
+    loader_link::SetUp();
+    setenv("KHELP_MODULE_PATH", FOLDER, 1);
+    if (!std::filesystem::exists(FOLDER "/uses_libz.so"))
+      GTEST_SKIP() << "there is no libz.so.1 here";
+    if (is_mapped("libz.so.1"))
+      GTEST_SKIP() << "something has brought libz.so.1 into this test already";
+  }
+
+  static int load_allowing(const char* name, std::vector<const char*> libraries, std::int32_t* id) {
+    khelp_load_options options{};
+    options.size = sizeof options;
+    options.libraries = libraries.data();
+    options.nlibraries = static_cast<std::uint32_t>(libraries.size());
+    return khelp_load(name, &options, id);
+  }
+};
+
+TEST_F(loader_libraries, a_library_that_is_not_there_is_refused_with_the_rule_and_the_ways_out) {
+  EXPECT_THAT(refused("uses_libz", ENOEXEC),
+              testing::AllOf(HasSubstr("'libz.so.1'"), HasSubstr("only the C and C++ run-time"),
+                             HasSubstr("statically"), HasSubstr("--allow-library")));
+  EXPECT_THAT(checked(FOLDER "/uses_libz.so"), HasSubstr("2 it needs 'libz.so.1'"));
+  EXPECT_FALSE(is_mapped("libz.so.1"));
+}
+
+TEST_F(loader_libraries, a_library_that_the_program_has_may_be_needed) {
+  void* const libz = dlopen("libz.so.1", RTLD_NOW);
+  ASSERT_NE(libz, nullptr) << dlerror();
+  EXPECT_THAT(checked(FOLDER "/uses_libz.so"),
+              HasSubstr("0 linked with libz.so.1: loaded already"));
+  const std::int32_t id = load("uses_libz");
+  dlclose(libz);
+  EXPECT_TRUE(is_mapped("libz.so.1")) << "the helper needs it";
+  unload(id);
+  EXPECT_FALSE(is_mapped("libz.so.1"));
+}
+
+TEST_F(loader_libraries, a_library_that_the_program_allows_is_brought_in_and_goes_with_the_helper) {
+  for (const char* allowed : {"libz.so.1", "libz.*"}) {
+    std::int32_t id = -1;
+    EXPECT_EQ(load_allowing("uses_libz", {"libother.so.1"}, &id), ENOEXEC);
+    ASSERT_EQ(load_allowing("uses_libz", {"libother.so.1", allowed}, &id), 0)
+        << khelp_failure_text();
+    EXPECT_TRUE(is_mapped("libz.so.1"));
+    unload(id);
+    EXPECT_FALSE(is_mapped("libz.so.1"));
+  }
+}
+
+TEST_F(loader_libraries, what_stays_of_a_library_that_came_with_a_helper_is_told) {
+  logged().clear();
+  khelp_log_set_sink([](void*, int, const char* words) { logged() += std::string(words) + "\n"; },
+                     nullptr);
+  std::int32_t id = -1;
+  ASSERT_EQ(load_allowing("uses_libz", {"libz.so.1"}, &id), 0) << khelp_failure_text();
+  void* const libz = dlopen("libz.so.1", RTLD_NOW);
+  unload(id);
+  khelp_log_set_sink(nullptr, nullptr);
+  EXPECT_THAT(logged(), HasSubstr("libz.so.1, which came with it, stays mapped"));
+  dlclose(libz);
+}
+
+TEST_F(loader_libraries,
+       a_version_that_the_library_here_does_not_have_is_refused_before_it_is_mapped) {
+  void* const libz = dlopen("libz.so.1", RTLD_NOW);
+  ASSERT_NE(libz, nullptr) << dlerror();
+  EXPECT_THAT(refused("uses_new_libz", ENOEXEC), HasSubstr("libz.so.1: ZLIB_9.9"));
+  EXPECT_THAT(checked(FOLDER "/uses_new_libz.so"),
+              HasSubstr("0 would not load here: it needs a version that the library here does not "
+                        "have, libz.so.1: ZLIB_9.9"));
+  dlclose(libz);
+}
+
+TEST_F(loader_link, load_options_grow) {
+  setenv("KHELP_MODULE_PATH", FOLDER, 1);
+  struct {
+    khelp_load_options known;
+    std::uint64_t added;
+  } newer{};
+  std::int32_t id = -1;
+  newer.known.size = sizeof newer;
+  ASSERT_EQ(khelp_load("throwaway", &newer.known, &id), 0) << khelp_failure_text();
+  unload(id);
+  newer.added = 1;
+  EXPECT_EQ(khelp_load("throwaway", &newer.known, &id), EINVAL);
+  EXPECT_THAT(khelp_failure_text(), HasSubstr("newer"));
+  newer.known.size = offsetof(khelp_load_options, libraries);
+  newer.known.nlibraries = 77;  // behind what an older caller has
+  ASSERT_EQ(khelp_load("throwaway", &newer.known, &id), 0) << khelp_failure_text();
+  unload(id);
+}
+
+TEST_F(loader_link, a_sanitizers_helper_does_not_end_a_program_without_it) {
+  if (!std::filesystem::exists(FOLDER "/sanitized.so"))
+    GTEST_SKIP() << "this build makes no helper with a sanitizer of its own";
+  EXPECT_THAT(refused(FOLDER "/sanitized.so", ENOEXEC),
+              testing::AllOf(HasSubstr("libasan.so"), HasSubstr("LD_PRELOAD")));
+  EXPECT_THAT(checked(FOLDER "/sanitized.so"),
+              HasSubstr("0 would not load here: it needs 'libasan.so"));
 }
 
 }  // namespace

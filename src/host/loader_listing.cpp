@@ -227,8 +227,8 @@ result<symbol_place> loader::find_symbol(std::int32_t id, const char* symbol) {
       continue;
     known = true;
     const auto named = [&](const elf_export& e) { return e.placed && e.name == symbol; };
-    const auto found = std::find_if(f->exports.begin(), f->exports.end(), named);
-    if (f->bound && found != f->exports.end())
+    const auto found = std::find_if(f->exports->begin(), f->exports->end(), named);
+    if (f->bound && found != f->exports->end())
       return symbol_place{reinterpret_cast<void*>(f->code.base() + found->address), found->size};
   }
   if (!known)

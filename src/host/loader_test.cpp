@@ -598,9 +598,10 @@ TEST_F(loader, check_tells_what_is_missing_in_this_process_and_leaves_the_judgem
   refused("orphan", ENOENT);
   lines.clear();
   EXPECT_EQ(khelp_check_file(KHELP_TEST_MODULES "/unmet.so", add, &lines), 0);
-  EXPECT_THAT(lines, HasSubstr("0 a program that loads it must define 'nobody_defines_this': "
-                               "this one does not\n"));
+  EXPECT_THAT(lines, HasSubstr("0 would not load here: a program that loads it must define "
+                               "'nobody_defines_this': this one does not\n"));
   refused("unmet", ENOEXEC);
+  EXPECT_THAT(khelp_failure_text(), HasSubstr("must define 'nobody_defines_this'"));
 }
 
 TEST_F(loader, check_tells_what_a_load_would_refuse_on_account_of_other_files) {

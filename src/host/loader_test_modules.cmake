@@ -47,6 +47,27 @@ foreach(leaves at_exit name key handler exit_function slot filter point zone lis
   place_test_module(${leaves})
 endforeach()
 
+# Linked with an ordinary library, of which the machine need not have the part for developers.
+find_library(KHELP_LIBZ NAMES libz.so.1 NO_CACHE)
+if(KHELP_LIBZ)
+  test_module(uses_libz NAME=uses_libz VERSION=1)
+  target_link_options(test_module_uses_libz PRIVATE -Wl,--no-as-needed ${KHELP_LIBZ})
+  # The same, but the library it is linked with offers a version that the real one does not have.
+  add_library(test_module_false_libz SHARED test_modules/false_libz.c)
+  set_target_properties(test_module_false_libz PROPERTIES
+    NO_SONAME ON OUTPUT_NAME false_libz LIBRARY_OUTPUT_DIRECTORY ${loader_test_folder}/false
+    LINK_OPTIONS "LINKER:-soname,libz.so.1;LINKER:--version-script=${CMAKE_CURRENT_SOURCE_DIR}/test_modules/false_libz.map")
+  test_module(uses_new_libz NAME=uses_new_libz VERSION=1 CALLS=of_the_future)
+  add_dependencies(test_module_uses_new_libz test_module_false_libz)
+  target_link_options(test_module_uses_new_libz PRIVATE
+    -Wl,--no-as-needed $<TARGET_FILE:test_module_false_libz>)
+endif()
+if(NOT KHELP_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  test_module(sanitized NAME=sanitized VERSION=1)
+  target_compile_options(test_module_sanitized PRIVATE -fsanitize=address)
+  target_link_options(test_module_sanitized PRIVATE -fsanitize=address)
+endif()
+
 khelp_add_helper(test_module_pair SOURCES test_modules/pair.c FREEBSD)
 place_test_module(pair)
 

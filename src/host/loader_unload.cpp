@@ -20,6 +20,7 @@
 #include "host/loader.hpp"
 #include "host/own_threads.hpp"
 #include "host/sentence.hpp"
+#include "host/symbols.hpp"
 #include "sync/section.hpp"
 
 // The C++ ABI has them in the C library, whose headers do not.
@@ -302,6 +303,7 @@ void loader::let_go(const file& f, std::string holders) noexcept {
   if (f->code.is_there()) {
     become_zombie(f, std::move(f->if_kept));
   } else {
+    tell_what_stays(*f);
     f->copy.reset();
     settle(f, KHELP_MODULE_DEAD);
   }
@@ -328,6 +330,21 @@ void loader::become_zombie(const file& f, std::string reason) noexcept {
   if (is_new)
     log(KHELP_LOG_WARNING, {f->name, ": its code stays mapped (zombie): ", reason});
   settle(f, KHELP_MODULE_ZOMBIE, std::move(reason));
+}
+
+/// After the end of its code.
+void loader::tell_what_stays(const loaded_file& f) noexcept {
+  try {
+    for (const std::string& library : f.brought_in) {
+      if (is_mapped_library(library))
+        log(KHELP_LOG_INFO, {f.name, ": ", library,
+                             ", which came with it, stays mapped: something else uses it, or the "
+                             "dynamic linker keeps it"});
+    }
+  } catch (const std::bad_alloc&) {
+    log(KHELP_LOG_INFO,
+        {f.name, ": whether libraries that came with it stay is not known: no memory"});
+  }
 }
 
 /// What it stands on may go.
@@ -467,6 +484,8 @@ bool loader::bury_zombie(const file& f) {
     f->code.let_go_again();
   }
   const bool there = f->code.is_there();
+  if (!there)
+    tell_what_stays(*f);
   settle(f, there ? KHELP_MODULE_ZOMBIE : KHELP_MODULE_DEAD, std::move(holders));
   return true;
 }

@@ -1,34 +1,109 @@
 #include "host/symbols.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <dlfcn.h>
+#include <link.h>
 
 #include "host/linker_calls.hpp"
+#include "host/sentence.hpp"
 
 namespace khelp {
 namespace {
 
-bool library_defines(const std::string& library, const char* symbol) {
-  void* const handle = dlopen(library.c_str(), RTLD_LAZY | RTLD_NOLOAD);
-  if (handle == nullptr)
-    return false;
-  const bool defined = dlsym(handle, symbol) != nullptr;
-  dlclose(handle);
-  return defined;
+/// A library that is mapped, for as long as this lives.
+class mapped_library {
+ public:
+  explicit mapped_library(const std::string& name)
+      : handle_(dlopen(name.c_str(), RTLD_LAZY | RTLD_NOLOAD)) {}
+  mapped_library(const mapped_library&) = delete;
+  mapped_library& operator=(const mapped_library&) = delete;
+  ~mapped_library() {
+    if (handle_ != nullptr)
+      dlclose(handle_);
+  }
+
+  explicit operator bool() const { return handle_ != nullptr; }
+  void* handle() const { return handle_; }
+
+  /// Also where it offers no versions at all: the dynamic linker asks no more then.
+  bool offers(const std::string& version) const {
+    link_map* map = nullptr;
+    if (dlinfo(handle_, RTLD_DI_LINKMAP, &map) != 0)
+      return true;
+    const ElfW(Verdef)* definition = at<ElfW(Verdef)>(*map, DT_VERDEF);
+    const char* const strings = at<char>(*map, DT_STRTAB);
+    if (definition == nullptr || strings == nullptr)
+      return true;
+    for (;;) {
+      const auto* const bytes = reinterpret_cast<const char*>(definition);
+      const auto* const name = reinterpret_cast<const ElfW(Verdaux)*>(bytes + definition->vd_aux);
+      if (version == strings + name->vda_name)
+        return true;
+      if (definition->vd_next == 0)
+        return false;
+      definition = reinterpret_cast<const ElfW(Verdef)*>(bytes + definition->vd_next);
+    }
+  }
+
+ private:
+  /// The linker adds the base to some entries of the dynamic section, and not to others.
+  template <class T>
+  static const T* at(const link_map& map, std::int64_t tag) {
+    for (const ElfW(Dyn)* entry = map.l_ld; entry->d_tag != DT_NULL; entry++) {
+      if (entry->d_tag != tag)
+        continue;
+      const ElfW(Addr) address = entry->d_un.d_ptr;
+      return reinterpret_cast<const T*>(address < map.l_addr ? map.l_addr + address : address);
+    }
+    return nullptr;
+  }
+
+  void* handle_;
+};
+
+/// Old versions of a symbol are found only by their name.
+bool defines(void* handle, const elf_import& symbol, const elf_summary& elf) {
+  if (dlsym(handle, symbol.name.c_str()) != nullptr)
+    return true;
+  return symbol.version != 0 && dlvsym(handle, symbol.name.c_str(),
+                                       elf.versions[symbol.version - 1].name.c_str()) != nullptr;
+}
+
+bool library_defines(const std::string& library, const elf_import& symbol, const elf_summary& elf) {
+  const mapped_library mapped(library);
+  return mapped && defines(mapped.handle(), symbol, elf);
 }
 
 }  // namespace
 
+bool is_mapped_library(const std::string& name) {
+  const linker_calls mine;
+  return static_cast<bool>(mapped_library(name));
+}
+
+std::vector<std::string> missing_versions(const elf_summary& elf) {
+  const linker_calls mine;
+  std::vector<std::string> missing;
+  for (const elf_version& version : elf.versions) {
+    const std::string& library = elf.needed[version.library];
+    const mapped_library mapped(library);
+    if (mapped && !mapped.offers(version.name))
+      missing.push_back(sentence(library, ": ", version.name));
+  }
+  return missing;
+}
+
 std::vector<std::string> undefined_symbols(const elf_summary& elf) {
   const linker_calls mine;
   std::vector<std::string> undefined;
-  for (const std::string& symbol : elf.imports) {
-    const bool defined = dlsym(RTLD_DEFAULT, symbol.c_str()) != nullptr ||
+  for (const elf_import& symbol : elf.imports) {
+    const bool defined = defines(RTLD_DEFAULT, symbol, elf) ||
                          std::any_of(elf.needed.begin(), elf.needed.end(), [&](const auto& name) {
-                           return library_defines(name, symbol.c_str());
+                           return library_defines(name, symbol, elf);
                          });
     if (!defined)
-      undefined.push_back(symbol);
+      undefined.push_back(symbol.name);
   }
   return undefined;
 }

@@ -55,6 +55,15 @@ std::string number_of_jobs(const std::string& text) {
   return number >= 1 && number <= most ? "" : fmt::format("{} is not from 1 to {}", text, most);
 }
 
+void add_allow_library(CLI::App& command, std::vector<std::string>& libraries) {
+  command
+      .add_option("--allow-library", libraries,
+                  "Let helpers need this library (libz.so.1; libz.so.* for all that begin so). "
+                  "Repeatable")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+}
+
 void add_replay(CLI::App& program, replay_request& replay, std::vector<std::string>& loads,
                 bool& json, bool& csv) {
   CLI::App* command = program.add_subcommand(
@@ -102,6 +111,7 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
       ->add_option("--module-path", replay.module_path,
                    "Folders where helpers are searched first, ':' between them")
       ->type_name("DIR");
+  add_allow_library(*command, replay.libraries);
   command
       ->add_option("CAPTURE", replay.captures, "Capture files (pcap, pcapng); - is standard input")
       ->type_name("")
@@ -113,6 +123,7 @@ void add_check(CLI::App& program, check_request& check) {
   CLI::App* command = program.add_subcommand(
       "check", "Check helper files without running any of their code: all problems at once");
   command->add_flag("--json", check.json, "Report as one JSON document");
+  add_allow_library(*command, check.libraries);
   command->add_option("FILE", check.files, "Helper files (.so)")->type_name("")->required();
   command->footer(exit_codes);
 }

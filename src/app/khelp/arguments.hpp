@@ -26,6 +26,7 @@ struct replay_request {
   std::string samples_file;  ///< empty: none
   std::string plot_file;     ///< empty: none
   std::string module_path;
+  std::vector<std::string> libraries;  ///< that helpers may bring in
   std::vector<std::string> captures;
   std::optional<std::uint64_t> unload_after;  ///< packets
   std::string instance_by = "none";           ///< or vlan, file
@@ -39,6 +40,7 @@ struct replay_request {
 
 struct check_request {
   std::vector<std::string> files;
+  std::vector<std::string> libraries;  ///< as of a replay
   bool json = false;
 };
 

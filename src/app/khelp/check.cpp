@@ -27,11 +27,15 @@ struct checked_file {
   bool passed() const { return error == 0 && !is_refused; }
 };
 
-checked_file check_one(const std::string& file) {
+checked_file check_one(const std::string& file, const std::vector<const char*>& libraries) {
   checked_file found;
   found.file = file;
-  const int error = khelp_check_file(
-      file.c_str(),
+  khelp_load_options options{};
+  options.size = sizeof options;
+  options.libraries = libraries.data();
+  options.nlibraries = static_cast<std::uint32_t>(libraries.size());
+  const int error = khelp_check_load(
+      file.c_str(), &options,
       [](void* arg, int severity, const char* line) {
         static_cast<checked_file*>(arg)->lines[severity].emplace_back(line);
       },
@@ -112,9 +116,12 @@ int exit_status(const std::vector<checked_file>& files) {
 }  // namespace
 
 int run_check(const check_request& asked) {
+  std::vector<const char*> libraries;
+  for (const std::string& library : asked.libraries)
+    libraries.push_back(library.c_str());
   std::vector<checked_file> files;
   for (const std::string& file : asked.files)
-    files.push_back(check_one(file));
+    files.push_back(check_one(file, libraries));
 
   output out = output::standard_output();
   if (asked.json)

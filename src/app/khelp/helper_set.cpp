@@ -53,6 +53,9 @@ std::string hexadecimal(const void* data, std::size_t size) {
 }  // namespace
 
 result<void> helper_set::load(const replay_request& asked) {
+  std::vector<const char*> libraries;
+  for (const std::string& library : asked.libraries)
+    libraries.push_back(library.c_str());
   for (const load_request& load : asked.loads) {
     std::vector<khelp_load_param> params;
     for (const auto& [name, value] : load.parameters)
@@ -63,6 +66,8 @@ result<void> helper_set::load(const replay_request& asked) {
     options.module_path = asked.module_path.empty() ? nullptr : asked.module_path.c_str();
     options.params = params.data();
     options.nparams = static_cast<std::uint32_t>(params.size());
+    options.libraries = libraries.data();
+    options.nlibraries = static_cast<std::uint32_t>(libraries.size());
     std::int32_t file = 0;
     if (const int error = khelp_load(load.helper.c_str(), &options, &file))
       return failure(error, fmt::format("cannot load {}: {}{}", load.helper, khelp_failure_text(),

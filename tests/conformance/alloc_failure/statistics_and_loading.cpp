@@ -164,6 +164,15 @@ std::vector<row> rows_of_statistics_and_loading() {
          return answer == ENOENT ? 0 : answer;
        },
        nothing},
+      {"khelp_check_load", nothing,
+       [] {
+         khelp_load_options options{};
+         options.size = sizeof options;
+         const int answer = khelp_check_load(
+             "/proc/self/exe", &options, [](void*, int, const char*) {}, nullptr);
+         return answer == ENOMEM ? ENOMEM : 0;
+       },
+       nothing},
       {"khelp_check_file", nothing,
        [] {
          const int answer = khelp_check_file(
