@@ -252,7 +252,8 @@ void revoking(std::size_t count) {
   figure("revoke a helper, of attaching two", median(of_attach), "<=2.00", "x");
   figure("runner's throughput during the revoke", median(kept), "", "x");
   limit_figure("the same beside a bare walk over the objects", median(kept_beside_walk), "x");
-  figure("runner's throughput during the revoke, of the limit", median(kept_of_that), ">=0.90", "x");
+  figure("runner's throughput during the revoke, of the limit", median(kept_of_that), ">=0.90",
+         "x");
 }
 
 }  // namespace
