@@ -43,15 +43,15 @@ bool recent_segments::holds(const look& again, int64_t within_ns) const {
 }
 
 // Kept out of its caller, which needs its registers for itself: 40 instructions a segment less.
-[[gnu::noinline]] bool was_captured_before(const flow& f, end& from, const segment& seg,
+[[gnu::noinline]] bool was_captured_before(flow& f, const end& from, const segment& seg,
                                            int64_t when_ns) {
-  const recent_segments::look look = recent_segments::look_of(seg, when_ns);
+  const recent_segments::look look = recent_segments::look_of(seg, &from == f.ends.data(), when_ns);
   if (!has_new_numbers(from, seg)) {
     const int64_t lag_ns = longest_lag(f, seg);
-    if (lag_ns != 0 && from.recent.holds(look, lag_ns))
+    if (lag_ns != 0 && f.recent.holds(look, lag_ns))
       return true;
   }
-  from.recent.add(look, from.stats.segments);
+  f.recent.add(look, f.ends[0].stats.segments + f.ends[1].stats.segments);
   return false;
 }
 

@@ -13,7 +13,7 @@ namespace khelp::tcp {
 struct end;
 struct flow;
 
-/// The last few segments of an end, by which a copy is recognized.
+/// The last few segments of a connection, by which a copy is recognized.
 class recent_segments {
  public:
   /// What a segment has in common with its copies, and no other segment; and when it came.
@@ -23,12 +23,12 @@ class recent_segments {
   };
   /// A checksum may be completed on the way, by a card or its driver: where there is an
   /// identification, that must do.
-  static look look_of(const segment& seg, int64_t when_ns) {
+  static look look_of(const segment& seg, bool from_first, int64_t when_ns) {
     const uint64_t numbers = uint64_t{seg.seq} << 32 | seg.ack;
     const uint64_t stamps = uint64_t{seg.options.tsval} << 32 | seg.options.tsecr;
     const uint32_t either = seg.identification != 0 ? seg.identification : seg.checksum;
-    const uint64_t rest = uint64_t{seg.payload} << 40 | uint64_t{seg.flags} << 32 |
-                          uint64_t{seg.window} << 16 | either;
+    const uint64_t rest = uint64_t{from_first} << 63 | uint64_t{seg.payload} << 40 |
+                          uint64_t{seg.flags} << 32 | uint64_t{seg.window} << 16 | either;
     uint64_t print =
         numbers * 0x9e3779b97f4a7c15 ^ stamps * 0xd6e8feb86659fd93 ^ rest * 0xa0761d6478bd642f;
     if (seg.options.sack_count != 0)
@@ -61,9 +61,9 @@ class recent_segments {
 /// must come within a quarter of the round trip and a millisecond (50 us where the round trip is not
 /// known), which is too early for a retransmission. Without identification duplicate ACKs and
 /// repeated RSTs look like copies, so these are only called so where others of the connection were.
-/// What is no copy is added to the end's recent segments.
+/// What is no copy is added to the connection's recent segments.
 ///
 /// Source   RFC 6864 (identification), RFC 8985 (no retransmission before a quarter of the round trip).
-bool was_captured_before(const flow& f, end& from, const segment& seg, int64_t when_ns);
+bool was_captured_before(flow& f, const end& from, const segment& seg, int64_t when_ns);
 
 }  // namespace khelp::tcp

@@ -24,8 +24,8 @@ struct sender {
     ++f.ends[0].stats.segments;
   }
   bool calls_copy(const segment& again, int64_t after_ns) const {
-    end from = f.ends[0];
-    return was_captured_before(f, from, again, start_ns + after_ns);
+    flow same = f;
+    return was_captured_before(same, same.ends[0], again, start_ns + after_ns);
   }
 
   static constexpr int64_t start_ns = 1'700'000'000'000'000'000;
@@ -116,6 +116,13 @@ TEST(copies, duplicate_acks_are_copies_only_with_an_identification_or_among_copi
     one.f.captured_twice = true;
     EXPECT_TRUE(one.calls_copy(ack, 12 * microsecond));
   }
+}
+
+TEST(copies, what_the_other_end_sends_is_none) {
+  const segment data = made(100, 7);
+  sender one(data);
+  one.f.ends[1].block.snd_max = one.f.ends[0].block.snd_max;
+  EXPECT_FALSE(was_captured_before(one.f, one.f.ends[1], data, sender::start_ns));
 }
 
 TEST(copies, others_may_lie_between_a_packet_and_its_copy) {

@@ -37,7 +37,6 @@ struct end {
   direction_stats stats;
   timestamp_map stamps;  ///< of the TSvals this end sends
   range_set sacked;      ///< what the peer holds beyond snd_una
-  recent_segments recent;
   range_set unseen;  ///< what the capture did not show between lowest and snd_max
 
   khelp_tcp_seq lowest = 0;   ///< lowest sequence number known of this end; meaningful once known
@@ -109,6 +108,7 @@ struct flow {
   flow_key key;
   uint64_t began_at = 0;  ///< packet of the replay that was its first segment: no other's
   uint64_t hash = 0;
+  recent_segments recent;
   const place* where = nullptr;  ///< the points that its segments pass
   uint8_t low_end = 0;           ///< which end has key.low_address and key.low_port
   bool captured_twice = false;   ///< copies of its packets were captured
