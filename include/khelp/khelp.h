@@ -282,11 +282,64 @@ KHELP_API int khelp_destroy_osd(struct khelp_osd* hosd);
 /// A helper's data on an object, or NULL: no data, a stale or unknown id, or hosd is NULL.
 ///
 /// Shape    valid inside a hook of that object or an object section (khelp_osd_enter()).
-/// Cost     about 20 instructions; wait-free.
+/// Cost     about 20 instructions; wait-free but for a walk that reads this very data
+///          (khelp_helper_objects()).
 KHELP_API_HOT void* khelp_get_osd(struct khelp_osd* hosd, int32_t id) KHELP_NOTHROW;
 
 /// The id of a live helper by name; -1: none.
 KHELP_API int32_t khelp_get_id(const char* hname);
+
+/* ---- walking objects ---- */
+
+enum khelp_object_state {
+  KHELP_OBJECT_READ = 1,         /**< `values` is what the helper reports */
+  KHELP_OBJECT_NO_FIELDS = 2,    /**< the helper reports nothing */
+  KHELP_OBJECT_IN_USE = 3,       /**< a run was inside of it at each of three looks: not read */
+  KHELP_OBJECT_REPORT_THREW = 4, /**< the report function threw: the log says what */
+};
+
+/// A live object that holds a helper's data. Copies: valid during the call, in which the object may
+/// already be destroyed.
+struct khelp_object {
+  uint32_t size;
+  uint32_t state;   /**< enum khelp_object_state */
+  uint32_t classes; /**< that it was initialised with */
+  uint32_t nfields;
+  const char* name;                 /**< what the host says of it (khelp_object_names()), or "" */
+  const struct khelp_field* fields; /**< the helper's; NULL: it reports nothing */
+  const struct khelp_value* values; /**< one for each field; NULL unless READ */
+  const struct khelp_osd* hosd;     /**< which one it was: to compare, not to look into */
+};
+
+/// Call fn for every object that holds this helper's data, with the fields that the helper reports of
+/// it, until fn returns something but 0. Objects that come or go meanwhile may be told or not.
+///
+/// Shape    fn: called with no lock held; it may call the library, unload this helper included, and
+///          take whatever locks.
+/// Context  any thread, beside runs, owners that destroy, and unloads, which end the walk. Report
+///          functions run on this thread, one object at a time, and never beside a hook of theirs on
+///          the same object: what they may not do is wait for the object's owner.
+/// Cost     for each 16 objects two membarriers. Until they are read, some microseconds unless a report
+///          function is slow: runs that reach a hook of this helper on one of the 16 wait, and so do
+///          khelp_get_osd() for this data and khelp_destroy_osd() of these objects. Nothing else does.
+/// Errors   ENOENT no live helper has this id · EDEADLK inside a hook, an object section, the
+///          constructor or destructor of data, or fn · ECANCELED the helper is being unloaded: not all
+///          were told · ENOSYS membarrier(2) is refused · ENOMEM.
+KHELP_API int khelp_helper_objects(int32_t id,
+                                   int (*fn)(void* arg, const struct khelp_object* object),
+                                   void* arg);
+
+/// Writes at most `size` bytes, a NUL included: what people call this object ("10.0.0.1:443").
+typedef void (*khelp_object_name_t)(const struct khelp_osd* hosd, char* to, size_t size);
+
+/// Say how the host names its objects of a class, in walks and in the words of EBUSY; NULL: not.
+///
+/// Shape    one_class: one bit. name: of the objects themselves, whose slots `hosd` is a member of.
+/// Context  any thread. `name` runs on threads that walk, beside the object's owner, but not beside
+///          khelp_destroy_osd(): it reads what does not change while the object lives, or takes a lock
+///          under which nobody calls the library.
+/// Errors   EINVAL not one class.
+KHELP_API int khelp_object_names(uint32_t one_class, khelp_object_name_t name);
 
 /// Whether some subsystem has initialised objects of one of these classes (K-42). 0 or 1.
 KHELP_API int khelp_class_has_osd(uint32_t classes);

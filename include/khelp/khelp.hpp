@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -254,6 +255,54 @@ class object_section {
  private:
   khelp_osd* object_;
 };
+
+/// A live object that holds a helper's data, as for_each_object() tells it. Valid during the call.
+class live_object {
+ public:
+  explicit live_object(const khelp_object& object) noexcept : object_(object) {}
+
+  /// What the host says of it; "": nothing.
+  std::string_view name() const noexcept { return object_.name; }
+  std::uint32_t classes() const noexcept { return object_.classes; }
+  khelp_object_state state() const noexcept {
+    return static_cast<khelp_object_state>(object_.state);
+  }
+  /// The fields that the helper reports, and their values on this object unless they were not read.
+  std::span<const khelp_field> fields() const noexcept { return {object_.fields, object_.nfields}; }
+  std::span<const khelp_value> values() const noexcept {
+    return {object_.values, object_.values == nullptr ? 0u : object_.nfields};
+  }
+  /// The value of the field of this name, if there is one and it was measured.
+  std::optional<std::int64_t> value(std::string_view field) const noexcept {
+    for (std::size_t i = 0; i < values().size(); ++i) {
+      if (field == fields()[i].name && values()[i].present != 0)
+        return values()[i].number;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  const khelp_object& object_;
+};
+
+/// Call visit(const live_object&) for every object that holds the helper's data; if it returns bool,
+/// until it returns false. khelp_helper_objects() says what it costs and who may wait.
+template <class Visit>
+result<void> for_each_object(std::int32_t helper, Visit visit) {
+  const int error = khelp_helper_objects(
+      helper,
+      [](void* arg, const khelp_object* object) {
+        auto& fn = *static_cast<Visit*>(arg);
+        if constexpr (std::is_void_v<decltype(fn(live_object(*object)))>) {
+          fn(live_object(*object));
+          return 0;
+        } else {
+          return fn(live_object(*object)) ? 0 : 1;
+        }
+      },
+      &visit);
+  return outcome(error);
+}
 
 // ---- helpers
 // ------------------------------------------------------------------------------------------

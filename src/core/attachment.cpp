@@ -1,7 +1,6 @@
 #include "core/attachment.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cerrno>
 #include <chrono>
@@ -19,6 +18,7 @@
 #include "core/helper.hpp"
 #include "core/helper_registry.hpp"
 #include "core/khelp_slots.hpp"
+#include "core/object_walk.hpp"
 #include "core/osd.hpp"
 #include "core/osd_slots.hpp"
 #include "core/osd_stripe.hpp"
@@ -26,34 +26,23 @@
 #include "sync/section.hpp"
 
 namespace khelp {
-namespace {
 
-// What an item's owner is.
-constexpr unsigned holds = 1;     // the object that holds it
-constexpr unsigned revoked = 2;   // the object it was revoked from
-constexpr unsigned deferred = 3;  // the next item of its thread's list
+__thread unsigned item_calls = 0;
+
+sections_now::sections_now(const open_since& then) noexcept
+    : found_(objects_in_sections(objects_, then.epoch)), deep_(!deep_left(deep_total, then.deep)) {}
+
+bool sections_now::may_be_of(const khelp_osd* object) const noexcept {
+  if (deep_ || found_ > objects_.size())
+    return true;
+  const auto end = objects_.begin() + static_cast<std::ptrdiff_t>(found_);
+  return std::find(objects_.begin(), end, object) != end;
+}
+
+namespace {
 
 constexpr std::int64_t look_again_ns = 10'000'000;
 constexpr unsigned every_slot = osd_slots::max_slots;
-
-// The objects that sections are open for, of those that were at a moment before.
-class sections_now {
- public:
-  explicit sections_now(const open_since& then)
-      : found_(objects_in_sections(objects_, then.epoch)),
-        deep_(!deep_left(deep_total, then.deep)) {}
-  bool may_be_of(const khelp_osd* object) const {
-    if (deep_ || found_ > objects_.size())
-      return true;
-    const auto end = objects_.begin() + static_cast<std::ptrdiff_t>(found_);
-    return std::find(objects_.begin(), end, object) != end;
-  }
-
- private:
-  std::array<const khelp_osd*, 256> objects_{};
-  std::size_t found_;
-  bool deep_;
-};
 
 // Items of objects that this thread destroyed inside their own hooks. Linked through their owners.
 __thread void* deferred_items __attribute__((tls_model("initial-exec"))) = nullptr;
@@ -81,17 +70,6 @@ void release(const helper& h) {
 }
 
 }  // namespace reference
-
-// Constructors and destructors of helpers' data that this thread is in.
-__thread unsigned item_calls __attribute__((tls_model("initial-exec"))) = 0;
-
-class item_call {
- public:
-  item_call() { ++item_calls; }
-  item_call(const item_call&) = delete;
-  item_call& operator=(const item_call&) = delete;
-  ~item_call() { --item_calls; }
-};
 
 // Whatever the helper's function does, the item is freed, and the object's other data ends too.
 void end_item(helper& h, void* item) noexcept {
@@ -245,7 +223,7 @@ bool may_attach(const helper& h, undecided& waiting) {
 // The object gets the data. The stripe is held, and there is room for the slot.
 void give(gift& g, khelp_osd& osd) {
   const helper& h = *std::exchange(g.from, nullptr);
-  h.zone->owner_of(g.item).store({holds, &osd});
+  h.zone->owner_of(g.item).store({item_mark::holds, &osd});
   osd_slots::exchange(osd, h.slot, g.item);
   reference::keep(h);
 }
@@ -284,7 +262,7 @@ attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, unsigned
     }
     any = true;
   }
-  futex_guard held(osd_stripe(osd));
+  const whole_object_guard held(osd);
   if (any && !osd_slots::reserve(osd, room, true)) [[unlikely]] {
     bump(helpers.front()->block, cell_attach_failures);
     outcome.made = making::no_memory;
@@ -311,7 +289,7 @@ struct taken_item {
 // Take the data out of a slot, for the caller to end, or onto the thread's deferred list.
 taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
   enrol();
-  futex_guard held(osd_stripe(osd));
+  const whole_object_guard held(osd);
   if (osd_slots::get(osd, slot) == nullptr)
     return {};
   // As long as its data is there, which nobody else can take now, a helper stays.
@@ -322,7 +300,7 @@ taken_item take_out(khelp_osd& osd, unsigned slot, bool defer) {
   uma::owner_place owner = h->zone->owner_of(taken.item);
   owner.clear();
   if (defer) {
-    owner.store({deferred, deferred_items});
+    owner.store({item_mark::deferred, deferred_items});
     deferred_items = taken.item;
   }
   reference::take(*h);
@@ -577,7 +555,9 @@ class initialisation {
     const std::uint32_t state = h.state();
     if (state == KHELP_HELPER_GOING || state == KHELP_HELPER_DEAD)
       return next_step::drop;
-    futex_guard held(osd_stripe(osd_));
+    const whole_object_guard held(osd_);
+    if (osd_slots::get(osd_, h.slot) != nullptr)
+      return next_step::drop;  // it was lent when it was missed
     if (h.slot > load_relaxed(osd_.osd_nslots) &&
         !osd_slots::reserve(osd_, std::max(h.slot, highest_slot(list)), true)) {
       bump(h.block, cell_attach_failures);
@@ -717,6 +697,11 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
   if (osd == nullptr || h == nullptr)
     return skip(KHELP_SKIP_NO_DATA);
   const std::uint16_t state = load_acquire(osd->osd_state);
+  if ((state & osd_lent) != 0)
+    const whole_object_guard given_back(*osd);
+  // Lent when the run looked?
+  if (void* data = osd_slots::get(*osd, slot))
+    return data;
   if ((state & osd_initialised) == 0 || (osd->osd_classes & h->classes) == 0)
     return skip(KHELP_SKIP_NO_DATA);
   if ((h->flags & KHELP_HELPER_ADOPT) == 0) {
@@ -753,7 +738,7 @@ bool empty_slots(helper& from) {
       [](void* arg, void*, uma::owner_place place) {
         auto& now = *static_cast<pass*>(arg);
         const uma::owner owner = place.load();
-        if (owner.mark != holds)
+        if (owner.mark != item_mark::holds)
           return;
         auto& osd = *static_cast<khelp_osd*>(const_cast<void*>(owner.address));
         futex_guard stripe(osd_stripe(osd));
@@ -761,7 +746,7 @@ bool empty_slots(helper& from) {
         if (place.load() != owner)
           return;
         osd_slots::exchange(osd, now.from.slot, nullptr);
-        place.change_mark(revoked);
+        place.change_mark(item_mark::revoked);
         now.any = true;
       },
       &p);
@@ -782,7 +767,7 @@ bool end_revoked(helper& from, run_wait* wait) {
       [](void* arg, void* item, uma::owner_place place) {
         auto& now = *static_cast<pass*>(arg);
         const uma::owner owner = place.load();
-        if (owner.mark != revoked || !now.in_time)
+        if (owner.mark != item_mark::revoked || !now.in_time)
           return;  // on a thread's deferred list, or of no use to look at
         const auto* osd = static_cast<const khelp_osd*>(owner.address);
         if (now.sections.may_be_of(osd)) {
@@ -803,8 +788,9 @@ bool end_revoked(helper& from, run_wait* wait) {
   return p.in_time;
 }
 
+// Somebody, or a walk looks at who does.
 bool holds_data(const helper* h) {
-  return h->zone != nullptr && h->attached() != 0;
+  return h->zone != nullptr && (h->attached() != 0 || h->walks != 0);
 }
 
 // Take their data out of objects' slots, and end what no section uses any more.

@@ -6,6 +6,7 @@
 // destroys it, behind the gate (osd_stripe.hpp); each item's owner word says which object holds it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -25,6 +26,37 @@ inline constexpr std::uint16_t osd_initialised = 0x8000;
 // osd_state: some helper's constructor refused the object its data.
 inline constexpr std::uint16_t osd_went_without = 0x2000;
 
+// What an item's owner is.
+enum item_mark : unsigned {
+  holds = 1,     // the object that holds it
+  revoked = 2,   // the object it was revoked from
+  deferred = 3,  // the next item of its thread's list
+};
+
+// The objects that sections are open for, of those that were at a moment before.
+class sections_now {
+ public:
+  explicit sections_now(const open_since& then) noexcept;
+  bool may_be_of(const khelp_osd* object) const noexcept;
+
+ private:
+  std::array<const khelp_osd*, 256> objects_{};
+  std::size_t found_;
+  bool deep_;
+};
+
+// Constructors and destructors of helpers' data, and walks over objects, that this thread is in.
+extern __thread unsigned item_calls
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+class item_call {
+ public:
+  item_call() { ++item_calls; }
+  item_call(const item_call&) = delete;
+  item_call& operator=(const item_call&) = delete;
+  ~item_call() { --item_calls; }
+};
+
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd);
 // 0, as khelp_destroy_osd() answers.
 int detach_helpers(khelp_osd& object);
@@ -37,7 +69,8 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
 // What object sections name as their place.
 const void* object_section_key() noexcept;
 
-// Whether this thread is in a hook, or in the constructor or destructor of a helper's data: then it has
+// Whether this thread is in a hook, in the constructor or destructor of a helper's data, or in a walk
+// over objects: then it has
 // in hand what the end of a helper waits for, its own or that of another which waits likewise.
 bool would_wait_for_itself() noexcept;
 

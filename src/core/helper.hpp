@@ -115,6 +115,9 @@ class helper {
   open_since emptied;
   bool emptied_now = false;
 
+  // Walks over its objects, each with a pin on its zone (helper_registry::pin()).
+  std::atomic<std::uint32_t> walks{0};
+
   bool keeps_data() const { return (flags & KHELP_HELPER_NEEDS_OSD) != 0; }
 
   // State, or the number of objects.

@@ -13,9 +13,11 @@
 #include "core/attachment.hpp"
 #include "core/guarded.hpp"
 #include "core/khelp_slots.hpp"
+#include "core/object_walk.hpp"
 #include "core/reaper.hpp"
 #include "core/stragglers.hpp"
 #include "core/uma.hpp"
+#include "core/uma_zone.hpp"
 
 namespace khelp {
 namespace {
@@ -189,6 +191,22 @@ failure too_late(const helper& h) KHELP_EXCLUDES(registry_mutex) {
   failure words = busy(h);
   words.code = ETIMEDOUT;
   return words;
+}
+
+// Somebody holds data of one of them, now that nobody decides about them any more: who it is.
+failure with_holders(failure why, helper_batch batch) KHELP_EXCLUDES(registry_mutex) {
+  if (why.code != EBUSY && why.code != ETIMEDOUT)
+    return why;
+  for (const auto& h : batch) {
+    if (h->attached() == 0)
+      continue;
+    try {
+      why.detail += words_for_holders(h->id);
+    } catch (const std::bad_alloc&) {  // the number says enough
+    }
+    break;
+  }
+  return why;
 }
 
 // Of helpers that nobody else can end meanwhile.
@@ -685,7 +703,7 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
   readers.reserve(batch.size());
   run_wait wait(limit);
   if (auto claimed = claim(batch, how, limit); !claimed)
-    return claimed;
+    return with_holders(std::move(claimed).error(), batch);
   // From here the helpers are ours.
   try {
     if (!inside && how != KHELP_UNLOAD_REVOKE) {
@@ -705,7 +723,7 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
         }
         if (auto free = check_free_for_good(batch); !free) {
           put_hooks_back(batch);
-          return free;
+          return with_holders(std::move(free).error(), batch);
         }
       }
     }
@@ -818,6 +836,7 @@ void helper_registry::forget_other_threads() noexcept {
   new (&finished_) condition;
   for (const auto& h : helpers_) {
     forget_references_of_others(*h);
+    h->walks = h->zone != nullptr ? h->zone->own_pins() : 0;
     h->waiting_unloads = 0;
     const bool others = pthread_equal(h->worker, pthread_self()) == 0;
     switch (h->state()) {
@@ -903,7 +922,7 @@ result<void> helper_registry::quiesce(std::int32_t id) {
   if (h == nullptr)
     return failure(ENOENT, "no such helper");
   if (auto claimed = claim({&h, 1}, KHELP_UNLOAD_REFUSE, deadline(-1)); !claimed)
-    return claimed;
+    return with_holders(std::move(claimed).error(), {&h, 1});
   lock_guard held(registry_mutex);
   keep_quiesced(*h);
   rest(*h);
@@ -927,7 +946,9 @@ result<void> helper_registry::drain(std::int32_t id, const deadline& limit) {
   if (would_wait_for_itself())
     return failure(EDEADLK,
                    quoted(h->name) + ": waiting inside a hook or the end of data would never end");
-  return drain({&h, 1}, limit, keep_quiesced);
+  if (auto drained = drain({&h, 1}, limit, keep_quiesced); !drained)
+    return with_holders(std::move(drained).error(), {&h, 1});
+  return {};
 }
 
 // ---- dynamic hooks ----
@@ -960,6 +981,32 @@ result<void> helper_registry::add_hook(std::shared_ptr<subscription> wish, bool 
 }
 
 // ---- looking ----
+
+helper_registry::pinned_helper::~pinned_helper() {
+  if (zone == nullptr)
+    return;
+  zone->unpin(*pin);
+  --is->walks;
+  is->changes().notify_if_watched();
+}
+
+helper_registry::pinned_helper helper_registry::pin(std::int32_t id) {
+  pinned_helper pinned;
+  pinned.pin = std::make_unique<uma::zone_pin>();
+  lock_guard held(registry_mutex);
+  for (const auto& h : helpers_) {
+    if (h->id != id || h->state() == KHELP_HELPER_COMING || is_ending(h->state()))
+      continue;
+    pinned.is = h;
+    if (h->zone == nullptr)
+      continue;
+    lock_guard zone_held(h->zone->lock);
+    h->zone->pin(*pinned.pin);
+    ++h->walks;
+    pinned.zone = h->zone;
+  }
+  return pinned;
+}
 
 std::int32_t helper_registry::id_of(const char* name) {
   lock_guard held(registry_mutex);

@@ -15,6 +15,7 @@
 #include "base/deadline.hpp"
 #include "core/helper.hpp"
 #include "core/hook_registry.hpp"
+#include "core/uma_zone.hpp"
 #include "sync/publication.hpp"
 #include "sync/section.hpp"
 
@@ -87,6 +88,18 @@ class helper_registry {
   // A hook on behalf of a helper (which may be nullptr: nobody, or found by the hook's address).
   result<void> add_hook(std::shared_ptr<subscription> wish, bool strict)
       KHELP_EXCLUDES(registry_mutex);
+
+  // A helper that nobody has begun to end, with its zone, which stays for the life of the object, and
+  // with it what the helper declares, if the zone is its own.
+  struct pinned_helper {
+    std::shared_ptr<helper> is;  // nullptr: there is none
+    khelp_uma_zone_t zone = nullptr;
+    std::unique_ptr<uma::zone_pin> pin;
+    pinned_helper() = default;
+    pinned_helper(pinned_helper&&) = default;
+    ~pinned_helper();
+  };
+  pinned_helper pin(std::int32_t id) KHELP_EXCLUDES(registry_mutex);
 
   std::int32_t id_of(const char* name) KHELP_EXCLUDES(registry_mutex);
   std::int32_t id_of(const khelp_helper* bsd) KHELP_EXCLUDES(registry_mutex);

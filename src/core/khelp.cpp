@@ -9,6 +9,7 @@
 #include "core/cold_call.hpp"
 #include "core/helper_registry.hpp"
 #include "core/khelp_slots.hpp"
+#include "core/object_walk.hpp"
 #include "core/osd.hpp"
 #include "core/osd_slots.hpp"
 #include "core/reaper.hpp"
@@ -21,6 +22,13 @@ namespace {
 // osd_exit() on an object of helpers must drop their references as well (O-9).
 [[gnu::constructor]] void end_objects_our_way() {
   osd::set_khelp_exit(khelp_destroy_osd);
+}
+
+// It may have been lent when it was missed.
+[[gnu::noinline]] void* look_again(khelp_osd& osd, unsigned slot) noexcept {
+  if ((load_acquire(osd.osd_state) & osd_lent) != 0)
+    const whole_object_guard given_back(osd);
+  return osd_slots::get(osd, slot);
 }
 
 std::string bounded_name(const char* name) {
@@ -223,7 +231,31 @@ void* khelp_get_osd(khelp_osd* hosd, int32_t id) noexcept {
   // Invalid ids map to slot 0 or to no slot; both read as null. Read the value before checking the
   // id: a new owner of the slot publishes its id first.
   void* data = osd_slots::get(*hosd, khelp_id_slot(id));
+  if (data == nullptr && (load_acquire(hosd->osd_state) & (osd_initialised | osd_lent)) != 0)
+      [[unlikely]]
+    data = look_again(*hosd, khelp_id_slot(id));
   return khelp_id_is_current(id) ? data : nullptr;
+}
+
+int khelp_helper_objects(int32_t id, int (*fn)(void* arg, const khelp_object* object), void* arg) {
+  return cold_call([&] {
+    return walk_objects(id, [&](const khelp_helper_x* native, const object_row& row) {
+      khelp_object object{};
+      object.size = sizeof object;
+      object.state = static_cast<std::uint32_t>(row.state);
+      object.classes = row.classes;
+      object.nfields = static_cast<std::uint32_t>(row.values.size());
+      object.name = row.name;
+      object.fields = row.values.empty() ? nullptr : native->fields;
+      object.values = row.state == KHELP_OBJECT_READ ? row.values.data() : nullptr;
+      object.hosd = row.object;
+      return fn(arg, &object) == 0;
+    });
+  });
+}
+
+int khelp_object_names(uint32_t one_class, khelp_object_name_t name) {
+  return cold_call([&] { return set_object_names(one_class, name); });
 }
 
 int32_t khelp_get_id(const char* hname) {

@@ -8,6 +8,7 @@
 
 #include "base/failure_text.hpp"
 #include "core/guarded.hpp"
+#include "core/object_walk.hpp"
 #include "core/osd_slots.hpp"
 #include "core/osd_stripe.hpp"
 #include "core/osd_types.hpp"
@@ -337,23 +338,30 @@ void set_khelp_exit(int (*exit)(khelp_osd*)) noexcept {
 }
 
 void fork_prepare() noexcept KHELP_NO_TSA {
+  walks_before_fork();
   types_mutex.lock();
   lock_all_osd_stripes();
   for (unsigned number = 0; number < max_types; ++number)
     any_type(number).objects.lock.lock();
 }
 
-void fork_parent() noexcept KHELP_NO_TSA {
+void unlock_after_fork() noexcept KHELP_NO_TSA {
   for (unsigned number = 0; number < max_types; ++number)
     any_type(number).objects.lock.unlock();
   unlock_all_osd_stripes();
   types_mutex.unlock();
 }
 
+void fork_parent() noexcept {
+  walks_after_fork_in_parent();
+  unlock_after_fork();
+}
+
 void fork_child() noexcept {
   forget_uses_of_others();
   object_gate.shut_by_one();
-  fork_parent();
+  walks_after_fork_in_child();
+  unlock_after_fork();
 }
 
 }  // namespace khelp::osd

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/cancellation.hpp"
+#include "core/attachment.hpp"
 #include "core/hook_registry.hpp"
 #include "sync/section.hpp"
 
@@ -24,7 +25,7 @@ unsigned without_memory_counts_as_waiting(Fn fn) {
 }  // namespace
 
 unsigned reap() noexcept {
-  if (inside_section())
+  if (would_wait_for_itself())
     return 0;
   const no_cancellation later;
   unsigned waiting = 0;

@@ -3,7 +3,7 @@
 
 namespace khelp {
 
-// Complete what can be completed without waiting; nothing inside a section. Returns how much is
+// Complete what can be completed without waiting; nothing inside a section or a call about data. Returns how much is
 // still waiting.
 unsigned reap() noexcept;
 

@@ -92,7 +92,7 @@ std::string words_about(const straggler& who) {
   if (who.point == nullptr) {
     return "somebody is still inside after " + words_of_time(who.seen_for_ns) +
            " of waiting: a run nested so deep, or a thread with so little memory, that it is not "
-           "recorded; or a constructor or destructor of per-object data";
+           "recorded; a constructor or destructor of per-object data, or a walk over objects";
   }
   const std::string thread = who.tid > 0 ? "thread " + words_of_thread(who.tid) : "a thread";
   return thread + " has been inside " + words_of_place(who) + " for " +

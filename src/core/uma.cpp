@@ -49,6 +49,9 @@ std::size_t alignment_for(std::size_t size, int mask) {
 
 // Everything an ended zone leaves behind. The zone's items are free, or leaked.
 void end_zone(khelp_uma_zone& zone) {
+  // The zone of a FreeBSD helper is its caller's, and may be walked (object_walk.cpp): its slabs stay
+  // until then.
+  zone.wait_for_pins();
   zone.release_slabs(true);
   bool leaks = false;
   {

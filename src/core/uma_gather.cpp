@@ -148,6 +148,13 @@ void khelp_uma_zone::wait_for_pins() noexcept {
   }
 }
 
+std::uint32_t khelp_uma_zone::own_pins() const noexcept {
+  std::uint32_t count = 0;
+  for (const zone_pin* p = pins; p != nullptr; p = p->next)
+    count += !p->walks && pthread_equal(p->owner, pthread_self()) != 0 ? 1 : 0;
+  return count;
+}
+
 // ---- fork ----
 
 void khelp_uma_zone::after_fork() noexcept {

@@ -156,6 +156,8 @@ struct khelp_uma_zone {
   void pin(khelp::uma::zone_pin& p) noexcept KHELP_REQUIRES(lock);
   void unpin(khelp::uma::zone_pin& p) noexcept KHELP_EXCLUDES(lock);
   void wait_for_pins() noexcept KHELP_EXCLUDES(lock);
+  // This thread's, walks not counted. In the child of a fork.
+  std::uint32_t own_pins() const noexcept KHELP_NO_TSA;
 
   // In the child of a fork; the parent's thread held the lock.
   void after_fork() noexcept KHELP_REQUIRES(lock);

@@ -102,6 +102,25 @@ std::vector<row> rows_of_helpers() {
          return khelp_helper_describe(id, &d);
        },
        end_loaded},
+      {"khelp_helper_objects", make_loaded_with_object,
+       [] {
+         int told = 0;
+         const int answer = khelp_helper_objects(
+             id,
+             [](void* arg, const khelp_object*) {
+               ++*static_cast<int*>(arg);
+               return 0;
+             },
+             &told);
+         return answer == 0 && told != 1 ? silent : answer;
+       },
+       end_loaded},
+      {"khelp_object_names",
+       nothing,
+       [] { return khelp_object_names(KHELP_HELPER_CLASS_APP, nullptr); },
+       nothing,
+       {},
+       "a class has its place"},
       {"khelp_register_helper", make_bsd, [] { return khelp_register_helper(&bsd); }, end_bsd},
       {"khelp_deregister_helper", make_registered_bsd, [] { return khelp_deregister_helper(&bsd); },
        end_bsd},
