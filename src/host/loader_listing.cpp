@@ -80,8 +80,11 @@ bool loaded_by_me(const loaded_file& f) {
 }
 
 std::uint32_t references(const loaded_file& f) {
+  const std::uint32_t held = f.userrefs + f.dependants;
+  if (f.state == KHELP_MODULE_DEAD || f.state == KHELP_MODULE_ZOMBIE)
+    return held;
   // One that nobody holds any more is still there: something spoke against its unload.
-  return std::max(1U, f.userrefs + f.dependants);
+  return std::max(1U, held);
 }
 
 }  // namespace

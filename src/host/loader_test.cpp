@@ -353,7 +353,9 @@ TEST_F(loader, what_the_linker_keeps_is_a_zombie_and_says_why) {
 TEST_F(loader, a_dead_file_is_listed_once) {
   const std::int32_t id = load("counter");
   unload(id);
-  ASSERT_TRUE(listed(id).has_value());
+  const auto dead = listed(id);
+  ASSERT_TRUE(dead.has_value());
+  EXPECT_EQ(dead->references, 0U) << "nobody holds it";
   EXPECT_FALSE(listed(id).has_value());
   EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), ENOENT);
 }
