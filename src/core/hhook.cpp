@@ -86,6 +86,24 @@ int set_suspended(bool suspended, const char* helper, const char* point, std::ui
   });
 }
 
+// epoch: the caller's first act. Runs that begin from then on are not waited for.
+int synchronize(khelp_hhook_head* hhh, std::uint64_t epoch, std::int64_t timeout_ns) {
+  return cold_call([&]() -> result<void> {
+    if (inside_section())
+      return failure(EDEADLK, "waiting inside a hook would never end");
+    run_wait wait(deadline::of_call(timeout_ns));
+    switch (wait_for_runs(hhh, hhh != nullptr ? hhh->hhh_deep : deep_total, wait, epoch)) {
+      case waited::done:
+        reap();
+        return {};
+      case waited::too_late:
+        return failure(ETIMEDOUT, words_about(wait.who()));
+      default:
+        return failure(ENOSYS, "membarrier(2) is refused: nothing is known of other threads");
+    }
+  });
+}
+
 }  // namespace
 }  // namespace khelp
 
@@ -284,26 +302,11 @@ void khelp_hhook_run_hooks_lookup(int32_t type, int32_t id, void* ctx, khelp_osd
 }
 
 int khelp_hhook_synchronize(khelp_hhook_head* hhh) {
-  return khelp_hhook_synchronize_timed(hhh, KHELP_TIMEOUT_NONE);
+  return synchronize(hhh, begin_epoch(), KHELP_TIMEOUT_NONE);
 }
 
 int khelp_hhook_synchronize_timed(khelp_hhook_head* hhh, int64_t timeout_ns) {
-  // First of all: runs that begin from here on are not waited for.
-  const std::uint64_t epoch = begin_epoch();
-  return cold_call([&]() -> result<void> {
-    if (inside_section())
-      return failure(EDEADLK, "waiting inside a hook would never end");
-    run_wait wait(deadline::of_call(timeout_ns));
-    switch (wait_for_runs(hhh, hhh != nullptr ? hhh->hhh_deep : deep_total, wait, epoch)) {
-      case waited::done:
-        reap();
-        return {};
-      case waited::too_late:
-        return failure(ETIMEDOUT, words_about(wait.who()));
-      default:
-        return failure(ENOSYS, "membarrier(2) is refused: nothing is known of other threads");
-    }
-  });
+  return synchronize(hhh, begin_epoch(), timeout_ns);
 }
 
 int khelp_hhook_resume_hook(khelp_hookinfo* hki) {

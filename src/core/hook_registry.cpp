@@ -787,6 +787,17 @@ result<void> hook_registry::subscribe(std::shared_ptr<subscription> wish, bool s
   return {};
 }
 
+// Of a helper that is being unloaded, and may come back with its hooks.
+std::shared_ptr<subscription> hook_registry::wish_that_is_off(const hook_point_record& point,
+                                                              const khelp_hookinfo& which) {
+  const auto& wishes = names_[point.name].wishes;
+  const auto at = std::find_if(wishes.begin(), wishes.end(), [&](const auto& wish) {
+    return wish->owner != nullptr && wish->owner->hooks_off && wish->wants(point.vid) &&
+           matches(*wish, which);
+  });
+  return at == wishes.end() ? nullptr : *at;
+}
+
 result<std::uint32_t> hook_registry::remove_hook(khelp_hhook_head* head,
                                                  const khelp_hookinfo& which, run_wait& wait) {
   reader_wait readers;
@@ -802,17 +813,20 @@ result<std::uint32_t> hook_registry::remove_hook(khelp_hhook_head* head,
              any_hook(set, [&](const subscription& wish) { return matches(wish, which); });
     };
     point_changes changes;
+    std::shared_ptr<subscription> wish;
     auto hook = std::find_if(point->hooks.begin(), point->hooks.end(),
                              [&](const auto& h) { return matches(h->wish(), which); });
     if (hook != point->hooks.end()) {
+      wish = (*hook)->shared_wish();
       changes.remove(*point, **hook);
-      removed = 1;
+    } else {
+      wish = wish_that_is_off(*point, which);
     }
+    removed = wish != nullptr ? 1 : 0;
     if (auto done = changes.prepare(); !done)
       return std::move(done).error();
     readers.prepare(changes.size(), may_still_run);
-    if (removed != 0) {
-      const std::shared_ptr<subscription> wish = (*hook)->shared_wish();
+    if (wish != nullptr) {
       // Without instances there is no other point that it could still be wished for.
       if (wish->everywhere && point->vid != 0)
         wish->taken_off.push_back(point->vid);

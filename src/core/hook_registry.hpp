@@ -157,6 +157,9 @@ class hook_registry {
   // Take off the first hook that matches, at one point.
   result<std::uint32_t> remove_hook(khelp_hhook_head* head, const khelp_hookinfo& which,
                                     run_wait& wait) KHELP_EXCLUDES(registry_mutex);
+  std::shared_ptr<subscription> wish_that_is_off(const hook_point_record& point,
+                                                 const khelp_hookinfo& which)
+      KHELP_REQUIRES(registry_mutex);
   // Everywhere, and the wish itself.
   result<std::uint32_t> unsubscribe(const khelp_hookinfo& which, run_wait& wait)
       KHELP_EXCLUDES(registry_mutex);

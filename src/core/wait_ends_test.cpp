@@ -220,6 +220,21 @@ TEST_F(wait_ends, a_point_that_comes_while_an_unload_waits_has_the_hook_afterwar
   EXPECT_EQ(khelp_hhook_head_deregister(late), 0);
 }
 
+TEST_F(wait_ends, a_hook_that_is_removed_while_an_unload_waits_does_not_come_back) {
+  const declared d("stays", type_, staying_hook);
+  enter();
+  std::thread unloader(
+      [&] { EXPECT_EQ(d.unload(KHELP_UNLOAD_REFUSE, 50'000'000), ETIMEDOUT) << words(); });
+  // Before, meanwhile or afterwards: it makes no difference.
+  khelp_hookinfo hook = d.hook.hook;
+  EXPECT_EQ(khelp_hhook_remove_hook_timed(point_, &hook, short_while, nullptr), ETIMEDOUT);
+  unloader.join();
+  EXPECT_EQ(point_->hhh_nhooks, 0u);
+  leave();
+  EXPECT_EQ(khelp_hhook_remove_hook_timed(point_, &hook, KHELP_TIMEOUT_NONE, nullptr), ENOENT);
+  EXPECT_EQ(d.unload(KHELP_UNLOAD_REFUSE, KHELP_TIMEOUT_NONE), 0);
+}
+
 TEST_F(wait_ends, a_revoke_gives_up_and_the_helper_is_collected_when_the_run_has_left) {
   const declared d("stays", type_, staying_hook);
   enter();
