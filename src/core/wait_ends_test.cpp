@@ -84,6 +84,10 @@ struct declared {
   }
 };
 
+std::uint32_t hooks_on(const khelp_hhook_head* point) {
+  return __atomic_load_n(&point->hhh_nhooks, __ATOMIC_RELAXED);
+}
+
 std::string words() {
   return khelp_failure_text();
 }
@@ -132,7 +136,7 @@ TEST_F(wait_ends, a_refusing_unload_gives_up_names_the_run_and_leaves_the_helper
   for (const int how : {KHELP_UNLOAD_REFUSE, KHELP_UNLOAD_WAIT}) {
     EXPECT_EQ(d.unload(how, short_while), ETIMEDOUT) << how;
     expect_the_name("stays");
-    EXPECT_EQ(point_->hhh_nhooks, 1u) << "its hook is on";
+    EXPECT_EQ(hooks_on(point_), 1u) << "its hook is on";
     EXPECT_EQ(khelp_get_id("stays"), d.id);
   }
   leave();
@@ -148,7 +152,7 @@ TEST_F(wait_ends, an_unload_that_gives_up_because_of_anothers_hook_goes_on_givin
   for (const int how : {KHELP_UNLOAD_REFUSE, KHELP_UNLOAD_WAIT}) {
     EXPECT_EQ(d.unload(how, short_while), ETIMEDOUT) << how;
     expect_the_name("stays");
-    EXPECT_EQ(point_->hhh_nhooks, 2u);
+    EXPECT_EQ(hooks_on(point_), 2u);
     khelp_osd object = KHELP_OSD_INITIALIZER;
     ASSERT_EQ(khelp_init_osd(its_class, &object), 0);
     EXPECT_NE(khelp_get_osd(&object, d.id), nullptr);
@@ -157,7 +161,7 @@ TEST_F(wait_ends, an_unload_that_gives_up_because_of_anothers_hook_goes_on_givin
   // While one that refuses waits, an object gets data as well; then it is the holder.
   std::atomic<int> answer{-1};
   std::thread unloader([&] { answer = d.unload(KHELP_UNLOAD_REFUSE, KHELP_TIMEOUT_NONE); });
-  while (point_->hhh_nhooks == 2)
+  while (hooks_on(point_) == 2)
     std::this_thread::yield();
   khelp_osd object = KHELP_OSD_INITIALIZER;
   ASSERT_EQ(khelp_init_osd(its_class, &object), 0);
@@ -165,7 +169,7 @@ TEST_F(wait_ends, an_unload_that_gives_up_because_of_anothers_hook_goes_on_givin
   leave();
   unloader.join();
   EXPECT_EQ(answer, EBUSY);
-  EXPECT_EQ(point_->hhh_nhooks, 2u);
+  EXPECT_EQ(hooks_on(point_), 2u);
   khelp_destroy_osd(&object);
   EXPECT_EQ(d.unload(KHELP_UNLOAD_REFUSE, KHELP_TIMEOUT_NONE), 0);
   EXPECT_EQ(stays.unload(KHELP_UNLOAD_REFUSE, KHELP_TIMEOUT_NONE), 0);
@@ -213,8 +217,8 @@ TEST_F(wait_ends, a_point_that_comes_while_an_unload_waits_has_the_hook_afterwar
   // Before, meanwhile or afterwards: it makes no difference.
   khelp_hhook_head* late = make_point(late_type);
   unloader.join();
-  EXPECT_EQ(point_->hhh_nhooks, 1u);
-  EXPECT_EQ(late->hhh_nhooks, 1u);
+  EXPECT_EQ(hooks_on(point_), 1u);
+  EXPECT_EQ(hooks_on(late), 1u);
   leave();
   EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, KHELP_TIMEOUT_NONE), 0);
   EXPECT_EQ(khelp_hhook_head_deregister(late), 0);
@@ -229,7 +233,7 @@ TEST_F(wait_ends, a_hook_that_is_removed_while_an_unload_waits_does_not_come_bac
   khelp_hookinfo hook = d.hook.hook;
   EXPECT_EQ(khelp_hhook_remove_hook_timed(point_, &hook, short_while, nullptr), ETIMEDOUT);
   unloader.join();
-  EXPECT_EQ(point_->hhh_nhooks, 0u);
+  EXPECT_EQ(hooks_on(point_), 0u);
   leave();
   EXPECT_EQ(khelp_hhook_remove_hook_timed(point_, &hook, KHELP_TIMEOUT_NONE, nullptr), ENOENT);
   EXPECT_EQ(d.unload(KHELP_UNLOAD_REFUSE, KHELP_TIMEOUT_NONE), 0);
@@ -240,7 +244,7 @@ TEST_F(wait_ends, a_revoke_gives_up_and_the_helper_is_collected_when_the_run_has
   enter();
   EXPECT_EQ(d.unload(KHELP_UNLOAD_REVOKE, short_while), ETIMEDOUT);
   expect_the_name("stays");
-  EXPECT_EQ(point_->hhh_nhooks, 0u) << "no new run calls it";
+  EXPECT_EQ(hooks_on(point_), 0u) << "no new run calls it";
   EXPECT_EQ(d.unload(KHELP_UNLOAD_REVOKE, short_while), EALREADY);
   EXPECT_GT(khelp_reap(), 0);
   EXPECT_EQ(declared::destroyed, 0) << "a thread is inside its hook";
@@ -296,7 +300,7 @@ TEST_F(wait_ends, a_removal_with_a_limit_takes_the_hook_off_and_can_be_asked_aga
   std::uint32_t removed = 1;
   EXPECT_EQ(khelp_hhook_remove_hook_timed(nullptr, &hook, short_while, &removed), ETIMEDOUT);
   EXPECT_NE(words().find("'stayer'"), std::string::npos) << words();
-  EXPECT_EQ(point_->hhh_nhooks, 0u);
+  EXPECT_EQ(hooks_on(point_), 0u);
   EXPECT_EQ(khelp_hhook_remove_hook_timed(point_, &hook, short_while, &removed), ETIMEDOUT)
       << "the run is inside still";
   leave();

@@ -22,7 +22,8 @@ TEST(csvreport, each_direction_is_a_row_and_absent_values_are_empty) {
   connection_report made;
   made.directions.resize(2);
   made.opened = true;
-  made.directions[0] = {"a:1", "b:2", 3, 4, 1, 5, {helper_data{{7, 1500}, ""}, helper_data{{}, "ab"}}};
+  made.directions[0] = {
+      "a:1", "b:2", 3, 4, 1, 5, {helper_data{{7, 1500}, ""}, helper_data{{}, "ab"}}};
   made.directions[1] = {"b:2", "a:1", 2, 0, 0, 0, {helper_data{{0, {}}, ""}, std::nullopt}};
   std::string rows = csv_rows(made, schemas);
   std::replace(rows.begin(), rows.end(), number_goes_here, '9');

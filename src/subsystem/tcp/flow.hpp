@@ -37,7 +37,7 @@ struct end {
   direction_stats stats;
   timestamp_map stamps;  ///< of the TSvals this end sends
   range_set sacked;      ///< what the peer holds beyond snd_una
-  range_set unseen;  ///< what the capture did not show between lowest and snd_max
+  range_set unseen;      ///< what the capture did not show between lowest and snd_max
 
   khelp_tcp_seq lowest = 0;   ///< lowest sequence number known of this end; meaningful once known
   khelp_tcp_seq fin_end = 0;  ///< the number after its FIN; meaningful once fin_seen
