@@ -239,20 +239,6 @@ void note_export(image& elf, std::uint64_t index, const Elf64_Sym& symbol) {
         {std::string(*name), symbol.st_value, symbol.st_size, placed});
 }
 
-/// A defined symbol that it passes over is bound to another file's, or to nothing.
-bool dynamic_linker_knows(const Elf64_Sym& symbol) {
-  const unsigned type = ELF64_ST_TYPE(symbol.st_info);
-  const unsigned bind = ELF64_ST_BIND(symbol.st_info);
-  if (bind == STB_LOCAL)
-    return true;
-  if (bind != STB_GLOBAL && bind != STB_WEAK && bind != STB_GNU_UNIQUE)
-    return false;
-  if (symbol.st_value == 0 && symbol.st_shndx != SHN_ABS && type != STT_TLS)
-    return false;
-  return type == STT_NOTYPE || type == STT_OBJECT || type == STT_FUNC || type == STT_COMMON ||
-         type == STT_TLS;
-}
-
 void check_symbol(image& elf, std::uint64_t index, const Elf64_Sym& symbol,
                   repeated_problem& problems, unique_symbols& unique) {
   if (symbol.st_name >= elf.strings.size)
@@ -269,7 +255,7 @@ void check_symbol(image& elf, std::uint64_t index, const Elf64_Sym& symbol,
   if (ELF64_ST_BIND(symbol.st_info) == STB_GNU_UNIQUE && unique.count++ == 0)
     unique.first = elf.name_for_people(symbol.st_name);
   if (!dynamic_linker_knows(symbol))
-    return refuse(" is of a kind that the dynamic linker overlooks");
+    return;  // nobody else finds it, and relocations of it are refused
   note_export(elf, index, symbol);
   if (symbol.st_shndx == SHN_ABS || type == STT_SECTION)
     return;
@@ -295,6 +281,19 @@ void tell_unique(image& elf, const unique_symbols& unique) {
 }
 
 }  // namespace
+
+bool dynamic_linker_knows(const Elf64_Sym& symbol) {
+  const unsigned type = ELF64_ST_TYPE(symbol.st_info);
+  const unsigned bind = ELF64_ST_BIND(symbol.st_info);
+  if (bind == STB_LOCAL)
+    return true;
+  if (bind != STB_GLOBAL && bind != STB_WEAK && bind != STB_GNU_UNIQUE)
+    return false;
+  if (symbol.st_value == 0 && symbol.st_shndx != SHN_ABS && type != STT_TLS)
+    return false;
+  return type == STT_NOTYPE || type == STT_OBJECT || type == STT_FUNC || type == STT_COMMON ||
+         type == STT_TLS;
+}
 
 bool read_dynamic(image& elf) {
   if (!elf.dynamic_segment)

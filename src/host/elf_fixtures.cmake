@@ -77,6 +77,8 @@ set(elf_fixture_needs ${elf_fixture_folder}/libpath.so)
 elf_fixture(needs_path.so program.c -shared -Wl,--no-as-needed ${elf_fixture_folder}/libpath.so)
 set(elf_fixture_needs)
 
+elf_fixture(overlooked.so overlooked.c -shared)
+elf_fixture(overlooked_user.so overlooked.c -shared -DUSES)
 elf_fixture(libmusl.so plain.c -shared -Wl,-soname,libc.musl-x86_64.so.1)
 set(elf_fixture_needs ${elf_fixture_folder}/libmusl.so)
 elf_fixture(needs_musl.so program.c -shared -Wl,--no-as-needed ${elf_fixture_folder}/libmusl.so)

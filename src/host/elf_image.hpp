@@ -163,6 +163,10 @@ struct image {
   }
 };
 
+/// Whether the dynamic linker finds a symbol that the file defines. What it passes over is bound to
+/// another file's, or to nothing.
+bool dynamic_linker_knows(const Elf64_Sym& symbol);
+
 /// The hash of the System V symbol table, and of version names.
 std::uint32_t system_v_hash(std::string_view name);
 

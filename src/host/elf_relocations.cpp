@@ -79,6 +79,9 @@ void check_one(relocation_check& check, const Elf64_Rela& relocation) {
   const std::optional<Elf64_Sym> symbol = check.elf.symbol(index);
   if (!symbol)
     return check.problems.add("a relocation of symbol ", index, ", which is not there");
+  if (index != 0 && symbol->st_shndx != SHN_UNDEF && !dynamic_linker_knows(*symbol))
+    return check.problems.add("a relocation of symbol ", index,
+                              ", which is of a kind that the dynamic linker overlooks");
   switch (type) {
     case R_X86_64_NONE:
       return;
