@@ -24,11 +24,13 @@ namespace {
   osd::set_khelp_exit(khelp_destroy_osd);
 }
 
-// It may have been lent when it was missed.
-[[gnu::noinline]] void* look_again(khelp_osd& osd, unsigned slot) noexcept {
+// Nothing was found: none is there, or it was lent. Not inline, and called last: the straight line saves
+// no registers for it.
+[[gnu::noinline]] void* get_again(khelp_osd& osd, std::int32_t id) noexcept {
   if ((load_acquire(osd.osd_state) & osd_lent) != 0)
     const whole_object_guard given_back(osd);
-  return osd_slots::get(osd, slot);
+  void* data = osd_slots::get(osd, khelp_id_slot(id));
+  return khelp_id_is_current(id) ? data : nullptr;
 }
 
 std::string bounded_name(const char* name) {
@@ -231,9 +233,8 @@ void* khelp_get_osd(khelp_osd* hosd, int32_t id) noexcept {
   // Invalid ids map to slot 0 or to no slot; both read as null. Read the value before checking the
   // id: a new owner of the slot publishes its id first.
   void* data = osd_slots::get(*hosd, khelp_id_slot(id));
-  if (data == nullptr && (load_acquire(hosd->osd_state) & (osd_initialised | osd_lent)) != 0)
-      [[unlikely]]
-    data = look_again(*hosd, khelp_id_slot(id));
+  if (data == nullptr) [[unlikely]]
+    return get_again(*hosd, id);
   return khelp_id_is_current(id) ? data : nullptr;
 }
 
