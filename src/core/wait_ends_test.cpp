@@ -15,6 +15,8 @@
 #include <khelp/khelp.h>
 #include <khelp/stats.h>
 
+#include "sync/word.hpp"
+
 namespace {
 
 constexpr std::int64_t short_while = 2'000'000;  // ns
@@ -85,7 +87,7 @@ struct declared {
 };
 
 std::uint32_t hooks_on(const khelp_hhook_head* point) {
-  return __atomic_load_n(&point->hhh_nhooks, __ATOMIC_RELAXED);
+  return khelp::load_relaxed(point->hhh_nhooks);
 }
 
 std::string words() {
