@@ -52,6 +52,10 @@ linker_code find_linker_code() noexcept {
   return code;
 }
 
+// Found while there is one thread: whoever asks later would hold the lock of dl_iterate_phdr(3), which
+// the child of a fork would find taken for ever.
+const linker_code linker = find_linker_code();
+
 }  // namespace
 
 linker_calls::linker_calls() noexcept {
@@ -107,20 +111,19 @@ bool linker_is_whole() noexcept {
 /// program and of constructors before main() its frames are the outermost ones.
 bool called_by_linker() noexcept {
   struct walk {
-    linker_code linker;
     bool inside = false;
     bool found = false;
-  } search{find_linker_code()};
-  if (search.linker.end == 0)
+  } search;
+  if (linker.end == 0)
     return false;
   const auto look = [](_Unwind_Context* frame, void* arg) -> _Unwind_Reason_Code {
     walk& it = *static_cast<walk*>(arg);
     const std::uint64_t address = _Unwind_GetIP(frame);
     if (address == 0)
       return _URC_END_OF_STACK;
-    const bool linker = it.linker.contains(address);
-    it.found = it.inside && !linker;
-    it.inside = linker;
+    const bool is_linkers = linker.contains(address);
+    it.found = it.inside && !is_linkers;
+    it.inside = is_linkers;
     return it.found ? _URC_END_OF_STACK : _URC_NO_REASON;
   };
   _Unwind_Backtrace(look, &search);

@@ -8,8 +8,9 @@
 
 namespace khelp {
 
-/// Around every call that changes what the dynamic linker has. A fork waits for the end of those of
-/// other threads: in the child they never end, and their files stay half there. Nobody else does.
+/// Around every call that changes what the dynamic linker has, or takes a lock that the C library does
+/// not make free in the child of a fork: that of dl_iterate_phdr(3), and that of the list of what runs at
+/// exit. A fork waits for the end of those of other threads. Nobody else does.
 class linker_calls {
  public:
   linker_calls() noexcept;

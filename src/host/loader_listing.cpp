@@ -19,6 +19,7 @@ struct program_place {
 };
 
 program_place find_program() {
+  const linker_calls mine;
   program_place place;
   // The program is the first object that the linker tells of.
   dl_iterate_phdr(

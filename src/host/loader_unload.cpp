@@ -551,6 +551,9 @@ void at_exit(void*) {
 }  // namespace
 
 void loader::be_first_at_exit() noexcept {
+  // The C library does not bring the lock of its list over a fork: a child of one that did not wait
+  // would find it taken for ever.
+  const linker_calls no_fork_meanwhile;
   std::byte* const before = &exit_handles[exit_entry_ % 2];
   std::byte* const next = &exit_handles[(exit_entry_ + 1) % 2];
   if (__cxa_atexit(at_exit, nullptr, next) != 0)

@@ -42,6 +42,7 @@ bool is_what_was_checked(std::uint64_t base, std::span<const std::byte> checked,
 
 /// Whether something is mapped under this name, or at this place under this name.
 bool is_mapped(const std::string& name, std::optional<std::uint64_t> base = {}) noexcept {
+  const linker_calls mine;
   struct search {
     const char* name;
     std::optional<std::uint64_t> base;
