@@ -162,7 +162,8 @@ KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id)
 ///
 /// Shape    its hooks are off while runs that may be inside one of them are waited for. If that takes too
 ///          long, REFUSE and WAIT leave it as it was: its hooks are on again, wherever they are wished
-///          for now, and objects get its data (also, with REFUSE, those that are made meanwhile). REVOKE
+///          for now (if there is no memory for that, as soon as a cold call has some), and objects get
+///          its data (also, with REFUSE, those that are made meanwhile). REVOKE
 ///          leaves it a zombie: no hook of it is called any more, its name is free, its declaration and
 ///          its data stay in use, and khelp_reap() or another cold call ends it when it can.
 /// Units    timeout_ns: KHELP_TIMEOUT_DEFAULT: 10 seconds; 0 or negative: no limit. For everything that

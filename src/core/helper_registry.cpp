@@ -290,7 +290,12 @@ helper* helper_registry::owner_of(const khelp_hookinfo& hook) {
 
 std::unique_ptr<helper_list> helper_registry::list_with(const helper* added, helper_batch removed) {
   auto list = std::make_unique<helper_list>();
-  list->kept.reserve(helpers_.size());
+  fill(*list, added, removed);
+  return list;
+}
+
+void helper_registry::fill(helper_list& list, const helper* added, helper_batch removed) {
+  list.kept.reserve(helpers_.size());
   for (const auto& h : helpers_) {
     const std::uint32_t state = h->state();
     const bool listed =
@@ -298,12 +303,11 @@ std::unique_ptr<helper_list> helper_registry::list_with(const helper* added, hel
         (state != KHELP_HELPER_COMING && state != KHELP_HELPER_GOING && state != KHELP_HELPER_DEAD);
     if (listed && !h->is_stopped() && h->keeps_data() &&
         std::find(removed.begin(), removed.end(), h) == removed.end())
-      list->kept.push_back(h);
+      list.kept.push_back(h);
   }
-  list->helpers.reserve(list->kept.size());
-  for (const auto& h : list->kept)
-    list->helpers.push_back(h.get());
-  return list;
+  list.helpers.reserve(list.kept.size());
+  for (const auto& h : list.kept)
+    list.helpers.push_back(h.get());
 }
 
 // ---- load ----
@@ -560,7 +564,7 @@ namespace {
 
 // Runs that use these may call the helper's hooks: also hooks that were removed while they run, and
 // those of points that end.
-reader_wait::set_filter sets_of(const helper& h) {
+auto sets_of(const helper& h) {
   return [&h](const published_set& set) { return hook_registry::has_hook_of(h, set); };
 }
 
@@ -631,24 +635,33 @@ result<void> helper_registry::take_hooks_off(helper_batch batch, int how, run_wa
     case waited::done:
       return {};
     case waited::too_late:
-      return failure(ETIMEDOUT, words_about(wait.who()));
+      return still_inside({"helper '", batch.front()->name, "': not unloaded, "}, wait.who());
     default:
       return barrier_refused(*batch.front());
   }
 }
 
-// All of them, or none.
-result<void> helper_registry::disable(helper_batch batch) {
-  std::vector<std::unique_ptr<reader_wait>> readers;
+helper_registry::memory_to_disable helper_registry::prepare_to_disable(helper_batch batch) {
+  memory_to_disable memory;
   for (std::size_t i = 0; i < batch.size(); ++i)
-    readers.push_back(std::make_unique<reader_wait>());
+    memory.readers.push_back(std::make_unique<reader_wait>());
+  memory.list = std::make_unique<helper_list>();
+  lock_guard held(registry_mutex);
+  memory.list->kept.reserve(helpers_.size());
+  memory.list->helpers.reserve(helpers_.size());
+  return memory;
+}
+
+// All of them, or none. Once their hooks are off, it takes memory only if helpers were loaded meanwhile.
+result<void> helper_registry::disable(helper_batch batch, memory_to_disable memory) {
+  auto& [readers, list] = memory;
   lock_guard held(registry_mutex);
   point_changes changes;
   for (const auto& h : batch)
     the_hooks().plan_removal(*h, changes);
   if (auto done = changes.prepare(); !done)
     return done;
-  auto list = list_with(nullptr, batch);
+  fill(*list, nullptr, batch);
   for (std::size_t i = 0; i < batch.size(); ++i)
     readers[i]->prepare(changes.size(), sets_of(*batch[i]));
 
@@ -701,6 +714,7 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
     return failure(EDEADLK, quoted(all.front()->name) +
                                 ": waiting inside a hook or the end of data would never end");
   readers.reserve(batch.size());
+  auto memory = prepare_to_disable(batch);
   run_wait wait(limit);
   if (auto claimed = claim(batch, how, limit); !claimed)
     return with_holders(std::move(claimed).error(), batch);
@@ -711,8 +725,6 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
       auto off = take_hooks_off(batch, how, wait);
       if (!off && off.error().code != ENOSYS) {
         put_hooks_back(batch);
-        if (off.error().code == ETIMEDOUT)
-          off.error().detail = quoted(all.front()->name) + ": not unloaded, " + off.error().detail;
         return off;
       }
       if (off && how == KHELP_UNLOAD_REFUSE) {
@@ -727,7 +739,7 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
         }
       }
     }
-    if (auto done = disable(batch); !done) {
+    if (auto done = disable(batch, std::move(memory)); !done) {
       put_hooks_back(batch);
       return done;
     }
@@ -750,9 +762,9 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
   }
   if (outcome == waited::too_late) {
     leave_behind(batch);
-    return failure(ETIMEDOUT, quoted(all.front()->name) +
-                                  ": its hooks are off, and it goes when it can (zombie): " +
-                                  words_about(wait.who()));
+    return still_inside(
+        {"helper '", all.front()->name, "': its hooks are off, and it goes when it can (zombie): "},
+        wait.who());
   }
   for (helper* h : all)
     bury(*h);

@@ -157,6 +157,8 @@ class helper_registry {
   void discard(helper& h) KHELP_EXCLUDES(registry_mutex);
   std::unique_ptr<helper_list> list_with(const helper* added, helper_batch removed)
       KHELP_REQUIRES(registry_mutex);
+  void fill(helper_list& list, const helper* added, helper_batch removed)
+      KHELP_REQUIRES(registry_mutex);
   // Decide that helpers go: they are helper_checking then, and the caller's alone. A failure leaves
   // them to the others.
   result<void> claim(helper_batch batch, int how, const deadline& limit)
@@ -175,7 +177,13 @@ class helper_registry {
   void put_hooks_back(helper_batch batch) noexcept KHELP_EXCLUDES(registry_mutex);
   void put_hooks_back(helper& h) noexcept KHELP_REQUIRES(registry_mutex);
   // They go: no hook, no wish, not on the list. The readers of each are in its `readers` then.
-  result<void> disable(helper_batch batch) KHELP_EXCLUDES(registry_mutex);
+  // What that needs is had before hooks are off, which putting them back would need memory for.
+  struct memory_to_disable {
+    std::vector<std::unique_ptr<reader_wait>> readers;
+    std::unique_ptr<helper_list> list;
+  };
+  memory_to_disable prepare_to_disable(helper_batch batch) KHELP_EXCLUDES(registry_mutex);
+  result<void> disable(helper_batch batch, memory_to_disable memory) KHELP_EXCLUDES(registry_mutex);
   // Who claimed them could not end them in time: whoever reaps will.
   void leave_behind(helper_batch batch) noexcept KHELP_EXCLUDES(registry_mutex);
   // The next in load order, after `order`, to be ended by whoever asks; nullptr: none.

@@ -97,7 +97,7 @@ int synchronize(khelp_hhook_head* hhh, std::uint64_t epoch, std::int64_t timeout
         reap();
         return {};
       case waited::too_late:
-        return failure(ETIMEDOUT, words_about(wait.who()));
+        return still_inside({}, wait.who());
       default:
         return failure(ENOSYS, "membarrier(2) is refused: nothing is known of other threads");
     }

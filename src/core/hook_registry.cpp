@@ -41,7 +41,7 @@ bool matches(const subscription& wish, const khelp_hookinfo& which) {
 
 // Whether a retired set has a hook that `is_one` picks: a run that uses it may still call that hook.
 template <class Fn>
-bool any_hook(const published_set& retired, Fn is_one) {
+bool any_hook(const published_set& retired, const Fn& is_one) {
   const auto* set = dynamic_cast<const hook_set*>(&retired);
   return set != nullptr && std::any_of(set->owners.begin(), set->owners.end(),
                                        [&](const auto& hook) { return is_one(hook->wish()); });
@@ -66,7 +66,7 @@ result<std::uint32_t> finish_wait(reader_wait& readers, run_wait& wait, std::uin
     case waited::done:
       return removed;
     case waited::too_late:
-      return failure(ETIMEDOUT, "hook removed from new runs, but " + words_about(wait.who()));
+      return still_inside({"hook removed from new runs, but "}, wait.who());
     default:
       return failure(ENOSYS,
                      "hook removed from new runs, but membarrier(2) is refused: whether a run is "
@@ -568,8 +568,7 @@ result<void> hook_registry::outcome_of(waited removal, const run_wait& wait) {
     case waited::done:
       return {};
     case waited::too_late:
-      return failure(ETIMEDOUT, "hook point: deregistered, but its memory is in use: " +
-                                    words_about(wait.who()));
+      return still_inside({"hook point: deregistered, but its memory is in use: "}, wait.who());
     default:
       return memory_stays();
   }
@@ -1014,6 +1013,10 @@ result<void> hook_registry::resume(const khelp_hookinfo& which) {
 
 result<std::uint32_t> hook_registry::set_suspended(bool suspended, const std::string& helper_name,
                                                    const char* point_words) {
+  // Before anything is changed, which is told.
+  const std::string where =
+      point_words == nullptr ? std::string() : std::string(" at point '") + point_words + "'";
+  const std::string whose = helper_name.empty() ? "nobody" : "helper '" + helper_name + "'";
   bool found = false;
   std::uint32_t changed = 0;
   {
@@ -1029,9 +1032,6 @@ result<std::uint32_t> hook_registry::set_suspended(bool suspended, const std::st
       }
     }
   }
-  const std::string where =
-      point_words == nullptr ? std::string() : std::string(" at point '") + point_words + "'";
-  const std::string whose = helper_name.empty() ? "nobody" : "helper '" + helper_name + "'";
   if (!found)
     return failure(ENOENT, whose + " has no hook" + where);
   if (changed == 0)

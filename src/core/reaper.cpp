@@ -33,7 +33,7 @@ unsigned reap() noexcept {
     if (auto* fn = entry.load())
       waiting += without_memory_counts_as_waiting(fn);
   }
-  waiting += without_memory_counts_as_waiting(free_quiescent_sets);
+  waiting += free_quiescent_sets();
   waiting += the_hooks().bury_points();
   return waiting;
 }

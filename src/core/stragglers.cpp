@@ -1,6 +1,7 @@
 #include "core/stragglers.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
 #include <new>
@@ -97,6 +98,18 @@ std::string words_about(const straggler& who) {
   const std::string thread = who.tid > 0 ? "thread " + words_of_thread(who.tid) : "a thread";
   return thread + " has been inside " + words_of_place(who) + " for " +
          words_of_time(who.seen_for_ns) + " at least";
+}
+
+failure still_inside(std::initializer_list<std::string_view> before,
+                     const straggler& who) noexcept {
+  try {
+    std::string words;
+    for (const std::string_view part : before)
+      words += part;
+    return {ETIMEDOUT, words + words_about(who)};
+  } catch (const std::bad_alloc&) {
+    return {ETIMEDOUT, std::string()};  // the code's own
+  }
 }
 
 }  // namespace khelp

@@ -1,7 +1,11 @@
 // Runs that somebody waits for, in words.
 #pragma once
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
+
+#include <khelp/result.hpp>
 
 #include "sync/publication.hpp"
 #include "sync/run_wait.hpp"
@@ -10,5 +14,10 @@ namespace khelp {
 
 // "thread 12 'name' has been inside a run of hook point 'p' (hooks of 'a', 'b') for 1.5 s at least".
 std::string words_about(const straggler& who) KHELP_EXCLUDES(registry_mutex);
+
+// The answer of a wait that was too short: these words, and those about the run. What was done stays
+// done, so the answer is ETIMEDOUT also when there is no memory for so many words.
+failure still_inside(std::initializer_list<std::string_view> before, const straggler& who) noexcept
+    KHELP_EXCLUDES(registry_mutex);
 
 }  // namespace khelp

@@ -1,6 +1,7 @@
 #include "sync/publication.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "sync/section.hpp"
@@ -101,18 +102,19 @@ reader_wait::~reader_wait() {
     release(false);
 }
 
-void reader_wait::prepare(std::size_t more, const set_filter& wanted) {
+void reader_wait::prepare(std::size_t more, set_filter wanted) {
   prepared_ += more;
-  for_each_retired([&](const published_set& set) { prepared_ += wanted(set) ? 1 : 0; });
+  for_each_retired(
+      [&](const published_set& set) { prepared_ += !set.quiescent && wanted(set) ? 1 : 0; });
   targets_.reserve(prepared_);
 }
 
-void reader_wait::include(const set_filter& wanted) {
+void reader_wait::include(set_filter wanted) noexcept {
   for (publication* p = places_with_retired; p != nullptr; p = p->next_) {
     for (published_set* set = p->retired_; set != nullptr; set = set->retired_next) {
       const bool included = std::any_of(targets_.begin(), targets_.end(),
                                         [set](const target& t) { return t.set == set; });
-      if (included || !wanted(*set))
+      if (included || set->quiescent || !wanted(*set))
         continue;
       ++set->waiters;
       targets_.push_back({set, p->key()});
@@ -208,42 +210,43 @@ void for_each_retired(const std::function<void(const published_set&)>& fn) {
   }
 }
 
-unsigned free_quiescent_sets() {
-  struct candidate {
-    published_set* set;
-    const void* key;
-    bool busy;
-  };
-  std::vector<candidate> candidates;
-  {
-    lock_guard held(registry_mutex);
-    for (publication* p = places_with_retired; p != nullptr; p = p->next_) {
-      for (published_set* set = p->retired_; set != nullptr; set = set->retired_next)
-        candidates.push_back({set, p->key(), false});
-    }
-    for (const candidate& c : candidates)
-      ++c.set->waiters;
-  }
-  if (candidates.empty())
+unsigned free_quiescent_sets() noexcept {
+  // Under the mutex from begin to end: a list of the sets to be looked at without it would take memory.
+  lock_guard held(registry_mutex);
+  if (places_with_retired == nullptr)
     return 0;
   const bool known = heavy_barrier();
+  const auto for_each_set = [](auto fn) KHELP_NO_TSA {
+    publication* next_place = nullptr;
+    for (publication* p = places_with_retired; p != nullptr; p = next_place) {
+      next_place = p->next_;
+      published_set* next = nullptr;
+      for (published_set* set = p->retired_; set != nullptr; set = next) {
+        next = set->retired_next;
+        fn(*p, *set);
+      }
+    }
+  };
   if (known) {
     for_each_section([&](thread_record& record, std::size_t index) {
       section_words words{};
       if (!words.read(record.sections[index]))
         return true;
-      for (candidate& c : candidates)
-        c.busy = c.busy || (c.key == words.point && (words.set == nullptr || words.set == c.set));
+      for_each_set([&](const publication& place, published_set& set) {
+        if (place.key() == words.point && (words.set == nullptr || words.set == &set))
+          set.seen_in_use = true;
+      });
       return true;
     });
   }
   unsigned remaining = 0;
-  lock_guard held(registry_mutex);
-  for (const candidate& c : candidates) {
-    const bool free = known && !c.busy && publication::deep_readers_left(*c.set);
+  for_each_set([&](const publication&, published_set& set) KHELP_NO_TSA {
+    const bool in_use = std::exchange(set.seen_in_use, false);
+    const bool free = known && !in_use && publication::deep_readers_left(set);
     remaining += free ? 0 : 1;
-    publication::drop_waiter(*c.set, free);
-  }
+    ++set.waiters;
+    publication::drop_waiter(set, free);
+  });
   return remaining;
 }
 

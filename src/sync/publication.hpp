@@ -36,6 +36,7 @@ struct published_set {
   publication* place = nullptr;         // nullptr: the place has ended
   std::uint32_t waiters = 0;            // writers that wait for it: it stays until they are done
   bool quiescent = false;               // no section uses it
+  bool seen_in_use = false;             // by the look of free_quiescent_sets() that goes on
   std::uint32_t deep_when_retired = 0;  // a mark of the place's deep sections
 };
 
@@ -75,7 +76,7 @@ class publication {
  private:
   friend class reader_wait;
   friend void for_each_retired(const std::function<void(const published_set&)>& fn);
-  friend unsigned free_quiescent_sets();
+  friend unsigned free_quiescent_sets() noexcept;
   friend void forget_deep_readers();
 
   // Whether the deep sections that may use a retired set have closed.
@@ -94,6 +95,22 @@ class publication {
   bool listed_ KHELP_GUARDED_BY(registry_mutex) = false;
 };
 
+// Which retired sets. It borrows the function for the length of a call: asking needs no memory, which a
+// std::function may.
+class set_filter {
+ public:
+  template <class Fn>
+  set_filter(const Fn& wanted) noexcept
+      : wanted_(&wanted), ask_([](const void* fn, const published_set& set) -> bool {
+          return (*static_cast<const Fn*>(fn))(set);
+        }) {}
+  bool operator()(const published_set& set) const { return ask_(wanted_, set); }
+
+ private:
+  const void* wanted_;
+  bool (*ask_)(const void* fn, const published_set& set);
+};
+
 // A wait for the readers of sets that are retired, over any number of places: one barrier for all.
 //
 //   { lock; wait.prepare(how many sets the change retires, wanted); change and publish;
@@ -109,14 +126,14 @@ class reader_wait {
   reader_wait& operator=(const reader_wait&) = delete;
   ~reader_wait();
 
-  // Which retired sets, of any place, ending ones included: what somebody else took out earlier may
-  // be in use still.
-  using set_filter = std::function<bool(const published_set&)>;
+  // The sets are of any place, ending ones included: what somebody else took out earlier may be in use
+  // still. Those that are known to be in no use are left out.
+  //
   // Room for those that are retired now and for `more`; throws std::bad_alloc. Call before changing
   // anything.
-  void prepare(std::size_t more, const set_filter& wanted) KHELP_REQUIRES(registry_mutex);
-  // Wait for those that are retired now.
-  void include(const set_filter& wanted) KHELP_REQUIRES(registry_mutex);
+  void prepare(std::size_t more, set_filter wanted) KHELP_REQUIRES(registry_mutex);
+  // Wait for those that are retired now. There is room: nothing fails.
+  void include(set_filter wanted) noexcept KHELP_REQUIRES(registry_mutex);
 
   // Called without the mutex. refused: nothing is known, and the sets are kept for ever. too_late:
   // they are waited for still; it can be called again.
@@ -149,9 +166,8 @@ class reader_wait {
 void for_each_retired(const std::function<void(const published_set&)>& fn)
     KHELP_REQUIRES(registry_mutex);
 
-// Free retired sets that no section uses, without waiting. Returns how many remain. Throws
-// std::bad_alloc.
-unsigned free_quiescent_sets() KHELP_EXCLUDES(registry_mutex);
+// Free retired sets that no section uses, without waiting. Returns how many remain.
+unsigned free_quiescent_sets() noexcept KHELP_EXCLUDES(registry_mutex);
 
 // In the child of a fork: the places with retired sets have no deep sections.
 void forget_deep_readers() KHELP_REQUIRES(registry_mutex);

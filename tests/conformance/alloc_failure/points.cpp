@@ -83,6 +83,13 @@ std::vector<row> rows_of_points() {
          khelp_hhook_head_deregister(second);
          khelp_helper_unregister(id, KHELP_UNLOAD_REVOKE, 0);
        }},
+      {"khelp_hhook_head_deregister_timed", make_loaded,
+       [] { return khelp_hhook_head_deregister_timed(head, KHELP_TIMEOUT_DEFAULT); },
+       [] {
+         khelp_hhook_head_deregister_lookup(type, 0);
+         khelp_hhook_head_deregister(second);
+         khelp_helper_unregister(id, KHELP_UNLOAD_REVOKE, 0);
+       }},
       {"khelp_hhook_head_get",
        make_points,
        [] {
@@ -144,6 +151,14 @@ std::vector<row> rows_of_points() {
          return khelp_hhook_remove_hook_x(&a_hook, &removed);
        },
        end_hooked_point},
+      {"khelp_hhook_remove_hook_timed", make_hooked_point,
+       [] {
+         return khelp_hhook_remove_hook_timed(nullptr, &a_hook, KHELP_TIMEOUT_DEFAULT, nullptr);
+       },
+       end_hooked_point},
+      {"khelp_hhook_remove_hook_timed at one point", make_hooked_point,
+       [] { return khelp_hhook_remove_hook_timed(head, &a_hook, KHELP_TIMEOUT_DEFAULT, nullptr); },
+       end_hooked_point},
       {"khelp_remove_hhook", make_hooked_point, [] { return khelp_remove_hhook(&a_hook); },
        end_hooked_point},
       {"khelp_hhook_resume_hook",
@@ -164,6 +179,17 @@ std::vector<row> rows_of_points() {
        }},
       {"khelp_hhook_synchronize", make_hooked_point,
        [] { return khelp_hhook_synchronize(nullptr); }, end_hooked_point},
+      {"khelp_hhook_synchronize_timed", make_hooked_point,
+       [] { return khelp_hhook_synchronize_timed(nullptr, KHELP_TIMEOUT_DEFAULT); },
+       end_hooked_point},
+      {"khelp_hhook_suspend", make_loaded,
+       [] { return khelp_hhook_suspend("a_helper", "4103/0", nullptr); }, end_loaded},
+      {"khelp_hhook_resume",
+       [] {
+         make_loaded();
+         demand(khelp_hhook_suspend("a_helper", nullptr, nullptr) == 0, "hooks are suspended");
+       },
+       [] { return khelp_hhook_resume("a_helper", "4103/0", nullptr); }, end_loaded},
       // runs: enrolment may fail, and the hook runs all the same
       {"khelp_hhook_run_hooks", make_hooked_point,
        [] {
