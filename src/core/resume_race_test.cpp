@@ -42,7 +42,8 @@ void written_to(int) {
 
 struct thrower {
   std::atomic<int> calls{0};
-  std::latch both_inside{2};
+  std::latch first_inside{1};
+  std::latch second_inside{1};
   std::latch first_may_throw{1};
   std::latch second_may_throw{1};
 };
@@ -51,7 +52,7 @@ int throw_twice(std::int32_t, std::int32_t, void* udata, void*, void*, khelp_osd
   const int call = ++t.calls;
   if (call > 2)
     return 0;
-  t.both_inside.count_down();
+  (call == 1 ? t.first_inside : t.second_inside).count_down();
   (call == 1 ? t.first_may_throw : t.second_may_throw).wait();
   throw std::runtime_error("again");
 }
@@ -112,8 +113,9 @@ TEST(resume, does_not_overtake_a_throw) {
 
   const auto run = [&] { khelp_hhook_run_hooks(point, nullptr, nullptr); };
   std::thread one(run);
+  t.first_inside.wait();
   std::thread two(run);
-  t.both_inside.wait();
+  t.second_inside.wait();
   t.first_may_throw.count_down();
   one.join();
   ASSERT_EQ(state_of_the_hook(type), KHELP_HOOK_SUSPENDED);
