@@ -11,7 +11,9 @@ KHELP_BEGIN_DECLS
 
 #define KHELP_LOG_ERROR 3   /**< something is lost: memory, a module that cannot go away */
 #define KHELP_LOG_WARNING 4 /**< worth a person's look: a leak, a limit that was hit */
-#define KHELP_LOG_INFO 6    /**< what happened: loaded, unloaded */
+#define KHELP_LOG_INFO \
+  6 /**< what happened: a module file is loaded, refused or unloaded, a helper
+                                 registered or unregistered */
 
 /// Receives one message: a line of words without its newline, valid during the call.
 ///

@@ -100,7 +100,7 @@ TEST(defects, K_9_a_destroy_that_fails_is_logged_and_the_helper_goes) {
   khelp_log_set_sink([](void*, int, const char* line) { lines += line; }, nullptr);
   EXPECT_EQ(khelp_helper_unregister(id, KHELP_UNLOAD_REFUSE, 0), 0);
   khelp_log_set_sink(nullptr, nullptr);
-  EXPECT_NE(lines.find("reluctant"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("'reluctant': its destroy"), std::string::npos) << lines;
   EXPECT_EQ(khelp_get_id("reluctant"), -1);
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/number_text.hpp"
 #include "core/attachment.hpp"
 #include "core/guarded.hpp"
 #include "core/khelp_slots.hpp"
@@ -450,6 +451,7 @@ result<std::int32_t> helper_registry::load(helper_spec spec) {
   if (auto done = go_live(h, spec.wishes, waiting_for); !done)
     return std::move(done).error();
   undo.done = true;
+  log(KHELP_LOG_INFO, {"helper '", h.name, "' version ", number_text(h.version), ": registered"});
   for (const std::string& point : waiting_for)
     log(KHELP_LOG_WARNING,
         {"helper '", h.name, "': no point '", point, "' is registered: its hook waits for one"});
@@ -876,6 +878,8 @@ void helper_registry::bury(helper& h) {
     h.bsd->h_refcount = 0;
     h.bsd->h_id = 0;
   }
+  // While its name is not free: whoever takes it next is told of later.
+  log(KHELP_LOG_INFO, {"helper '", h.name, "' version ", number_text(h.version), ": unregistered"});
   {
     lock_guard held(registry_mutex);
     h.set_state(KHELP_HELPER_DEAD);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <mutex>
@@ -9,6 +10,7 @@
 
 #include "base/cancellation.hpp"
 #include "base/log.hpp"
+#include "base/number_text.hpp"
 #include "core/helper_registry.hpp"
 #include "core/reaper.hpp"
 #include "host/file_copy.hpp"
@@ -104,6 +106,17 @@ result<void> start_all(loaded_file& f, bool partial) {
   return f.startup->run_all();
 }
 
+/// The time is that of the whole load, so only the file that was asked for has one.
+void tell_loaded(const loaded_file& f, const loaded_file& asked, std::chrono::microseconds took) {
+  const number_text version(f.version);
+  if (&f == &asked)
+    log(KHELP_LOG_INFO, {f.name, " version ", version, ": loaded from ", f.path, " in ",
+                         number_text(static_cast<std::uint64_t>(took.count())), " us"});
+  else
+    log(KHELP_LOG_INFO,
+        {f.name, " version ", version, ": loaded from ", f.path, ", ", asked.name, " needs it"});
+}
+
 /// Whether others may depend on it: it is LIVE, or this very thread has just started it for a load
 /// that goes on.
 bool usable(const loaded_file& f) {
@@ -191,6 +204,7 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, const loa
   const auto path = find_module_file(request.name, policy.folders);
   if (!path)
     return path.error();
+  const auto begun = std::chrono::steady_clock::now();
   const auto plan = plan_load(*path, present(), policy);
   if (!plan)
     return plan.error();
@@ -228,7 +242,10 @@ result<std::int32_t> loader::load_in_turn(const load_request& request, const loa
     throw;
   }
   go_live(loaded_now);
+  const std::chrono::microseconds took = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - begun);
   for (const file& f : loaded_now) {
+    tell_loaded(*f, *loaded_now.back(), took);
     if (!f->amiss.empty())
       log(KHELP_LOG_WARNING, {f->path, ": ", f->amiss});
     if (f->permanent)

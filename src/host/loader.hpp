@@ -182,6 +182,7 @@ class loader {
   std::string zombies_on(const loaded_file& f) KHELP_EXCLUDES(mutex_);
   void let_go(const file& f, std::string holders) noexcept KHELP_EXCLUDES(mutex_);
   static void tell_what_stays(const loaded_file& f) noexcept;
+  void become_dead(const file& f) noexcept KHELP_EXCLUDES(mutex_);
   void keep_for_ever(const file& f, std::string reason) noexcept KHELP_EXCLUDES(mutex_);
   void become_zombie(const file& f, std::string reason) noexcept KHELP_EXCLUDES(mutex_);
   void needs_nobody(const file& f) noexcept KHELP_EXCLUDES(mutex_);

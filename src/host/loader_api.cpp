@@ -10,9 +10,11 @@
 #include <khelp/linker.h>
 #include <khelp/loader.h>
 
+#include "base/log.hpp"
 #include "core/cold_call.hpp"
 #include "host/file_check.hpp"
 #include "host/loader.hpp"
+#include "host/sentence.hpp"
 
 namespace {
 
@@ -89,6 +91,17 @@ result<void> give(const result<std::int32_t>& found, std::int32_t* to) {
   return {};
 }
 
+/// The caller has the words; the log has them too, a line for each reason. Not graver than that: who
+/// waits until an unload is possible is refused often.
+void tell_refusal(std::string_view what, const failure& why) {
+  std::string_view rest = why.detail;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    log(KHELP_LOG_INFO, {what, rest.substr(0, end)});
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+}
+
 }  // namespace
 
 int khelp_load(const char* name, const struct khelp_load_options* options, int32_t* id) {
@@ -97,8 +110,10 @@ int khelp_load(const char* name, const struct khelp_load_options* options, int32
     if (!request)
       return request.error();
     const auto loaded = the_loader().load(*request);
-    if (!loaded)
+    if (!loaded) {
+      tell_refusal(sentence(quoted(request->name), " is not loaded: "), loaded.error());
       return loaded.error();
+    }
     if (id != nullptr)
       *id = *loaded;
     return {};
@@ -121,7 +136,12 @@ int khelp_check_file(const char* file, void (*fn)(void* arg, int severity, const
 }
 
 int khelp_unload(int32_t id, int how, int64_t timeout_ns) {
-  return cold_call([&] { return the_loader().unload(id, request_of(how, timeout_ns)); });
+  return cold_call([&] {
+    auto unloaded = the_loader().unload(id, request_of(how, timeout_ns));
+    if (!unloaded)
+      tell_refusal(sentence("file ", id, " is not unloaded: "), unloaded.error());
+    return unloaded;
+  });
 }
 
 int32_t khelp_module_find(const char* name) {

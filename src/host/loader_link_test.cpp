@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <khelp/error.h>
@@ -278,6 +279,59 @@ TEST_F(loader_libraries,
               HasSubstr("0 would not load here: it needs a version that the library here does not "
                         "have, libz.so.1: ZLIB_9.9"));
   dlclose(libz);
+}
+
+/// What the library says meanwhile, a line each, with its level before it.
+class heard {
+ public:
+  heard() {
+    khelp_log_set_sink(
+        [](void* to, int level, const char* words) {
+          static_cast<heard*>(to)->lines_.push_back(std::to_string(level) + " " + words);
+        },
+        this);
+  }
+  heard(const heard&) = delete;
+  heard& operator=(const heard&) = delete;
+  ~heard() { khelp_log_set_sink(nullptr, nullptr); }
+
+  std::vector<std::string> take() { return std::exchange(lines_, {}); }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+TEST_F(loader_link, the_log_tells_which_files_are_loaded_and_unloaded_in_their_order) {
+  heard log;
+  const std::int32_t upper = load("upper");
+  EXPECT_THAT(log.take(),
+              testing::ElementsAre("6 lower version 1: loaded from " FOLDER
+                                   "/linked/lower.so, upper needs it",
+                                   testing::MatchesRegex("6 upper version 1: loaded from " FOLDER
+                                                         "/linked/upper.so in [0-9]+ us")));
+  unload(upper);
+  EXPECT_THAT(log.take(),
+              testing::ElementsAre("6 upper version 1: unloaded, " FOLDER "/linked/upper.so",
+                                   "6 lower version 1: unloaded, " FOLDER "/linked/lower.so"));
+}
+
+TEST_F(loader_link, the_log_tells_which_helpers_are_registered_and_unregistered) {
+  heard log;
+  const std::int32_t id = load(FOLDER "/throwaway.so");
+  EXPECT_THAT(log.take(), testing::Contains("6 helper 'throwaway' version 1: registered"));
+  unload(id);
+  EXPECT_THAT(log.take(),
+              testing::ElementsAre("6 helper 'throwaway' version 1: unregistered",
+                                   "6 throwaway version 1: unloaded, " FOLDER "/throwaway.so"));
+}
+
+TEST_F(loader_link, the_log_tells_what_is_refused_and_why) {
+  heard log;
+  refused("no_such_helper", ENOENT);
+  EXPECT_THAT(log.take(),
+              testing::ElementsAre(testing::StartsWith("6 'no_such_helper' is not loaded: ")));
+  EXPECT_EQ(khelp_unload(4711, KHELP_UNLOAD_REFUSE, 0), ENOENT);
+  EXPECT_THAT(log.take(), testing::ElementsAre("6 file 4711 is not unloaded: no module file 4711"));
 }
 
 TEST_F(loader_link, load_options_grow) {

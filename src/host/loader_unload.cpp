@@ -11,6 +11,7 @@
 #include "base/cancellation.hpp"
 #include "base/deadline.hpp"
 #include "base/log.hpp"
+#include "base/number_text.hpp"
 #include "core/attachment.hpp"
 #include "core/helper_registry.hpp"
 #include "core/instance.hpp"
@@ -303,10 +304,18 @@ void loader::let_go(const file& f, std::string holders) noexcept {
   if (f->code.is_there()) {
     become_zombie(f, std::move(f->if_kept));
   } else {
-    tell_what_stays(*f);
     f->copy.reset();
-    settle(f, KHELP_MODULE_DEAD);
+    become_dead(f);
   }
+}
+
+/// Its code is gone. What is told comes before the name is free: the next load of it is told later.
+void loader::become_dead(const file& f) noexcept {
+  tell_what_stays(*f);
+  log(KHELP_LOG_INFO,
+      {f->name, " version ", number_text(f->version),
+       f->load_failed ? ": what was mapped of it is gone, " : ": unloaded, ", f->path});
+  settle(f, KHELP_MODULE_DEAD);
 }
 
 void loader::keep_for_ever(const file& f, std::string reason) noexcept {
@@ -483,10 +492,10 @@ bool loader::bury_zombie(const file& f) {
   } else {
     f->code.let_go_again();
   }
-  const bool there = f->code.is_there();
-  if (!there)
-    tell_what_stays(*f);
-  settle(f, there ? KHELP_MODULE_ZOMBIE : KHELP_MODULE_DEAD, std::move(holders));
+  if (f->code.is_there())
+    settle(f, KHELP_MODULE_ZOMBIE, std::move(holders));
+  else
+    become_dead(f);
   return true;
 }
 
@@ -494,10 +503,13 @@ bool loader::bury_zombie(const file& f) {
 bool loader::finish(const file& f) {
   if (auto stopped = stop_all(*f, f->how, deadline(0)); !stopped) {
     f->late = waits_for_runs(f->how, stopped.error());
-    if (f->late || cannot_be_sure(stopped.error()))
+    if (f->late || cannot_be_sure(stopped.error())) {
       become_zombie(f, std::move(stopped.error().detail));
-    else
-      settle(f, KHELP_MODULE_LIVE, "it refused to be unloaded: " + stopped.error().detail);
+    } else {  // its unload was reported as done
+      std::string words = "it refused to be unloaded: " + stopped.error().detail;
+      log(KHELP_LOG_WARNING, {f->name, ": ", words});
+      settle(f, KHELP_MODULE_LIVE, std::move(words));
+    }
     return true;
   }
   if (!all_gone(*f) || !end_functions_done(*f)) {
