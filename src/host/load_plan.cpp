@@ -306,6 +306,12 @@ class planner {
     if (!linker_is_whole())
       return refuse_here(ENOTRECOVERABLE, file.path, linker_is_not_whole);
     const elf_summary& elf = file.contents.elf;
+    if (const std::string other = other_copy_called(); !other.empty())
+      refuse_here(ENOEXEC, file.path,
+                  sentence("this process has two copies of libkhelp: it would be loaded by ",
+                           own_path(), ", and call ", other,
+                           ", which knows nothing of it: link the program and its plugins with one "
+                           "shared libkhelp, or load it by that copy"));
     bool all_there = true;
     for (const std::string& library : elf.needed) {
       const bool there = planned_library(library) != nullptr || is_mapped_library(library);

@@ -2,12 +2,15 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <link.h>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -332,6 +335,27 @@ TEST_F(loader_link, the_log_tells_what_is_refused_and_why) {
               testing::ElementsAre(testing::StartsWith("6 'no_such_helper' is not loaded: ")));
   EXPECT_EQ(khelp_unload(4711, KHELP_UNLOAD_REFUSE, 0), ENOENT);
   EXPECT_THAT(log.take(), testing::ElementsAre("6 file 4711 is not unloaded: no module file 4711"));
+}
+
+TEST_F(loader_link, a_second_copy_of_the_library_refuses_helpers_that_would_call_the_first) {
+  const auto load_by_a_second_copy = [] {
+    link_map* first = nullptr;
+    dlinfo(dlopen("libkhelp.so.0", RTLD_NOW | RTLD_NOLOAD), RTLD_DI_LINKMAP, &first);
+    const std::string copy = testing::TempDir() + "libkhelp_" + std::to_string(getpid()) + ".so";
+    std::filesystem::copy_file(first->l_name, copy);
+    void* const second = dlopen(copy.c_str(), RTLD_NOW | RTLD_LOCAL);
+    std::filesystem::remove(copy);
+    const auto load = reinterpret_cast<decltype(&khelp_load)>(dlsym(second, "khelp_load"));
+    const auto words =
+        reinterpret_cast<decltype(&khelp_failure_text)>(dlsym(second, "khelp_failure_text"));
+    const int refused = load("upper", nullptr, nullptr);
+    std::fprintf(stderr, "%s\n", words());
+    const bool by_the_first = khelp_load("upper", nullptr, nullptr) == 0;
+    std::_Exit(refused == ENOEXEC && by_the_first ? 0 : 1);
+  };
+  EXPECT_EXIT(load_by_a_second_copy(), testing::ExitedWithCode(0),
+              "two copies of libkhelp: it would be loaded by .*/libkhelp_.* and call "
+              ".*/libkhelp\\.so");
 }
 
 TEST_F(loader_link, load_options_grow) {

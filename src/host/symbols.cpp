@@ -5,6 +5,8 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <khelp/error.h>
+
 #include "host/linker_calls.hpp"
 #include "host/sentence.hpp"
 
@@ -106,6 +108,25 @@ std::vector<std::string> undefined_symbols(const elf_summary& elf) {
       undefined.push_back(symbol.name);
   }
   return undefined;
+}
+
+/// What a function answers tells the copies apart; its address may be that of a program's own entry
+/// for it. The words of this thread are this copy's alone. RTLD_DEFAULT would find this library's own
+/// symbols first (-Bsymbolic).
+std::string other_copy_called() {
+  const linker_calls mine;
+  const mapped_library program("");
+  void* const found = program ? dlsym(program.handle(), "khelp_failure_text") : nullptr;
+  if (found == nullptr ||
+      reinterpret_cast<decltype(&khelp_failure_text)>(found)() == khelp_failure_text())
+    return {};
+  Dl_info info;
+  return dladdr(found, &info) != 0 ? info.dli_fname : "another file";
+}
+
+std::string own_path() {
+  Dl_info info;
+  return dladdr(reinterpret_cast<void*>(&own_path), &info) != 0 ? info.dli_fname : "this library";
 }
 
 }  // namespace khelp

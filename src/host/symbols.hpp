@@ -19,4 +19,11 @@ std::vector<std::string> missing_versions(const elf_summary& elf);
 /// with defines, as far as these are mapped now. Nothing is loaded to find out.
 std::vector<std::string> undefined_symbols(const elf_summary& elf);
 
+/// The file of another copy of this library, whose symbols are global: calls of modules reach that one.
+/// "": there is none.
+std::string other_copy_called();
+
+/// The file that this library lies in.
+std::string own_path();
+
 }  // namespace khelp
