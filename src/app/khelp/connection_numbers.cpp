@@ -1,6 +1,7 @@
 #include "app/khelp/connection_numbers.hpp"
 
 #include <bit>
+#include <utility>
 
 namespace khelp::app {
 
@@ -16,15 +17,13 @@ void connection_numbers::add(std::uint64_t began, std::uint64_t number) {
 
 void connection_numbers::remove(std::uint64_t began) {
   std::size_t hole = find(began);
-  // Entries that were pushed past the hole move into it, so that no search stops early.
-  for (std::size_t at = after(hole); entries_[at].began != 0; at = after(at)) {
-    const std::size_t mask = entries_.size() - 1;
-    const std::size_t distance_from_home = (at - home_of(entries_[at].began)) & mask;
-    const std::size_t distance_from_hole = (at - hole) & mask;
-    if (distance_from_home >= distance_from_hole) {
-      entries_[hole] = entries_[at];
-      hole = at;
-    }
+  // Entries that were pushed past the hole move up by one, so that no search stops early. Behind one
+  // that is at home there are none (place()): of a flood, whose connections lie in one row, a removal
+  // looks at one entry.
+  for (std::size_t at = after(hole); entries_[at].began != 0 && distance_from_home(at) != 0;
+       at = after(at)) {
+    entries_[hole] = entries_[at];
+    hole = at;
   }
   entries_[hole] = {};
   --used_;
@@ -37,11 +36,19 @@ std::size_t connection_numbers::find(std::uint64_t began) const {
   return at;
 }
 
-void connection_numbers::place(const entry& added) {
-  std::size_t at = home_of(added.began);
-  while (entries_[at].began != 0)
-    at = after(at);
-  entries_[at] = added;
+// Whoever is farther from home has the place: so entries lie in the order of their homes.
+void connection_numbers::place(entry added) {
+  std::size_t distance = 0;
+  for (std::size_t at = home_of(added.began);; at = after(at), ++distance) {
+    if (entries_[at].began == 0) {
+      entries_[at] = added;
+      return;
+    }
+    if (const std::size_t other = distance_from_home(at); other < distance) {
+      std::swap(entries_[at], added);
+      distance = other;
+    }
+  }
 }
 
 void connection_numbers::grow() {

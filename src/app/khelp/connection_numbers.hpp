@@ -38,7 +38,10 @@ class connection_numbers {
   }
   std::size_t after(std::size_t at) const { return (at + 1) & (entries_.size() - 1); }
   std::size_t find(std::uint64_t began) const;
-  void place(const entry& added);
+  std::size_t distance_from_home(std::size_t at) const {
+    return (at - home_of(entries_[at].began)) & (entries_.size() - 1);
+  }
+  void place(entry added);
   void grow();
 
   std::vector<entry> entries_;  // a power of two, at most half of them used

@@ -31,5 +31,19 @@ TEST(connection_numbers, keep_every_connection_that_was_added_and_not_removed) {
     EXPECT_EQ(numbers.of(began), number);
 }
 
+TEST(connection_numbers, of_a_flood_that_lies_in_one_row_go_from_either_end) {
+  connection_numbers numbers;
+  constexpr std::uint64_t many = 20'000;
+  for (std::uint64_t packet = 1; packet <= many; ++packet)
+    numbers.add(packet, packet * 2);
+  for (std::uint64_t packet = 1; packet <= many / 4; ++packet) {
+    numbers.remove(packet);
+    numbers.remove(many + 1 - packet);
+  }
+  EXPECT_EQ(numbers.size(), many / 2);
+  for (std::uint64_t packet = many / 4 + 1; packet <= many - many / 4; ++packet)
+    ASSERT_EQ(numbers.of(packet), packet * 2);
+}
+
 }  // namespace
 }  // namespace khelp::app
