@@ -119,7 +119,7 @@ class loader_leaves : public testing::Test {
   static void goes(std::int32_t id) {
     EXPECT_FALSE(line_of(id).permanent);
     EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
-    EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD));
+    EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD)) << line_of(id).reason;
   }
 
   /// Unload a module that `check` calls permanent: it must be a zombie for that reason.
@@ -212,7 +212,7 @@ TEST_F(loader_leaves, a_point_in_its_memory_keeps_it_as_long_as_somebody_refers_
   khelp_hhook_run_hooks(held, nullptr, nullptr);
   khelp_hhook_head_release(held);
   khelp_reap();
-  EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD));
+  EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD)) << line_of(id).reason;
 }
 
 TEST_F(loader_leaves, a_hook_of_the_program_with_an_argument_in_its_memory_is_taken_off) {
@@ -317,7 +317,7 @@ TEST_F(loader_leaves, a_variable_of_the_c_library_keeps_it_while_it_leads_there)
   EXPECT_STREQ(program_invocation_short_name, "name");
   program_invocation_short_name = before;
   khelp_reap();
-  EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD));
+  EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD)) << line_of(id).reason;
 }
 
 /// From now on membarrier(2) is forbidden.

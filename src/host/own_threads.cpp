@@ -112,11 +112,12 @@ folder open_tasks() noexcept {
 enum class origin { other, module, unknown, over };
 
 /// A function's argument leads into the module if it lies there, or if the object it points to begins
-/// with something that does: a table of virtual functions, or the functions to call.
+/// with something that does: a table of virtual functions, or the function to call. Four words are the
+/// least that malloc(3) gives, its own included: more may be a neighbour's, whose pointers are no sign.
 bool argument_leads_into(const module_range& module, std::uintptr_t argument) noexcept {
   if (module.has(reinterpret_cast<const void*>(argument)))
     return true;
-  const void* words[16];
+  const void* words[4];
   const std::size_t there = read_memory(argument, words, sizeof words) / sizeof words[0];
   return std::any_of(words, words + there, [&](const void* word) { return module.has(word); });
 }
