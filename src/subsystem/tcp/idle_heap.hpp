@@ -1,6 +1,7 @@
 /// Connections by their silence.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -18,6 +19,11 @@ namespace khelp::tcp {
 /// each time that it could have fallen silent.
 class idle_heap {
  public:
+  /// For so many flows; add() needs no memory then.
+  void make_room(size_t flows) {
+    if (flows > entries_.capacity())
+      entries_.reserve(std::max(flows, 2 * entries_.capacity()));
+  }
   void add(flow& f) {
     f.idle_place = static_cast<uint32_t>(entries_.size());
     entries_.push_back({f.active_ns, f.began_at, &f});
