@@ -21,7 +21,7 @@ namespace {
 // "1234 'name'"; without a name where there is no /proc.
 std::string words_of_thread(pid_t tid) {
   const no_cancellation later;
-  const std::string number = std::to_string(tid);
+  std::string number = std::to_string(tid);
   const unique_fd file(open(("/proc/self/task/" + number + "/comm").c_str(), O_RDONLY | O_CLOEXEC));
   char name[32];
   const ssize_t length = file ? read(file.get(), name, sizeof name) : 0;
