@@ -160,7 +160,7 @@ KHELP_API int khelp_hook_proc_run(struct khelp_hook_list* list, uint32_t flags, 
 /// How many hooks are on a list. 0 for what is no list.
 KHELP_API uint32_t khelp_hook_count(struct khelp_hook_list* list);
 
-/// What is known of one hook.
+/// One hook, as the statistics show it.
 struct khelp_hook_info {
   uint32_t size;       /**< sizeof(struct khelp_hook_info) */
   uint32_t suspended;  /**< it threw, and is skipped until khelp_hook_resume() */

@@ -161,11 +161,11 @@ KHELP_API int khelp_helper_register(const struct khelp_helper_x* x, int32_t* id)
 /// Unload a helper that khelp_helper_register() loaded.
 ///
 /// Shape    its hooks are off while runs that may be inside one of them are waited for. If that takes too
-///          long, REFUSE and WAIT leave it as it was: its hooks are on again, wherever they are wished
-///          for now (if there is no memory for that, as soon as a cold call has some), and objects get
-///          its data (also, with REFUSE, those that are made meanwhile). REVOKE
-///          leaves it a zombie: no hook of it is called any more, its name is free, its declaration and
-///          its data stay in use, and khelp_reap() or another cold call ends it when it can.
+///          long, REFUSE and WAIT leave the helper as it was: its hooks are on again at every point that
+///          wants them, and objects get its data. With REFUSE, objects that are made meanwhile get it,
+///          too. (Without memory the hooks are on again as soon as a cold call has some.) REVOKE leaves it
+///          a zombie: no hook of it is called any more, its name is free, its declaration and its data
+///          stay in use, and khelp_reap() or another cold call ends it when it can.
 /// Units    timeout_ns: KHELP_TIMEOUT_DEFAULT: 10 seconds; 0 or negative: no limit. For everything that
 ///          the call waits for: runs, with WAIT objects, with REVOKE sections of objects that hold data.
 /// Context  any thread; waiting for objects is no cancellation point. From inside a hook, or the

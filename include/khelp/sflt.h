@@ -152,7 +152,7 @@ static inline int khelp_sflt_any(const struct khelp_sflt_socket* socket) {
   return __atomic_load_n(&socket->attached, __ATOMIC_RELAXED) != 0;
 }
 
-/// What is asked of filters.
+/// An operation that filters are asked about.
 enum khelp_sflt_question {
   KHELP_SFLT_NOTIFY,
   KHELP_SFLT_GETPEERNAME,

@@ -93,7 +93,7 @@ enum khelp_tcp_state {
 #define KHELP_INP_IPV4 0x1
 #define KHELP_INP_IPV6 0x2
 
-/// Who an end is. Ports in network order, as upstream; an IPv4 address is the first 4 bytes.
+/// An end's addresses and ports. Ports are in network order, as upstream; an IPv4 address is the first 4 bytes.
 struct khelp_inpcb {
   uint8_t inp_laddr[16];
   uint8_t inp_faddr[16];

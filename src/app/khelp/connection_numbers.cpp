@@ -36,7 +36,8 @@ std::size_t connection_numbers::find(std::uint64_t began) const {
   return at;
 }
 
-// Whoever is farther from home has the place: so entries lie in the order of their homes.
+// An entry that is farther from its home takes the place of one that is nearer, which moves on. So
+// entries lie in the order of their homes.
 void connection_numbers::place(entry added) {
   std::size_t distance = 0;
   for (std::size_t at = home_of(added.began);; at = after(at), ++distance) {

@@ -1,4 +1,4 @@
-/// Who hooks which point, in running order.
+/// The hooks of each point, in running order.
 #pragma once
 
 #include <string>

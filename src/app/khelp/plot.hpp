@@ -18,7 +18,7 @@ struct plot_line {
   series values;
 };
 
-/// Who sent what a line shows: equal ends of two instances ("vlan", "file") are two lines.
+/// A line's label, which names the sender. The same end in two instances ("vlan", "file") has two lines.
 std::string plot_label(const direction_report& direction, std::string_view instances,
                        std::uint64_t instance);
 
