@@ -119,7 +119,8 @@ class loader_leaves : public testing::Test {
   static void goes(std::int32_t id) {
     EXPECT_FALSE(line_of(id).permanent);
     EXPECT_EQ(khelp_unload(id, KHELP_UNLOAD_REFUSE, 0), 0) << khelp_failure_text();
-    EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD)) << line_of(id).reason;
+    EXPECT_EQ(line_of(id).state, static_cast<std::uint32_t>(KHELP_MODULE_DEAD))
+        << line_of(id).reason;
   }
 
   /// Unload a module that `check` calls permanent: it must be a zombie for that reason.
