@@ -10,7 +10,7 @@
 #include <memory>
 #include <span>
 
-#include "subsystem/tcp/decode.hpp"
+#include "subsystem/tcp/decode/decode.hpp"
 
 namespace {
 

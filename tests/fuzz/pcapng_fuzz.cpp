@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "subsystem/tcp/pcapng_builder.hpp"
-#include "subsystem/tcp/pcapng_source.hpp"
+#include "subsystem/tcp/capture/pcapng_builder.hpp"
+#include "subsystem/tcp/capture/pcapng_source.hpp"
 
 namespace {
 

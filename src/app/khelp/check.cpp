@@ -6,11 +6,11 @@
 
 #include <khelp/khelp.hpp>
 
-#include "app/khelp/complaints.hpp"
-#include "app/khelp/exit_code.hpp"
-#include "app/khelp/json_writer.hpp"
-#include "app/khelp/output.hpp"
-#include "app/khelp/printable.hpp"
+#include "app/cli/complaints.hpp"
+#include "app/cli/exit_code.hpp"
+#include "app/cli/json_writer.hpp"
+#include "app/cli/output.hpp"
+#include "app/cli/printable.hpp"
 
 namespace khelp::app {
 namespace {

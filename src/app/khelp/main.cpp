@@ -7,12 +7,12 @@
 #include <khelp/log.h>
 #include <khelp/module.h>
 
+#include "app/cli/complaints.hpp"
+#include "app/cli/exit_code.hpp"
+#include "app/cli/output.hpp"
 #include "app/khelp/arguments.hpp"
 #include "app/khelp/check.hpp"
-#include "app/khelp/complaints.hpp"
-#include "app/khelp/exit_code.hpp"
-#include "app/khelp/output.hpp"
-#include "app/khelp/replay.hpp"
+#include "app/replay/replay.hpp"
 
 namespace khelp::app {
 namespace {

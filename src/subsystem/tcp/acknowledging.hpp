@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "subsystem/tcp/decode.hpp"
+#include "subsystem/tcp/decode/decode.hpp"
 #include "subsystem/tcp/flow.hpp"
 
 namespace khelp::tcp {

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "subsystem/tcp/decode.hpp"
+#include "subsystem/tcp/decode/decode.hpp"
 
 namespace khelp::tcp {
 

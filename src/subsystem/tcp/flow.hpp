@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -12,6 +11,7 @@
 #include <khelp/tcp.h>
 
 #include "subsystem/tcp/copies.hpp"
+#include "subsystem/tcp/decode/address_number.hpp"
 #include "subsystem/tcp/range_set.hpp"
 #include "subsystem/tcp/timestamps.hpp"
 
@@ -66,23 +66,6 @@ constexpr size_t stages = 3;
 
 /// Those that matter least first.
 constexpr std::array<stage, stages> stages_by_weight = {stage::ending, stage::opening, stage::open};
-
-/// An address, for comparing.
-struct address_number {
-  uint64_t first;
-  uint64_t second;
-
-  bool operator==(const address_number& other) const {
-    return ((first ^ other.first) | (second ^ other.second)) == 0;
-  }
-  bool operator>(const address_number& other) const {
-    return first != other.first ? first > other.first : second > other.second;
-  }
-};
-
-inline address_number number_of(const std::array<uint8_t, 16>& address) {
-  return std::bit_cast<address_number>(address);
-}
 
 /// Who talks to whom: the two (address, port) pairs in ascending order, so that both directions
 /// agree.

@@ -6,7 +6,7 @@
 #include <new>
 #include <type_traits>
 
-#include "subsystem/tcp/hashing.hpp"
+#include "subsystem/tcp/decode/hashing.hpp"
 #include "subsystem/tcp/prefetch.hpp"
 
 namespace khelp::tcp {

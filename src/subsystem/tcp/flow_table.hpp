@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "subsystem/tcp/decode.hpp"
+#include "subsystem/tcp/decode/decode.hpp"
 #include "subsystem/tcp/flow.hpp"
 #include "subsystem/tcp/idle_heap.hpp"
 

@@ -7,7 +7,7 @@
 
 #include <khelp/clock.h>
 
-#include "subsystem/tcp/capture_file.hpp"
+#include "subsystem/tcp/capture/capture_file.hpp"
 
 namespace khelp::tcp {
 

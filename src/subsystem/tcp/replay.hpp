@@ -10,11 +10,11 @@
 #include <thread>
 #include <vector>
 
+#include "subsystem/tcp/capture/packet_source.hpp"
 #include "subsystem/tcp/crowd.hpp"
-#include "subsystem/tcp/not_followed.hpp"
-#include "subsystem/tcp/packet_source.hpp"
+#include "subsystem/tcp/decode/not_followed.hpp"
+#include "subsystem/tcp/decode/reassembly.hpp"
 #include "subsystem/tcp/points.hpp"
-#include "subsystem/tcp/reassembly.hpp"
 #include "subsystem/tcp/round_queue.hpp"
 #include "subsystem/tcp/shard.hpp"
 #include "subsystem/tcp/silence_clock.hpp"

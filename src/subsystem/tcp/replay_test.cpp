@@ -17,8 +17,8 @@
 #include <khelp/khelp.h>
 
 #include "subsystem/tcp/address.hpp"
-#include "subsystem/tcp/capture_file.hpp"
-#include "subsystem/tcp/frame_builder.hpp"
+#include "subsystem/tcp/capture/capture_file.hpp"
+#include "subsystem/tcp/capture/frame_builder.hpp"
 
 namespace khelp::tcp {
 namespace {

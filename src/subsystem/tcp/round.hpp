@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "subsystem/tcp/decode.hpp"
+#include "subsystem/tcp/decode/decode.hpp"
 #include "subsystem/tcp/flow_table.hpp"
 #include "subsystem/tcp/kept_list.hpp"
 #include "subsystem/tcp/order.hpp"

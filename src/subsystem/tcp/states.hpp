@@ -1,7 +1,7 @@
 /// The states of both ends, and of the connection, as segments pass.
 #pragma once
 
-#include "subsystem/tcp/decode.hpp"
+#include "subsystem/tcp/decode/decode.hpp"
 #include "subsystem/tcp/flow.hpp"
 
 namespace khelp::tcp {

@@ -1,0 +1,62 @@
+/// The helpers of a replay: loaded, read, counted, unloaded.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <khelp/khelp.hpp>
+
+#include "app/khelp/arguments.hpp"
+#include "app/report/report.hpp"
+
+namespace khelp::app {
+
+class helper_set {
+ public:
+  helper_set() = default;
+  helper_set(const helper_set&) = delete;
+  helper_set& operator=(const helper_set&) = delete;
+  ~helper_set() { (void)unload(); }
+
+  /// Load what was asked for, dependencies included.
+  ///
+  /// Errors   as khelp_load(); the words name the helper. Nothing stays loaded.
+  result<void> load(const replay_request& asked);
+
+  /// One per loaded helper, in load order; unchanged by unload().
+  const std::vector<helper_schema>& schemas() const noexcept { return schemas_; }
+  /// The files that are loaded now, dependencies included.
+  std::vector<std::string> files() const;
+  bool loaded() const noexcept { return !files_.empty(); }
+
+  /// What each helper keeps on an object. After unload(): nothing.
+  std::vector<std::optional<helper_data>> read(khelp_osd* object) const;
+
+  /// What each helper did so far; after unload(), until then.
+  std::vector<helper_totals> totals() const;
+
+  /// Unload all, revoking their data from live objects. The last loaded goes first.
+  ///
+  /// Returns remarks in words: what could not be unloaded, or stays mapped, and why.
+  std::vector<std::string> unload();
+
+ private:
+  struct member {
+    std::int32_t id;
+    std::uint32_t version;
+    khelp_helper_description description;
+  };
+
+  void list_members(bool raw);
+  helper_data read_member(std::size_t at, const void* data) const;
+
+  std::vector<std::int32_t> files_;  ///< loaded now, in load order
+  std::vector<member> members_;      ///< by schemas_; empty after unload()
+  std::vector<helper_schema> schemas_;
+  std::vector<helper_totals> final_totals_;
+};
+
+}  // namespace khelp::app

@@ -1,0 +1,20 @@
+/// What a replay says of frames that it did not follow, or could not measure with.
+#pragma once
+
+#include <string>
+
+#include "app/report/report.hpp"
+
+namespace khelp::app {
+
+/// "1,200 frames of an unknown link type, 4 of ..."; "": there were none.
+std::string not_followed_text(const tcp::not_followed_counts& counts);
+
+/// "1,200 packets without a time: nothing is measured with them".
+std::string without_time_text(std::uint64_t packets);
+
+/// They are more than a few, or all that there was: people are told, whatever the report's form.
+bool many_not_followed(const capture_report& capture);
+bool many_without_time(const capture_report& capture);
+
+}  // namespace khelp::app
