@@ -83,14 +83,16 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
                     "Print each point's hooks in running order, and why they stand so");
   command->add_flag("--mem", replay.mem,
                     "Show zones and types of memory as they are when the captures have been read");
-  command->add_flag("--raw", replay.raw,
+  command->add_flag("--raw", replay.helpers.raw,
                     "Show the per-object data of FreeBSD-style helpers in hexadecimal");
   command
       ->add_option("--unload-after", replay.unload_after,
                    "Unload the helpers after N packets; the replay goes on without them")
       ->check(&whole_number)
       ->type_name("N");
-  command->add_option("--top", replay.top, "Lines of the table; the other directions are summed")
+  command
+      ->add_option("--top", replay.report.top,
+                   "Lines of the table; the other directions are summed")
       ->check(&whole_number)
       ->type_name("N")
       ->capture_default_str();
@@ -101,17 +103,17 @@ void add_replay(CLI::App& program, replay_request& replay, std::vector<std::stri
       ->check(&number_of_jobs)
       ->type_name("N");
   command
-      ->add_option("--instance-by", replay.instance_by,
+      ->add_option("--instance-by", replay.report.instance_by,
                    "An instance, with hook points of its own, per VLAN or file, or none")
       ->check(&ground_for_instances)
       ->type_name("vlan|file|none");
-  command->add_flag("--debug", replay.debug,
+  command->add_flag("--debug", replay.helpers.debug,
                     "Map helpers from their own files, for debuggers and profilers");
   command
-      ->add_option("--module-path", replay.module_path,
+      ->add_option("--module-path", replay.helpers.module_path,
                    "Folders where helpers are searched first, ':' between them")
       ->type_name("DIR");
-  add_allow_library(*command, replay.libraries);
+  add_allow_library(*command, replay.helpers.libraries);
   command
       ->add_option("CAPTURE", replay.captures, "Capture files (pcap, pcapng); - is standard input")
       ->type_name("")
@@ -220,9 +222,9 @@ request parse_arguments(int argc, const char* const* argv) {
     auto load = parse_load(text);
     if (!load)
       return mistake(program, load.error().detail);
-    replay.loads.push_back(std::move(*load));
+    replay.helpers.loads.push_back(std::move(*load));
   }
-  replay.form = json ? report_form::json : csv ? report_form::csv : report_form::table;
+  replay.report.form = json ? report_form::json : csv ? report_form::csv : report_form::table;
   return replay;
 }
 

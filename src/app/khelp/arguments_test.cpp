@@ -27,7 +27,7 @@ TEST(arguments, a_count_is_a_whole_number_and_other_words_are_named) {
     EXPECT_NE(std::get<nothing_to_do>(asked).words.find("too large"), std::string::npos);
   }
   const request most = parse({"replay", "--top", "18446744073709551615", "a.pcap"});
-  EXPECT_EQ(std::get<replay_request>(most).top, UINT64_MAX);
+  EXPECT_EQ(std::get<replay_request>(most).report.top, UINT64_MAX);
 }
 
 TEST(arguments, a_replay_with_every_option_is_understood) {
@@ -54,18 +54,18 @@ TEST(arguments, a_replay_with_every_option_is_understood) {
                                "-"});
   ASSERT_TRUE(std::holds_alternative<replay_request>(asked));
   const auto& replay = std::get<replay_request>(asked);
-  ASSERT_EQ(replay.loads.size(), 2u);
-  EXPECT_EQ(replay.loads[0].helper, "ertt");
-  EXPECT_EQ(replay.loads[0].parameters, (std::vector<std::pair<std::string, std::string>>{
-                                            {"delack_filter", "0"}, {"x", "a/b"}}));
-  EXPECT_EQ(replay.loads[1].helper, "./h_own.so");
-  EXPECT_EQ(replay.form, report_form::json);
+  ASSERT_EQ(replay.helpers.loads.size(), 2u);
+  EXPECT_EQ(replay.helpers.loads[0].helper, "ertt");
+  EXPECT_EQ(replay.helpers.loads[0].parameters, (std::vector<std::pair<std::string, std::string>>{
+                                                    {"delack_filter", "0"}, {"x", "a/b"}}));
+  EXPECT_EQ(replay.helpers.loads[1].helper, "./h_own.so");
+  EXPECT_EQ(replay.report.form, report_form::json);
   EXPECT_EQ(replay.samples_file, "s.csv");
   EXPECT_EQ(replay.plot_file, "p.svg");
-  EXPECT_EQ(replay.module_path, "/a:/b");
+  EXPECT_EQ(replay.helpers.module_path, "/a:/b");
   EXPECT_EQ(replay.unload_after, 100u);
-  EXPECT_EQ(replay.top, 5u);
-  EXPECT_TRUE(replay.explain && replay.raw && replay.debug);
+  EXPECT_EQ(replay.report.top, 5u);
+  EXPECT_TRUE(replay.explain && replay.helpers.raw && replay.helpers.debug);
   EXPECT_EQ(replay.captures, (std::vector<std::string>{"one.pcap", "-"}));
 }
 

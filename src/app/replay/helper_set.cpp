@@ -52,7 +52,7 @@ std::string hexadecimal(const void* data, std::size_t size) {
 
 }  // namespace
 
-result<void> helper_set::load(const replay_request& asked) {
+result<void> helper_set::load(const helpers_request& asked) {
   std::vector<const char*> libraries;
   for (const std::string& library : asked.libraries)
     libraries.push_back(library.c_str());

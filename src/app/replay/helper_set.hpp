@@ -9,7 +9,7 @@
 
 #include <khelp/khelp.hpp>
 
-#include "app/khelp/arguments.hpp"
+#include "app/replay/replay_request.hpp"
 #include "app/report/report.hpp"
 
 namespace khelp::app {
@@ -24,7 +24,7 @@ class helper_set {
   /// Load what was asked for, dependencies included.
   ///
   /// Errors   as khelp_load(); the words name the helper. Nothing stays loaded.
-  result<void> load(const replay_request& asked);
+  result<void> load(const helpers_request& asked);
 
   /// One per loaded helper, in load order; unchanged by unload().
   const std::vector<helper_schema>& schemas() const noexcept { return schemas_; }

@@ -9,21 +9,10 @@
 
 #include <khelp/sample.h>
 
-#include "app/report/plot.hpp"
-#include "app/report/series.hpp"
+#include "app/report/rtt_curves.hpp"
 #include "subsystem/tcp/flow.hpp"
 
 namespace khelp::app {
-
-/// How finely the curves of one end are kept.
-constexpr std::size_t sparkline_slots = 24;
-constexpr std::size_t plot_slots = 512;
-
-/// The RTT of the data one end sent, over time.
-struct rtt_curves {
-  series small{sparkline_slots};
-  series large{plot_slots};  ///< empty unless there is a plot
-};
 
 /// Which curves are kept of each end.
 enum class curves { none, small, small_and_large };

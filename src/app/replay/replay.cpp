@@ -58,6 +58,14 @@ std::optional<output> output_file(const std::string& name) {
   return std::move(*made);
 }
 
+reason_counts reasons_of(const tcp::not_followed_counts& counts) {
+  reason_counts reasons;
+  for (std::size_t i = 0; i < tcp::not_followed_texts.size(); ++i)
+    reasons.push_back(
+        {tcp::not_followed_texts[i].key, tcp::not_followed_texts[i].words, counts.by_reason()[i]});
+  return reasons;
+}
+
 class replay {
  public:
   explicit replay(const replay_request& asked)
@@ -66,11 +74,11 @@ class replay {
         samples_(output_file(asked.samples_file)),
         plot_(output_file(asked.plot_file)),
         session_(new_session()) {
-    if (auto loaded = helpers_.load(asked_); !loaded)
+    if (auto loaded = helpers_.load(asked_.helpers); !loaded)
       refuse(loaded.error(), exit_code_for(loaded.error().code));
     if (auto safe = check_overwriting(written_files(), read_files()); !safe)
       refuse(safe.error(), exit_usage);
-    auto writer = make_report_writer(asked_, helpers_.schemas(), of_standard_output(), out_);
+    auto writer = make_report_writer(asked_.report, helpers_.schemas(), of_standard_output(), out_);
     if (!writer)
       refuse(writer.error(), exit_failed);
     writer_ = std::move(*writer);
@@ -98,9 +106,9 @@ class replay {
  private:
   std::unique_ptr<tcp::replay_session> new_session() {
     tcp::replay_session::settings wanted;
-    wanted.instances = asked_.instance_by == "vlan"   ? tcp::instances_by::vlan
-                       : asked_.instance_by == "file" ? tcp::instances_by::file
-                                                      : tcp::instances_by::none;
+    wanted.instances = asked_.report.instance_by == "vlan"   ? tcp::instances_by::vlan
+                       : asked_.report.instance_by == "file" ? tcp::instances_by::file
+                                                             : tcp::instances_by::none;
     wanted.shards = asked_.jobs.value_or(useful_jobs());
     wanted.watcher_of = [this](std::size_t) {
       auto made = std::make_unique<shard_reporter>(reporting_);
@@ -119,7 +127,7 @@ class replay {
   curves wanted_curves() const {
     if (!asked_.plot_file.empty())
       return curves::small_and_large;
-    return asked_.form == report_form::table ? curves::small : curves::none;
+    return asked_.report.form == report_form::table ? curves::small : curves::none;
   }
 
   std::vector<used_file> written_files() const {
@@ -159,7 +167,7 @@ class replay {
   /// Where standard output carries a document, words go to standard error.
   void explain() {
     const std::string text = explain_hooks();
-    if (asked_.form == report_form::table)
+    if (asked_.report.form == report_form::table)
       out_.write(text + "\n");
     else
       (void)std::fwrite(text.data(), 1, text.size(), stderr);
@@ -168,7 +176,7 @@ class replay {
   /// Table and JSON have a place for it; rows of CSV have none.
   void look_at_memory() {
     summary_.memory = read_memory();
-    if (asked_.form != report_form::csv)
+    if (asked_.report.form != report_form::csv)
       return;
     const std::string text = memory_text(*summary_.memory, false);
     (void)std::fwrite(text.data(), 1, text.size(), stderr);
@@ -245,7 +253,7 @@ class replay {
     for (std::size_t i = 0; i < closed.curves.size(); ++i) {
       const direction_report& direction = closed.report.directions[i];
       if (closed.curves[i])
-        drawn_.add({plot_label(direction, asked_.instance_by, closed.report.instance),
+        drawn_.add({plot_label(direction, asked_.report.instance_by, closed.report.instance),
                     closed.curves[i]->large});
     }
   }
@@ -261,7 +269,7 @@ class replay {
                                    .last_ns = capture.last_ns,
                                    .error = capture.error,
                                    .fragments = capture.fragments,
-                                   .not_followed = capture.not_followed,
+                                   .not_followed = reasons_of(capture.not_followed),
                                    .without_time = capture.without_time});
     }
     if (interruption() != 0 && !summary_.captures.empty()) {
@@ -271,16 +279,16 @@ class replay {
         summary_.not_begun.push_back(asked_.captures[i]);
     }
     summary_.helpers = helpers_.totals();
-    summary_.instance_by = asked_.instance_by;
+    summary_.instance_by = asked_.report.instance_by;
     summary_.elapsed_us =
         std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began_).count();
   }
 
   /// Table and JSON have a place for all of them; rows of CSV have none.
   void complain_of_what_was_not_followed() const {
-    const bool has_place = asked_.form != report_form::csv;
+    const bool has_place = asked_.report.form != report_form::csv;
     for (const capture_report& capture : summary_.captures) {
-      if (many_not_followed(capture) || (!has_place && capture.not_followed.all() != 0))
+      if (many_not_followed(capture) || (!has_place && all_of(capture.not_followed) != 0))
         complain(capture.file + ": not followed: " + not_followed_text(capture.not_followed));
       if (many_without_time(capture) || (!has_place && capture.without_time != 0))
         complain(capture.file + ": " + without_time_text(capture.without_time));
@@ -330,7 +338,7 @@ class replay {
     complete_summary();
     complain_of_what_was_not_followed();
     bool whole = true;
-    if (asked_.form != report_form::table || any_capture_opened())
+    if (asked_.report.form != report_form::table || any_capture_opened())
       whole &= complete(writer_->finish(summary_));
     if (began_outputs_)
       whole &= finish_measurements();
@@ -356,7 +364,7 @@ class replay {
       .helpers = helpers_,
       .wanted_curves = wanted_curves(),
       .wants_samples = !asked_.samples_file.empty(),
-      .keep_reports = asked_.form == report_form::table || !asked_.plot_file.empty()};
+      .keep_reports = asked_.report.form == report_form::table || !asked_.plot_file.empty()};
   gathering gathering_{[this](const happening& next, std::string_view text, std::uint64_t number) {
     report(next, text, number);
   }};

@@ -1,7 +1,7 @@
 /// `khelp replay`: captures through hook points, helpers' results to the user.
 #pragma once
 
-#include "app/khelp/arguments.hpp"
+#include "app/replay/replay_request.hpp"
 
 namespace khelp::app {
 

@@ -52,11 +52,11 @@ void write_time(json_writer& json, std::optional<std::int64_t> ns) {
     json.null();
 }
 
-void write_not_followed(json_writer& json, const tcp::not_followed_counts& counts) {
+void write_not_followed(json_writer& json, const reason_counts& counts) {
   json.begin_object();
-  for (std::size_t i = 0; i < tcp::not_followed_texts.size(); ++i) {
-    json.key(tcp::not_followed_texts[i].key);
-    json.number(counts.by_reason()[i]);
+  for (const reason_count& reason : counts) {
+    json.key(reason.key);
+    json.number(reason.frames);
   }
   json.end_object();
 }

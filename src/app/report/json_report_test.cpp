@@ -80,7 +80,8 @@ TEST(jsonreport, the_document_holds_captures_connections_in_order_and_helpers) {
   replay_summary summary;
   summary.captures.push_back({"a.pcap", "EN10MB", 3, 2, 1, 1'500'000'000, {}, ""});
   summary.captures.push_back({"b.pcap", "", 0, 0, 0, {}, {}, "cut at 7"});
-  summary.captures[1].not_followed.add(tcp::not_followed::ethertype);
+  summary.captures[0].not_followed = {{"cut", "", 0}, {"ethertype", "", 0}};
+  summary.captures[1].not_followed = {{"cut", "", 0}, {"ethertype", "", 1}};
   summary.captures[1].fragments = 3;
   summary.helpers.push_back({"ertt", 2, 4, 9, {1, 0, 0, 0}});
   summary.elapsed_us = 1'250'000;

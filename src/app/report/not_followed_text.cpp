@@ -1,5 +1,7 @@
 #include "app/report/not_followed_text.hpp"
 
+#include <algorithm>
+
 #include "app/cli/units.hpp"
 
 namespace khelp::app {
@@ -8,19 +10,34 @@ namespace {
 constexpr std::uint64_t few = 8;
 }  // namespace
 
-std::string not_followed_text(const tcp::not_followed_counts& counts) {
+std::string not_followed_text(const reason_counts& counts) {
   std::string text;
-  for (std::size_t i = 0; i < tcp::not_followed_texts.size(); ++i) {
-    const std::uint64_t frames = counts.by_reason()[i];
-    if (frames == 0)
+  for (const reason_count& reason : counts) {
+    if (reason.frames == 0)
       continue;
     const bool first = text.empty();
-    text += (first ? "" : ", ") + grouped(frames);
+    text += (first ? "" : ", ") + grouped(reason.frames);
     if (first)
-      text += frames == 1 ? " frame" : " frames";
-    text += std::string(" ") + tcp::not_followed_texts[i].words;
+      text += reason.frames == 1 ? " frame" : " frames";
+    text += std::string(" ") + reason.words;
   }
   return text;
+}
+
+std::uint64_t all_of(const reason_counts& counts) {
+  std::uint64_t sum = 0;
+  for (const reason_count& reason : counts)
+    sum += reason.frames;
+  return sum;
+}
+
+void add_reasons(reason_counts& to, const reason_counts& more) {
+  if (to.empty()) {
+    to = more;
+    return;
+  }
+  for (std::size_t i = 0; i < more.size(); ++i)
+    to[i].frames += more[i].frames;
 }
 
 std::string without_time_text(std::uint64_t packets) {
@@ -35,8 +52,9 @@ bool many_without_time(const capture_report& capture) {
 }
 
 bool many_not_followed(const capture_report& capture) {
-  return capture.not_followed.most() > few ||
-         (capture.tcp_segments == 0 && capture.not_followed.all() != 0);
+  const bool many_of_one = std::any_of(capture.not_followed.begin(), capture.not_followed.end(),
+                                       [](const reason_count& one) { return one.frames > few; });
+  return many_of_one || (capture.tcp_segments == 0 && all_of(capture.not_followed) != 0);
 }
 
 }  // namespace khelp::app

@@ -10,8 +10,6 @@
 #include <khelp/khelp.h>
 #include <khelp/stats.h>
 
-#include "subsystem/tcp/decode/not_followed.hpp"
-
 namespace khelp::app {
 
 /// One thing a helper reports per object.
@@ -53,6 +51,16 @@ struct connection_report {
   std::vector<direction_report> directions;  ///< two; one if the socket talks to itself
 };
 
+/// Frames that were not followed, for one reason.
+struct reason_count {
+  const char* key;    ///< JSON
+  const char* words;  ///< after "5 frames"
+  std::uint64_t frames = 0;
+};
+
+/// All reasons there are, in the order of their keys; those of no frame, too.
+using reason_counts = std::vector<reason_count>;
+
 /// How far one capture was read.
 struct capture_report {
   std::string file;
@@ -64,7 +72,7 @@ struct capture_report {
   std::optional<std::int64_t> last_ns;
   std::string error;            ///< empty: read to its end
   std::uint64_t fragments = 0;  ///< packets that are pieces of IP packets
-  tcp::not_followed_counts not_followed{};
+  reason_counts not_followed{};
   std::uint64_t without_time = 0;  ///< packets
 };
 

@@ -16,7 +16,7 @@ namespace {
 /// Keeps the busiest.
 class table_writer final : public report_writer {
  public:
-  table_writer(const replay_request& asked, const std::vector<helper_schema>& schemas,
+  table_writer(const report_options& asked, const std::vector<helper_schema>& schemas,
                const appearance& look, output& out)
       : instances_(asked.instance_by),
         ranking_(asked.top),
@@ -116,7 +116,7 @@ class csv_writer final : public report_writer {
 
 }  // namespace
 
-result<std::unique_ptr<report_writer>> make_report_writer(const replay_request& asked,
+result<std::unique_ptr<report_writer>> make_report_writer(const report_options& asked,
                                                           const std::vector<helper_schema>& schemas,
                                                           const appearance& look, output& out) {
   if (asked.form == report_form::csv)

@@ -10,14 +10,11 @@
 
 #include "app/cli/output.hpp"
 #include "app/cli/terminal.hpp"
-#include "app/khelp/arguments.hpp"
-#include "app/replay/measurements.hpp"
+#include "app/report/options.hpp"
 #include "app/report/report.hpp"
+#include "app/report/rtt_curves.hpp"
 
 namespace khelp::app {
-
-/// How RTT went over time, by the connection's directions.
-using direction_curves = std::vector<std::optional<rtt_curves>>;
 
 /// Takes connections in closing order. Its memory does not grow with their number.
 class report_writer {
@@ -43,7 +40,7 @@ class report_writer {
 /// Schemas and out must outlive the writer.
 ///
 /// Errors   JSON: no temporary file could be made.
-result<std::unique_ptr<report_writer>> make_report_writer(const replay_request& asked,
+result<std::unique_ptr<report_writer>> make_report_writer(const report_options& asked,
                                                           const std::vector<helper_schema>& schemas,
                                                           const appearance& look, output& out);
 

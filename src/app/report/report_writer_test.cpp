@@ -27,7 +27,7 @@ void add(report_writer& writer, std::uint64_t number, const connection_report& o
 }
 
 /// What a writer of this form prints for three connections.
-std::string written(const replay_request& asked) {
+std::string written(const report_options& asked) {
   const std::string file = testing::TempDir() + "report_writer_test";
   auto out = output::open(file);
   EXPECT_TRUE(out->begin());
@@ -43,7 +43,7 @@ std::string written(const replay_request& asked) {
 }
 
 TEST(reportwriter, json_lists_connections_in_closing_order) {
-  replay_request asked;
+  report_options asked;
   asked.form = report_form::json;
   const auto document = nlohmann::json::parse(written(asked));
   ASSERT_EQ(document["connections"].size(), 3u);
@@ -53,7 +53,7 @@ TEST(reportwriter, json_lists_connections_in_closing_order) {
 }
 
 TEST(reportwriter, csv_has_two_rows_per_connection_in_closing_order) {
-  replay_request asked;
+  report_options asked;
   asked.form = report_form::csv;
   std::istringstream lines(written(asked));
   std::string line;
@@ -71,7 +71,7 @@ TEST(reportwriter, the_table_shows_only_directions_with_data) {
 
 TEST(reportwriter, an_output_that_is_full_is_noticed_while_writing) {
   auto full = output::open("/dev/full");
-  replay_request asked;
+  report_options asked;
   asked.form = report_form::csv;
   auto writer = make_report_writer(asked, no_helpers, {}, *full);
   for (int i = 0; i < 10'000 && !(*writer)->failed(); ++i)

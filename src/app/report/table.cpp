@@ -259,14 +259,14 @@ std::string totals_text(const replay_summary& summary) {
   std::uint64_t malformed = 0;
   std::uint64_t fragments = 0;
   std::uint64_t without_time = 0;
-  tcp::not_followed_counts not_followed;
+  reason_counts not_followed;
   for (const capture_report& capture : summary.captures) {
     packets += capture.packets;
     segments += capture.tcp_segments;
     malformed += capture.malformed;
     fragments += capture.fragments;
     without_time += capture.without_time;
-    not_followed += capture.not_followed;
+    add_reasons(not_followed, capture.not_followed);
   }
   std::string text = partial_line(summary);
   text += fmt::format("{}: {}, {}, {} malformed\n",
@@ -277,7 +277,7 @@ std::string totals_text(const replay_summary& summary) {
     text += "captured again: " + counted(summary.copies, "segment", "segments") + "\n";
   if (fragments != 0)
     text += "fragments: " + counted(fragments, "packet", "packets") + "\n";
-  if (not_followed.all() != 0)
+  if (all_of(not_followed) != 0)
     text += "not followed: " + not_followed_text(not_followed) + "\n";
   if (without_time != 0)
     text += without_time_text(without_time) + "\n";

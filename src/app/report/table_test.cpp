@@ -140,9 +140,12 @@ TEST(table, totals_say_how_many_packets_were_fragments) {
 TEST(table, totals_say_what_was_not_followed) {
   replay_summary summary;
   summary.captures = {{"a", "", 3, 1, 0, {}, {}, ""}, {"b", "", 2, 1, 0, {}, {}, ""}};
-  summary.captures[0].not_followed.add(tcp::not_followed::llc);
-  summary.captures[0].not_followed.add(tcp::not_followed::cut);
-  summary.captures[1].not_followed.add(tcp::not_followed::llc);
+  const auto frames = [](std::uint64_t cut, std::uint64_t llc) {
+    return reason_counts{{"cut", "cut before the end of their headers", cut},
+                         {"llc", "of IEEE 802.2 without an EtherType", llc}};
+  };
+  summary.captures[0].not_followed = frames(1, 1);
+  summary.captures[1].not_followed = frames(0, 1);
   summary.captures[1].without_time = 2;
   EXPECT_EQ(totals_text(summary),
             "2 captures: 5 packets, 2 TCP segments, 0 malformed\n"

@@ -1,7 +1,6 @@
 /// What a capture held that may be TCP and was not followed, by reason.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -64,11 +63,6 @@ static_assert(not_followed_texts.size() == static_cast<size_t>(not_followed::wir
 class not_followed_counts {
  public:
   void add(not_followed why, uint64_t frames = 1) { counts_[static_cast<size_t>(why)] += frames; }
-  not_followed_counts& operator+=(const not_followed_counts& more) {
-    for (size_t i = 0; i < counts_.size(); ++i)
-      counts_[i] += more.counts_[i];
-    return *this;
-  }
   uint64_t of(not_followed why) const { return counts_[static_cast<size_t>(why)]; }
   /// In the order of not_followed_texts.
   const std::array<uint64_t, not_followed_texts.size()>& by_reason() const { return counts_; }
@@ -78,8 +72,6 @@ class not_followed_counts {
       sum += each;
     return sum;
   }
-  /// Of the most frequent reason.
-  uint64_t most() const { return *std::max_element(counts_.begin(), counts_.end()); }
 
  private:
   std::array<uint64_t, not_followed_texts.size()> counts_{};
