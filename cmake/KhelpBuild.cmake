@@ -32,7 +32,7 @@ set(KHELP_HELPER_DIR ${PROJECT_BINARY_DIR}/lib/khelp)
 set(KHELP_TEST_DIR ${PROJECT_BINARY_DIR}/tests/bin)
 
 # The layers that libkhelp.so is made of. The others stand above the contract and link it.
-set(KHELP_LIBRARY_LAYERS base sync core utilities host)
+set(KHELP_LIBRARY_LAYERS base sync elf core utilities host)
 
 # ---- flags for everything of ours ----
 

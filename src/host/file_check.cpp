@@ -5,10 +5,10 @@
 
 #include <khelp/loader.h>
 
+#include "base/text.hpp"
 #include "host/linker_calls.hpp"
 #include "host/load_plan.hpp"
 #include "host/own_threads.hpp"
-#include "host/sentence.hpp"
 #include "host/symbols.hpp"
 
 namespace khelp {

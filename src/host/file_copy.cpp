@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "host/sentence.hpp"
+#include "base/text.hpp"
 
 namespace khelp {
 namespace {

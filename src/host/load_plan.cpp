@@ -5,9 +5,9 @@
 
 #include <khelp/module.h>
 
+#include "base/text.hpp"
 #include "host/file_copy.hpp"
 #include "host/linker_calls.hpp"
-#include "host/sentence.hpp"
 #include "host/symbols.hpp"
 
 namespace khelp {

@@ -7,8 +7,8 @@
 #include <elf.h>
 #include <link.h>
 
+#include "base/text.hpp"
 #include "host/linker_calls.hpp"
-#include "host/sentence.hpp"
 
 namespace khelp {
 namespace {

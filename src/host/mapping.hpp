@@ -10,7 +10,7 @@
 
 #include <khelp/result.hpp>
 
-#include "host/elf_reader.hpp"
+#include "elf/reader.hpp"
 
 namespace khelp {
 

@@ -9,7 +9,7 @@
 #include <khelp/sysinit.h>
 #include <khelp/vnet.h>
 
-#include "host/sentence.hpp"
+#include "base/text.hpp"
 
 namespace khelp {
 namespace {

@@ -9,7 +9,7 @@
 #include <khelp/module.h>
 #include <khelp/result.hpp>
 
-#include "host/elf_reader.hpp"
+#include "elf/reader.hpp"
 
 /// What a helper's file says about itself (khelp/module.h), read from its bytes: names, versions,
 /// dependencies and the layouts it was compiled against. None of its code runs for that; the

@@ -5,11 +5,11 @@
 
 #include <khelp/khelp.h>
 
+#include "base/text.hpp"
 #include "core/attachment.hpp"
 #include "core/guarded.hpp"
 #include "core/helper_registry.hpp"
 #include "core/instance.hpp"
-#include "host/sentence.hpp"
 #include "sync/word.hpp"
 
 namespace khelp {

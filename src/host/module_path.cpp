@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <vector>
 
-#include "host/sentence.hpp"
+#include "base/text.hpp"
 
 namespace khelp {
 namespace {

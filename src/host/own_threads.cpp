@@ -18,7 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "host/sentence.hpp"
+#include "base/text.hpp"
 
 namespace khelp {
 namespace {

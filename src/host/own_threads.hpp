@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/leftovers.hpp"
-#include "host/elf_reader.hpp"
+#include "elf/reader.hpp"
 
 namespace khelp {
 

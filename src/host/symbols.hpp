@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "host/elf_reader.hpp"
+#include "elf/reader.hpp"
 
 namespace khelp {
 

@@ -7,7 +7,7 @@
 #include <elf.h>
 #include <span>
 
-#include "host/elf_reader.hpp"
+#include "elf/reader.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto file = std::as_bytes(std::span(data, size));

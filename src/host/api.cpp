@@ -11,10 +11,10 @@
 #include <khelp/loader.h>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "core/cold_call.hpp"
 #include "host/file_check.hpp"
 #include "host/loader.hpp"
-#include "host/sentence.hpp"
 
 namespace {
 

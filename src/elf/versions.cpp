@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "host/elf_image.hpp"
+#include "elf/image.hpp"
 
 /// Symbol versions. The dynamic linker follows these lists without bounds, stops the process by
 /// assertion when a file named here is not among the needed ones, and takes a symbol's version

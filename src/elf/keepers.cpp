@@ -16,7 +16,7 @@
 // What lies in none of this library's registries and in no table cannot be known: a pointer that was
 // handed to another library or to the program itself.
 
-#include "host/keepers.hpp"
+#include "elf/keepers.hpp"
 
 #include <algorithm>
 #include <iterator>

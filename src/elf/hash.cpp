@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "host/elf_image.hpp"
+#include "elf/image.hpp"
 
 /// The hash tables of the symbols. The dynamic linker follows them without bounds; and a symbol
 /// that a damaged table hides is bound to another file's, or to nothing, and called. So every

@@ -1,11 +1,11 @@
-#include "host/elf_reader.hpp"
+#include "elf/reader.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <elf.h>
 #include <new>
 
-#include "host/elf_image.hpp"
+#include "elf/image.hpp"
 
 namespace khelp {
 

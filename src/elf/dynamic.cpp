@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "host/elf_image.hpp"
-#include "host/keepers.hpp"
+#include "elf/image.hpp"
+#include "elf/keepers.hpp"
 
 /// The dynamic section and what it names: strings, needed libraries, symbols.
 

@@ -1,5 +1,3 @@
-#include "host/loader.hpp"
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -11,13 +9,14 @@
 #include "base/cancellation.hpp"
 #include "base/log.hpp"
 #include "base/number_text.hpp"
+#include "base/text.hpp"
 #include "core/helper_registry.hpp"
 #include "core/reaper.hpp"
 #include "host/file_copy.hpp"
 #include "host/file_sets.hpp"
 #include "host/linker_calls.hpp"
+#include "host/loader.hpp"
 #include "host/own_threads.hpp"
-#include "host/sentence.hpp"
 #include "host/symbols.hpp"
 #include "sync/section.hpp"
 

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "host/elf_reader.hpp"
-#include "host/sentence.hpp"
+#include "base/text.hpp"
+#include "elf/reader.hpp"
 
 /// The state that the parts of the reader share while they judge one file. Parts run in the order
 /// of the declarations below; each adds what it finds and leaves what it read for the next.

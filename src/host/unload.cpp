@@ -12,6 +12,7 @@
 #include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "base/number_text.hpp"
+#include "base/text.hpp"
 #include "core/attachment.hpp"
 #include "core/helper_registry.hpp"
 #include "core/instance.hpp"
@@ -20,7 +21,6 @@
 #include "host/linker_calls.hpp"
 #include "host/loader.hpp"
 #include "host/own_threads.hpp"
-#include "host/sentence.hpp"
 #include "host/symbols.hpp"
 #include "sync/section.hpp"
 

@@ -5,9 +5,9 @@
 #include <link.h>
 #include <unistd.h>
 
+#include "base/text.hpp"
 #include "host/linker_calls.hpp"
 #include "host/loader.hpp"
-#include "host/sentence.hpp"
 
 namespace khelp {
 namespace {

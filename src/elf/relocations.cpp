@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "host/elf_image.hpp"
+#include "elf/image.hpp"
 
 /// Relocations, and the functions that the dynamic linker calls by itself. A relocation writes: it
 /// must stay in the helper's writable data, and off every table that the linker still reads.

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "host/elf_image.hpp"
+#include "elf/image.hpp"
 
 /// The outer structure: header, program headers, section headers, notes, and the extent of it all.
 

@@ -1,4 +1,4 @@
-#include "host/elf_reader.hpp"
+#include "elf/reader.hpp"
 
 #include <algorithm>
 #include <cstdio>
