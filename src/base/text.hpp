@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-/// Words for people, put together from pieces: sentence("segment ", 3, " ends at ", hex(end)).
+/// Text for people, made of pieces: concat("segment ", 3, " ends at ", hex(end)).
 /// A name that was read from a file is never put in raw: quoted() keeps it short and printable.
 
 namespace khelp {
@@ -30,17 +30,17 @@ inline std::string quoted(std::string_view name) {
   return text + (name.size() > longest_quoted ? "...'" : "'");
 }
 
-inline void append_words(std::string& text, std::string_view words) {
-  text += words;
+inline void append_piece(std::string& text, std::string_view piece) {
+  text += piece;
 }
-inline void append_words(std::string& text, std::integral auto number) {
+inline void append_piece(std::string& text, std::integral auto number) {
   text += std::to_string(number);
 }
 
 template <class... Pieces>
-std::string sentence(const Pieces&... pieces) {
+std::string concat(const Pieces&... pieces) {
   std::string text;
-  (append_words(text, pieces), ...);
+  (append_piece(text, pieces), ...);
   return text;
 }
 
@@ -54,13 +54,13 @@ class repeated_problem {
   template <class... Pieces>
   void add(const Pieces&... pieces) {
     if (++seen_ <= told)
-      problems_.push_back(sentence(pieces...));
+      problems_.push_back(concat(pieces...));
   }
 
   /// Says how many were not told. Call it once, after the table.
   void close() {
     if (seen_ > told)
-      problems_.push_back(sentence(seen_ - told, " more ", what_, " like these"));
+      problems_.push_back(concat(seen_ - told, " more ", what_, " like these"));
   }
 
  private:

@@ -213,7 +213,7 @@ void note_import(image& elf, std::uint64_t index, const Elf64_Sym& symbol) {
   if (found.how == keeping::nothing)
     return;
   elf_summary& summary = elf.report.summary;
-  const std::string words = sentence(found.why, " (it uses ", name, ")");
+  const std::string words = concat(found.why, " (it uses ", name, ")");
   if (found.how == keeping::for_ever)
     summary.permanent.push_back(words);
   else if (found.how == keeping::threads)
@@ -275,7 +275,7 @@ void tell_unique(image& elf, const unique_symbols& unique) {
     return;
   std::string reason = "the dynamic linker keeps " + unique.first;
   if (unique.count > 1)
-    reason += sentence(" and ", unique.count - 1, " more");
+    reason += concat(" and ", unique.count - 1, " more");
   reason += " for ever (STB_GNU_UNIQUE; build with -fno-gnu-unique)";
   elf.report.summary.permanent.push_back(std::move(reason));
 }

@@ -90,7 +90,7 @@ struct image {
 
   template <class... Pieces>
   void problem(const Pieces&... pieces) {
-    report.problems.push_back(sentence(pieces...));
+    report.problems.push_back(concat(pieces...));
   }
 
   bytes file;

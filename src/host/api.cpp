@@ -111,7 +111,7 @@ int khelp_load(const char* name, const struct khelp_load_options* options, int32
       return request.error();
     const auto loaded = the_loader().load(*request);
     if (!loaded) {
-      tell_refusal(sentence(quoted(request->name), " is not loaded: "), loaded.error());
+      tell_refusal(concat(quoted(request->name), " is not loaded: "), loaded.error());
       return loaded.error();
     }
     if (id != nullptr)
@@ -139,7 +139,7 @@ int khelp_unload(int32_t id, int how, int64_t timeout_ns) {
   return cold_call([&] {
     auto unloaded = the_loader().unload(id, request_of(how, timeout_ns));
     if (!unloaded)
-      tell_refusal(sentence("file ", id, " is not unloaded: "), unloaded.error());
+      tell_refusal(concat("file ", id, " is not unloaded: "), unloaded.error());
     return unloaded;
   });
 }

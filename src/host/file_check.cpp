@@ -48,31 +48,30 @@ std::vector<std::string> describe(const load_plan& plan) {
   const module_file& file = plan.files.back().contents;
   std::vector<std::string> lines;
   for (const declared_module& module : file.modules) {
-    std::string line = sentence("module ", module.name, " version ", module.version, ", ",
-                                personality_words(module.personality));
+    std::string line = concat("module ", module.name, " version ", module.version, ", ",
+                              personality_words(module.personality));
     if (module.data_size != 0)
-      line +=
-          sentence(", ", module.data_size, " bytes per object of classes ", hex(module.classes));
+      line += concat(", ", module.data_size, " bytes per object of classes ", hex(module.classes));
     lines.push_back(std::move(line));
   }
   for (const offered_interface& offer : file.offers)
-    lines.push_back(sentence("offers ", offer.name, " version ", offer.version));
+    lines.push_back(concat("offers ", offer.name, " version ", offer.version));
   for (const module_dependency& need : file.needs)
-    lines.push_back(sentence("needs ", need.name, " version ", need.minimum, " to ", need.maximum,
-                             ", best ", need.preferred, ": ", place_of(need, plan)));
+    lines.push_back(concat("needs ", need.name, " version ", need.minimum, " to ", need.maximum,
+                           ", best ", need.preferred, ": ", place_of(need, plan)));
   for (const event_layout& event : file.events)
-    lines.push_back(sentence("compiled against ", event.name, ", ", event.size, " bytes, layout ",
-                             hex(event.fingerprint)));
+    lines.push_back(concat("compiled against ", event.name, ", ", event.size, " bytes, layout ",
+                           hex(event.fingerprint)));
   for (const std::string& library : file.elf.needed)
     lines.push_back(linker_is_whole()
-                        ? sentence("linked with ", library, ": ", place_of_library(library, plan))
+                        ? concat("linked with ", library, ": ", place_of_library(library, plan))
                         : "linked with " + library);
   for (const std::string& line : judge_unmapping(file.elf).later)
     lines.push_back("may stay mapped for some time after its unload: " + line);
   if (!file.elf.build_id.empty())
     lines.push_back("build id " + file.elf.build_id);
   if (file.elf.memory_size != 0)
-    lines.push_back(sentence(file.elf.memory_size, " bytes when mapped"));
+    lines.push_back(concat(file.elf.memory_size, " bytes when mapped"));
   return lines;
 }
 
@@ -105,7 +104,7 @@ result<void> check_file(const load_request& request,
   }
   if (problems == 0)
     return {};
-  return failure(ENOEXEC, sentence(request.name, ": ", problems, " problems"));
+  return failure(ENOEXEC, concat(request.name, ": ", problems, " problems"));
 }
 
 }  // namespace khelp

@@ -119,8 +119,8 @@ void file_copy::reset() noexcept {
 bool file_copy::find_descriptor_folder() {
   struct stat status;
   const std::string number = number_in_proc();
-  std::string folder = sentence("/proc/", number, "/fd");
-  const std::string path = sentence(folder, "/", fd_.get());
+  std::string folder = concat("/proc/", number, "/fd");
+  const std::string path = concat(folder, "/", fd_.get());
   if (number.empty() || stat(path.c_str(), &status) != 0 || !is_file(status, device_, file_))
     return false;
   folder_ = std::move(folder);
@@ -188,8 +188,8 @@ result<file_copy> file_copy::in_file(std::span<const std::byte> bytes, const std
       return copy;
     searched += "; " + copy.error().detail;
   }
-  return failure(EACCES, sentence("no place for a copy of the file: ", why, searched,
-                                  "; KHELP_LOAD=path (KHELP_LOAD_DEBUG) maps the file itself"));
+  return failure(EACCES, concat("no place for a copy of the file: ", why, searched,
+                                "; KHELP_LOAD=path (KHELP_LOAD_DEBUG) maps the file itself"));
 }
 
 result<std::vector<std::byte>> read_whole_file(const std::string& path) {
@@ -222,7 +222,7 @@ result<std::vector<std::byte>> read_whole_file(const std::string& path) {
 
 result<file_copy> seal_copy(std::span<const std::byte> bytes, const std::string& name) {
   unique_fd memory = open_memory(name);
-  const std::string refused = memory ? "" : sentence("memory: ", khelp_strerror(errno));
+  const std::string refused = memory ? "" : concat("memory: ", khelp_strerror(errno));
   if (!memory)
     return file_copy::in_file(bytes, refused);
   auto copy = file_copy::in_memory(std::move(memory), bytes);

@@ -68,11 +68,11 @@ void copy_text(char (&to)[N], std::string_view from) {
 }
 
 failure no_file(std::int32_t id) {
-  return {ENOENT, sentence("no module file ", id)};
+  return {ENOENT, concat("no module file ", id)};
 }
 
 failure no_module(std::int32_t id) {
-  return {ENOENT, sentence("no module ", id)};
+  return {ENOENT, concat("no module ", id)};
 }
 
 /// A load that this very thread is in the middle of.
@@ -175,7 +175,7 @@ result<std::int32_t> loader::file_named(std::string_view name) {
   }
   if (bare(name) == "kernel" || without_folders(program_path()) == without_folders(name))
     return program_file;
-  return failure(ENOENT, sentence("no module file ", quoted(name)));
+  return failure(ENOENT, concat("no module file ", quoted(name)));
 }
 
 result<void> loader::describe(std::int32_t id, khelp_kld_info& into) {
@@ -237,8 +237,8 @@ result<symbol_place> loader::find_symbol(std::int32_t id, const char* symbol) {
   }
   if (!known)
     return no_file(id);
-  return failure(ENOENT, id == 0 ? sentence("no file exports ", quoted(symbol))
-                                 : sentence("file ", id, " does not export ", quoted(symbol)));
+  return failure(ENOENT, id == 0 ? concat("no file exports ", quoted(symbol))
+                                 : concat("file ", id, " does not export ", quoted(symbol)));
 }
 
 result<std::int32_t> loader::newest_module(std::int32_t id) {
@@ -301,7 +301,7 @@ result<std::int32_t> loader::module_named(std::string_view name) {
         return module.id;
     }
   }
-  return failure(ENOENT, sentence("no module ", quoted(name)));
+  return failure(ENOENT, concat("no module ", quoted(name)));
 }
 
 result<void> loader::describe_module(std::int32_t id, khelp_mod_info& into) {

@@ -47,7 +47,7 @@ result<link_names> names_for_linker(loaded_file& f, const planned_file& planned,
   std::string path = full_path(planned.path);
   if (by_path)
     return link_names{path, path};
-  auto copy = seal_copy(planned.bytes, sentence("khelp:", f.name, "@", f.version));
+  auto copy = seal_copy(planned.bytes, concat("khelp:", f.name, "@", f.version));
   if (!copy)
     return std::move(copy.error());
   f.copy = std::move(*copy);
@@ -74,7 +74,7 @@ result<void> give_parameters(loaded_file& f, const load_parameters& parameters) 
         return set;
     }
     if (!wanted)
-      return failure(EINVAL, sentence("it has no parameter ", quoted(param)));
+      return failure(EINVAL, concat("it has no parameter ", quoted(param)));
   }
   return {};
 }
@@ -306,10 +306,10 @@ result<void> loader::room_for_a_zombie(const std::string& name, std::uint32_t mo
   }
   if (count == 0 || count < most)
     return {};
-  return failure(EBUSY, sentence(count, " files of module ", quoted(name),
-                                 " were unloaded and are still mapped, and more are not allowed "
-                                 "here (khelp_load_options.most_zombies): ",
-                                 newest->reason));
+  return failure(EBUSY, concat(count, " files of module ", quoted(name),
+                               " were unloaded and are still mapped, and more are not allowed "
+                               "here (khelp_load_options.most_zombies): ",
+                               newest->reason));
 }
 
 result<loader::file> loader::enter(const planned_file& planned, const std::vector<file>& loaded_now,
@@ -349,7 +349,7 @@ result<loader::file> loader::enter(const planned_file& planned, const std::vecto
       return other->id == id && usable(*other);
     });
     if (found == files_.end())
-      return failure(ENOENT, sentence("what it needs, file ", id, ", has just been unloaded"));
+      return failure(ENOENT, concat("what it needs, file ", id, ", has just been unloaded"));
     f->stands_on.push_back(*found);
   }
   // Who never asks for the listing has no use for what has gone before.
@@ -371,8 +371,8 @@ result<void> loader::libraries_are_its_own(const loaded_file& f, const elf_summa
     const auto below = std::find_if(f.stands_on.begin(), f.stands_on.end(),
                                     [&](const file& other) { return other->soname == library; });
     if (below != f.stands_on.end() && !(*below)->code.is_library(library))
-      return failure(ENOEXEC, sentence("it needs ", quoted(library),
-                                       ", and this process has something else of that name"));
+      return failure(ENOEXEC, concat("it needs ", quoted(library),
+                                     ", and this process has something else of that name"));
   }
   return {};
 }

@@ -15,8 +15,8 @@ namespace {
 
 std::string range_of(const module_dependency& need) {
   if (need.minimum == need.maximum)
-    return sentence("version ", need.minimum);
-  return sentence("version ", need.minimum, " to ", need.maximum);
+    return concat("version ", need.minimum);
+  return concat("version ", need.minimum, " to ", need.maximum);
 }
 
 /// The best offer of an interface: the preferred version, else the highest that fits.
@@ -30,8 +30,8 @@ std::vector<std::string> layout_problems(const module_file& file) {
   for (const event_layout& event : file.events) {
     const std::uint64_t known = khelp_event_fingerprint(event.name.c_str());
     if (known != 0 && known != event.fingerprint)
-      problems.push_back(sentence("it was compiled against another layout of ", quoted(event.name),
-                                  " (", event.size, " bytes there): compile it again"));
+      problems.push_back(concat("it was compiled against another layout of ", quoted(event.name),
+                                " (", event.size, " bytes there): compile it again"));
   }
   return problems;
 }
@@ -103,7 +103,7 @@ class planner {
             other.modules.end())
           refuse_for(
               other, EEXIST, file.path,
-              sentence("module ", quoted(module.name), " is loaded already, by file ", other.id));
+              concat("module ", quoted(module.name), " is loaded already, by file ", other.id));
       }
     }
     for (const offered_interface& offer : file.contents.offers) {
@@ -116,8 +116,8 @@ class planner {
                               other.modules.end();
         if (!told && std::any_of(other.offers.begin(), other.offers.end(), same))
           refuse_for(other, EEXIST, file.path,
-                     sentence("version ", offer.version, " of ", quoted(offer.name),
-                              " is offered already, by file ", other.id));
+                     concat("version ", offer.version, " of ", quoted(offer.name),
+                            " is offered already, by file ", other.id));
       }
     }
   }
@@ -143,14 +143,14 @@ class planner {
     for (const planned_file* open : in_progress_) {
       if (offers(open->contents, need)) {
         refuse(ENOENT, file.path,
-               sentence("it needs ", quoted(need.name), ", which needs it in turn"));
+               concat("it needs ", quoted(need.name), ", which needs it in turn"));
         return {};
       }
     }
     if (on_its_way != nullptr) {
       refuse_for(*on_its_way, ENOENT, file.path,
-                 sentence("it needs ", quoted(need.name), " ", range_of(need),
-                          "; it is there, but not ready or on its way out"));
+                 concat("it needs ", quoted(need.name), " ", range_of(need),
+                        "; it is there, but not ready or on its way out"));
       return {};
     }
     return search(file, need, others);
@@ -199,13 +199,13 @@ class planner {
       const present_file& file = present_[i];
       for (const offered_interface& offer : file.offers) {
         if (offer.name == need.name && !need.accepts(offer.version))
-          others = sentence("version ", offer.version, " is loaded");
+          others = concat("version ", offer.version, " is loaded");
         else if (offer.name == need.name && !file.usable)
           on_its_way = &file;
       }
       for (const offered_interface& offer : file.withdrawn) {
         if (offer.name == need.name && need.accepts(offer.version))
-          others = sentence("it belongs to a module of file ", file.id, " that did not start");
+          others = concat("it belongs to a module of file ", file.id, " that did not start");
       }
       if (file.usable)
         best.take_if_better(need, i, file.offers);
@@ -224,7 +224,7 @@ class planner {
   /// problems are ours.
   result<void> search(planned_file& file, const module_dependency& need, std::string others) {
     const auto words = [&](const std::string& why) {
-      return sentence("it needs ", quoted(need.name), " ", range_of(need), why);
+      return concat("it needs ", quoted(need.name), " ", range_of(need), why);
     };
     if (need.name == "kernel") {
       refuse(ENOENT, file.path, words("; " + others + ": compile it again"));
@@ -274,8 +274,8 @@ class planner {
         if (contains(file.needs_present, present->id))
           continue;
         refuse_for(*present, ENOEXEC, file.path,
-                   sentence("it needs ", quoted(library), ", which is the name of file ",
-                            present->id, "; it does not depend on that"));
+                   concat("it needs ", quoted(library), ", which is the name of file ", present->id,
+                          "; it does not depend on that"));
       } else if (planned == nullptr) {
         if (!may_need(library))
           refused.add(
@@ -308,25 +308,25 @@ class planner {
     const elf_summary& elf = file.contents.elf;
     if (const std::string other = other_copy_called(); !other.empty())
       refuse_here(ENOEXEC, file.path,
-                  sentence("this process has two copies of libkhelp: it would be loaded by ",
-                           own_path(), ", and call ", other,
-                           ", which knows nothing of it: link the program and its plugins with one "
-                           "shared libkhelp, or load it by that copy"));
+                  concat("this process has two copies of libkhelp: it would be loaded by ",
+                         own_path(), ", and call ", other,
+                         ", which knows nothing of it: link the program and its plugins with one "
+                         "shared libkhelp, or load it by that copy"));
     bool all_there = true;
     for (const std::string& library : elf.needed) {
       const bool there = planned_library(library) != nullptr || is_mapped_library(library);
       all_there = all_there && there;
       if (!there && must_come_first(library))
         refuse_here(ENOEXEC, file.path,
-                    sentence("it needs ", quoted(library),
-                             ", a sanitizer's run-time, which ends a program that was started "
-                             "without it: build the program with that sanitizer, or preload it "
-                             "(LD_PRELOAD)"));
+                    concat("it needs ", quoted(library),
+                           ", a sanitizer's run-time, which ends a program that was started "
+                           "without it: build the program with that sanitizer, or preload it "
+                           "(LD_PRELOAD)"));
     }
     for (const std::string& version : missing_versions(elf))
       refuse_here(ENOEXEC, file.path,
-                  sentence("it needs a version that the library here does not have, ", version,
-                           ": build it on this system, or on an older one"));
+                  concat("it needs a version that the library here does not have, ", version,
+                         ": build it on this system, or on an older one"));
     // What a library brings that is not there yet is not known.
     if (all_there)
       check_symbols(file);
@@ -362,10 +362,10 @@ class planner {
         names += " (which " + exporter + " exports: depend on that module, and link with its file)";
     }
     if (count > most)
-      names += sentence(" and ", count - most, " more");
+      names += concat(" and ", count - most, " more");
     if (count != 0)
       refuse_here(ENOEXEC, file.path,
-                  sentence("a program that loads it must define ", names, ": this one does not"));
+                  concat("a program that loads it must define ", names, ": this one does not"));
   }
 
   /// Whether a file defines it that comes first, and that the file is linked with, be it by another.

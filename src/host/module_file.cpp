@@ -49,9 +49,9 @@ class record_reader {
     if (header.size % 8 != 0 || header.size < sizeof header || header.size > section_.size() - at_)
       return refuse("has an impossible size");
     if (header.abi != KHELP_ABI) {
-      file_.problems.push_back(sentence("it was made for version ", header.abi,
-                                        " of the module interface; this library has version ",
-                                        KHELP_ABI, ": compile it again"));
+      file_.problems.push_back(concat("it was made for version ", header.abi,
+                                      " of the module interface; this library has version ",
+                                      KHELP_ABI, ": compile it again"));
       return false;
     }
     switch (header.kind) {
@@ -75,7 +75,7 @@ class record_reader {
   }
 
   bool refuse(std::string_view why) {
-    file_.problems.push_back(sentence("the module record at ", at_, " ", why));
+    file_.problems.push_back(concat("the module record at ", at_, " ", why));
     return false;
   }
 
@@ -110,7 +110,7 @@ class record_reader {
     if (record.personality != KHELP_PERSONALITY_NATIVE &&
         record.personality != KHELP_PERSONALITY_FREEBSD) {
       file_.problems.push_back(
-          sentence("module ", quoted(*name), " is of an unknown kind, ", record.personality));
+          concat("module ", quoted(*name), " is of an unknown kind, ", record.personality));
       return;
     }
     const bool native = record.personality == KHELP_PERSONALITY_NATIVE;
@@ -118,10 +118,10 @@ class record_reader {
     const std::uint64_t subsystem = native ? KHELP_SI_SUB_KLD : record.subsystem;
     const std::uint64_t order = native ? KHELP_SI_ORDER_ANY : record.order;
     if (native && name->size() >= KHELP_HELPER_NAME_MAXLEN)
-      file_.problems.push_back(sentence("the helper's name ", quoted(*name), " is too long"));
+      file_.problems.push_back(concat("the helper's name ", quoted(*name), " is too long"));
     if (std::any_of(file_.modules.begin(), file_.modules.end(),
                     [&](const declared_module& m) { return m.name == *name; }))
-      file_.problems.push_back(sentence("it declares module ", quoted(*name), " twice"));
+      file_.problems.push_back(concat("it declares module ", quoted(*name), " twice"));
     file_.modules.push_back({*name, record.personality, record.version, record.classes,
                              record.data_size, subsystem, order, address_ + at_});
     if (native)
@@ -139,9 +139,9 @@ class record_reader {
     if (!name)
       return;
     if (record.minimum > record.maximum)
-      file_.problems.push_back(sentence("module ", quoted(*module), " needs ", quoted(*name),
-                                        " in an empty range of versions, ", record.minimum, " to ",
-                                        record.maximum));
+      file_.problems.push_back(concat("module ", quoted(*module), " needs ", quoted(*name),
+                                      " in an empty range of versions, ", record.minimum, " to ",
+                                      record.maximum));
     file_.needs.push_back({*module, *name, record.minimum, record.preferred, record.maximum});
   }
 
@@ -156,7 +156,7 @@ class record_reader {
       file_.events.push_back({*name, record.fingerprint, record.event_size});
     else if (known->fingerprint != record.fingerprint)
       file_.problems.push_back(
-          sentence("its parts were compiled against different layouts of ", quoted(*name)));
+          concat("its parts were compiled against different layouts of ", quoted(*name)));
   }
 
   std::span<const std::byte> section_;
@@ -199,7 +199,7 @@ linker_set find_set(module_file& file, std::string_view name, std::uint64_t elem
   const elf_section* section = find_section(file.elf, name);
   if (section == nullptr) {
     if (std::any_of(file.elf.sections.begin(), file.elf.sections.end(), named))
-      file.problems.push_back(sentence("it has several sections ", name));
+      file.problems.push_back(concat("it has several sections ", name));
     return {};
   }
   const std::uint64_t limit = file.elf.memory_size;
@@ -208,7 +208,7 @@ linker_set find_set(module_file& file, std::string_view name, std::uint64_t elem
   const bool mapped = section->address != 0 && section->address <= limit &&
                       section->size <= limit - section->address;
   if (!whole || !mapped)
-    file.problems.push_back(sentence("the section ", name, " is not mapped properly"));
+    file.problems.push_back(concat("the section ", name, " is not mapped properly"));
   return {section->address, section->size};
 }
 

@@ -29,7 +29,7 @@ bool is_array(const mapping& code, const T* first, std::uint64_t count) {
 result<void> check_native(const mapping& code, const khelp_helper_x* x,
                           const declared_module& declared) {
   const auto wrong = [&](std::string_view what) {
-    return failure(ENOEXEC, sentence("helper ", declared.name, ": ", what));
+    return failure(ENOEXEC, concat("helper ", declared.name, ": ", what));
   };
   if (!code.contains(x, sizeof *x))
     return wrong("its record does not lead to its declaration");
@@ -50,7 +50,7 @@ result<void> check_native(const mapping& code, const khelp_helper_x* x,
 result<void> check_modevent(const mapping& code, const khelp_khelp_modevent_data* data,
                             const declared_module& declared) {
   const auto wrong = [&](std::string_view what) {
-    return failure(ENOEXEC, sentence("module ", declared.name, ": ", what));
+    return failure(ENOEXEC, concat("module ", declared.name, ": ", what));
   };
   if (!code.contains(data, sizeof *data) || !code.contains(data->helper, sizeof *data->helper))
     return wrong("its helper lies outside the file");
@@ -58,7 +58,7 @@ result<void> check_modevent(const mapping& code, const khelp_khelp_modevent_data
     return wrong("its hooks lie outside the file");
   for (int i = 0; i < data->nhooks; i++) {
     if (data->hooks[i].hook_func == nullptr)
-      return wrong(sentence("hook ", i, " has no function"));
+      return wrong(concat("hook ", i, " has no function"));
   }
   return {};
 }
@@ -105,7 +105,7 @@ result<module_instance> module_instance::bind(const mapping& code,
   const auto* data = static_cast<const khelp_moduledata*>(record->data);
   if (!code.contains(data, sizeof *data))
     return failure(ENOEXEC,
-                   sentence("module ", declared.name, ": its record does not lead to its data"));
+                   concat("module ", declared.name, ": its record does not lead to its data"));
   made.freebsd_ = data;
   if (!made.own_handler()) {
     const auto* helper = static_cast<const khelp_khelp_modevent_data*>(data->priv);
@@ -134,8 +134,8 @@ result<void> module_instance::set_param(const char* param, const char* value) {
   if (!done)
     return std::move(done.error());
   if (*done != 0)
-    return failure(
-        EINVAL, sentence(name_, ": ", param, "=", value, " is refused: ", khelp_strerror(*done)));
+    return failure(EINVAL,
+                   concat(name_, ": ", param, "=", value, " is refused: ", khelp_strerror(*done)));
   return {};
 }
 
@@ -154,7 +154,7 @@ failure module_instance::refusal(std::string_view event, int answer) const {
   const char* words = own_handler() ? "" : khelp_failure_text();
   if (*words != '\0')
     return failure(answer, words);
-  return failure(answer, sentence(name_, ": ", event, ": ", khelp_strerror(answer)));
+  return failure(answer, concat(name_, ": ", event, ": ", khelp_strerror(answer)));
 }
 
 /// A module whose MOD_LOAD failed is told MOD_UNLOAD at once, as FreeBSD does, and its own error is
@@ -212,7 +212,7 @@ result<void> module_instance::stop(int how, const deadline& limit) {
   if (!running_)
     return {};
   if (left_behind_ && load_acquire(*dead_) == 0)
-    return failure(EAGAIN, sentence(name_, ": runs of its hooks, or its data, are in use still"));
+    return failure(EAGAIN, concat(name_, ": runs of its hooks, or its data, are in use still"));
   auto stopped = own_handler() ? stop_handler(how, limit) : stop_helper(how, limit);
   running_ = !stopped.has_value();
   stopped_ = !running_;
@@ -250,7 +250,7 @@ result<void> module_instance::stop_handler(int how, const deadline& limit) {
       return stopped;
   }
   if (would_wait_for_itself())
-    return failure(EAGAIN, sentence(name_, ": its handler runs when this hook has ended"));
+    return failure(EAGAIN, concat(name_, ": its handler runs when this hook has ended"));
   const during ending(change_, change::ending);
   auto unloaded = guarded(name_, "MOD_UNLOAD", [this] { return deliver(KHELP_MOD_UNLOAD); });
   if (!unloaded)

@@ -52,7 +52,7 @@ module_path folders_of_modules(std::string_view first) {
 result<std::vector<std::string>> find_modules_by_name(std::string_view name,
                                                       const module_path& folders) {
   if (name.empty() || names_a_file(name))
-    return failure(EINVAL, sentence("no module can have the name ", quoted(name)));
+    return failure(EINVAL, concat("no module can have the name ", quoted(name)));
 
   std::vector<std::string> found;
   std::string searched;
@@ -63,7 +63,7 @@ result<std::vector<std::string>> find_modules_by_name(std::string_view name,
     searched += (searched.empty() ? "" : ", ") + folder;
   }
   if (found.empty())
-    return failure(ENOENT, sentence("no module ", quoted(name), " in ", searched));
+    return failure(ENOENT, concat("no module ", quoted(name), " in ", searched));
   return found;
 }
 

@@ -163,7 +163,7 @@ origin settled_origin_of(pid_t thread, const module_range& module) noexcept {
 }
 
 std::string name_of(pid_t thread) {
-  std::ifstream in(sentence("/proc/self/task/", thread, "/comm"));
+  std::ifstream in(concat("/proc/self/task/", thread, "/comm"));
   std::string name;
   std::getline(in, name);
   return quoted(name);
@@ -199,9 +199,9 @@ std::string threads_of(const module_range& module) {
     const origin found = settled_origin_of(thread, module);
     if (found != origin::module && found != origin::unknown)
       continue;
-    words += sentence(words.empty() ? "" : "; ", "thread ", thread, " ", name_of(thread),
-                      found == origin::module ? ", which it started, still runs"
-                                              : ", whose start is not known, still runs");
+    words += concat(words.empty() ? "" : "; ", "thread ", thread, " ", name_of(thread),
+                    found == origin::module ? ", which it started, still runs"
+                                            : ", whose start is not known, still runs");
   }
   return words;
 }

@@ -91,7 +91,7 @@ std::vector<std::string> missing_versions(const elf_summary& elf) {
     const std::string& library = elf.needed[version.library];
     const mapped_library mapped(library);
     if (mapped && !mapped.offers(version.name))
-      missing.push_back(sentence(library, ": ", version.name));
+      missing.push_back(concat(library, ": ", version.name));
   }
   return missing;
 }

@@ -65,8 +65,8 @@ failure go_on_all(loaded_file& f, failure why) {
       module.resume();
     } else if (auto again = module.start_again(); !again) {
       why.detail +=
-          sentence("; ", module.name(),
-                   " was stopped already, and does not start again: ", again.error().detail);
+          concat("; ", module.name(),
+                 " was stopped already, and does not start again: ", again.error().detail);
     }
   }
   return why;
@@ -158,7 +158,7 @@ result<loader::file> loader::claim(std::int32_t id) {
   lock_guard held(mutex_);
   file f = find_file(id);
   if (f == nullptr || f->state == KHELP_MODULE_DEAD)
-    return failure(ENOENT, sentence("no module file ", id));
+    return failure(ENOENT, concat("no module file ", id));
   if (f->state == KHELP_MODULE_ZOMBIE)
     return failure(EALREADY, f->name + " is stopped for good; its code stays mapped: " + f->reason);
   if (f->state == KHELP_MODULE_LOADING)
@@ -260,8 +260,8 @@ std::string loader::what_holds(const loaded_file& f) {
   for (const std::string& what : left.remaining)
     words += (words.empty() ? "it left " : "; it left ") + what;
   if (const std::string_view variable = text_left_in_libc(range_of(f)); !variable.empty())
-    words += sentence(words.empty() ? "" : "; ", "it left ", variable,
-                      " of the C library leading into it");
+    words += concat(words.empty() ? "" : "; ", "it left ", variable,
+                    " of the C library leading into it");
   if (!f.look_for_threads)
     return words;
   const std::string threads = threads_of(range_of(f));
