@@ -100,13 +100,6 @@ class Manpages(unittest.TestCase):
             with self.subTest(header=header.name):
                 self.assertEqual(sorted(functions_of(header).keys() - shown), [])
 
-    def test_the_programs_page_has_its_options(self):
-        source = (ROOT / "src/app/khelp/arguments.cpp").read_text()
-        page = (ROOT / "man/khelp.1").read_text()
-        taken = set(re.findall(r"add_(?:option|flag)\(\"--([a-z-]+)\"", source))
-        self.assertIn("load", taken)
-        self.assertEqual(set(re.findall(r"^\.It Fl -([a-z-]+)", page, re.MULTILINE)), taken)
-
     def test_a_page_is_named_and_shows_what_it_names(self):
         for page in PAGES:
             with self.subTest(page=page.name):

@@ -1,18 +1,13 @@
-/// The program `khelp`: words to a request, a request to its command.
-#include <csignal>
-#include <fmt/format.h>
-#include <string>
+/// The program `khelp`: the command line to a verb, and the verb's exit status.
+#include <new>
 #include <variant>
 
 #include <khelp/log.h>
-#include <khelp/module.h>
 
-#include "app/cli/complaints.hpp"
-#include "app/cli/exit_code.hpp"
-#include "app/cli/output.hpp"
-#include "app/khelp/arguments.hpp"
-#include "app/khelp/check.hpp"
-#include "app/replay/replay.hpp"
+#include "app/cli/exit_status.hpp"
+#include "app/cli/messages.hpp"
+#include "app/khelp/command_line.hpp"
+#include "app/khelp/verbs.hpp"
 
 namespace khelp::app {
 namespace {
@@ -20,31 +15,17 @@ namespace {
 // What the library has to say goes where errors go.
 void print_line(void*, int level, const char* line) {
   if (level <= KHELP_LOG_WARNING)
-    complain(line);
+    report_error(line);
 }
 
-int print(const std::string& words) {
-  output out = output::standard_output();
-  out.write(words);
-  return complete(out.flush()) ? exit_done : exit_failed;
-}
-
-int run(const replay_request& asked) {
-  return run_replay(asked);
-}
-
-int run(const check_request& asked) {
-  return run_check(asked);
-}
-
-int run(const version_request&) {
-  return print(fmt::format("khelp {}, module ABI {}\n", KHELP_VERSION_TEXT, KHELP_ABI));
-}
-
-int run(const nothing_to_do& said) {
-  if (!said.mistake)
-    return print(said.words);
-  complain(said.words);
+int run(int argc, const char* const* argv) {
+  command asked = read_command_line(argc, argv, all_verbs());
+  if (auto* chosen = std::get_if<std::unique_ptr<verb>>(&asked))
+    return (*chosen)->run();
+  const auto& usage = std::get<usage_text>(asked);
+  if (!usage.is_error)
+    return print(usage.text);
+  report_error(usage.text);
   return exit_usage;
 }
 
@@ -53,6 +34,10 @@ int run(const nothing_to_do& said) {
 
 int main(int argc, char** argv) {
   khelp_log_set_sink(&khelp::app::print_line, nullptr);
-  const auto asked = khelp::app::parse_arguments(argc, argv);
-  return std::visit([](const auto& one) { return khelp::app::run(one); }, asked);
+  try {
+    return khelp::app::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    khelp::app::report_error("no memory");
+    return khelp::app::exit_failed;
+  }
 }

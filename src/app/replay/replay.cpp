@@ -13,8 +13,8 @@
 
 #include <khelp/sample.h>
 
-#include "app/cli/complaints.hpp"
 #include "app/cli/exit_status.hpp"
+#include "app/cli/messages.hpp"
 #include "app/cli/output.hpp"
 #include "app/cli/overwriting.hpp"
 #include "app/cli/processors.hpp"
@@ -44,7 +44,7 @@ struct refusal {
 };
 
 [[noreturn]] void refuse(const failure& why, int status) {
-  complain(why.detail);
+  report_error(why.detail);
   throw refusal{status};
 }
 
@@ -190,7 +190,7 @@ class replay {
       return;  // the read was interrupted: that says nothing about the file
     if (!opened) {
       const bool odd = opened.error().code == EINVAL;
-      complain(opened.error().detail + (odd ? "; khelp reads pcap and pcapng captures" : ""));
+      report_error(opened.error().detail + (odd ? "; khelp reads pcap and pcapng captures" : ""));
       results_.push_back(exit_code_for_capture(opened.error().code));
       return;
     }
@@ -204,9 +204,9 @@ class replay {
     session_->close_capture();
     const tcp::capture_summary& capture = session_->captures().back();
     if (interruption() == 0 && !capture.error.empty())
-      complain(capture.error);
+      report_error(capture.error);
     for (const std::string& remark : capture.remarks)
-      complain(remark);
+      report_error(remark);
     results_.push_back(capture.error.empty() ? exit_done : exit_failed);
   }
 
@@ -230,7 +230,7 @@ class replay {
     session_->release_data();
     khelp_sample_set_sink(nullptr);  // what they say while they go is about no connection
     for (const std::string& remark : helpers_.unload())
-      complain(remark);
+      report_error(remark);
   }
 
   void report(const happening& next, std::string_view text, std::uint64_t number) {
@@ -285,13 +285,13 @@ class replay {
   }
 
   /// Table and JSON have a place for all of them; rows of CSV have none.
-  void complain_of_what_was_not_followed() const {
+  void report_what_was_not_followed() const {
     const bool has_place = asked_.report.form != report_form::csv;
     for (const capture_report& capture : summary_.captures) {
       if (many_not_followed(capture) || (!has_place && all_of(capture.not_followed) != 0))
-        complain(capture.file + ": not followed: " + not_followed_text(capture.not_followed));
+        report_error(capture.file + ": not followed: " + not_followed_text(capture.not_followed));
       if (many_without_time(capture) || (!has_place && capture.without_time != 0))
-        complain(capture.file + ": " + without_time_text(capture.without_time));
+        report_error(capture.file + ": " + without_time_text(capture.without_time));
     }
   }
 
@@ -304,7 +304,7 @@ class replay {
   }
 
   /// In results that lack nothing none of their report functions threw.
-  bool complain_of_reports() const {
+  bool report_thrown() const {
     bool whole = true;
     for (std::size_t i = 0; i < helpers_.schemas().size(); ++i) {
       std::uint64_t thrown = 0;
@@ -312,7 +312,7 @@ class replay {
         thrown += i < each->reports_thrown().size() ? each->reports_thrown()[i] : 0;
       if (thrown == 0)
         continue;
-      complain(fmt::format(
+      report_error(fmt::format(
           "the report function of {} threw: {} of the ends it kept data on have no values",
           helpers_.schemas()[i].name, thrown));
       whole = false;
@@ -324,7 +324,7 @@ class replay {
     bool whole = std::none_of(reporters_.begin(), reporters_.end(),
                               [](const shard_reporter* each) { return each->incomplete(); });
     if (!whole)
-      complain("no memory for some measurements: samples and curves are incomplete");
+      report_error("no memory for some measurements: samples and curves are incomplete");
     if (samples_)
       whole &= complete(samples_->flush());
     if (plot_) {
@@ -336,15 +336,15 @@ class replay {
 
   int finish() {
     complete_summary();
-    complain_of_what_was_not_followed();
+    report_what_was_not_followed();
     bool whole = true;
     if (asked_.report.form != report_form::table || any_capture_opened())
       whole &= complete(writer_->finish(summary_));
     if (began_outputs_)
       whole &= finish_measurements();
-    whole &= complain_of_reports();
+    whole &= report_thrown();
     if (const std::uint64_t ends = session_->ends_without_memory()) {
-      complain(
+      report_error(
           fmt::format("no memory for helpers' data on {} of the connections' ends: "
                       "what they would have measured there is missing",
                       ends));
@@ -389,9 +389,6 @@ int run_replay(const replay_request& asked) {
     return replay(asked).run();
   } catch (const refusal& refused) {
     return refused.status;
-  } catch (const std::bad_alloc&) {
-    complain("no memory");
-    return exit_failed;
   }
 }
 

@@ -1,16 +1,17 @@
-#include "app/khelp/check.hpp"
-
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <string>
 #include <vector>
 
 #include <khelp/khelp.hpp>
 
-#include "app/cli/complaints.hpp"
-#include "app/cli/exit_code.hpp"
+#include "app/cli/exit_status.hpp"
 #include "app/cli/json_writer.hpp"
+#include "app/cli/messages.hpp"
 #include "app/cli/output.hpp"
 #include "app/cli/printable.hpp"
+#include "app/khelp/options.hpp"
+#include "app/khelp/verbs.hpp"
 
 namespace khelp::app {
 namespace {
@@ -113,26 +114,44 @@ int exit_status(const std::vector<checked_file>& files) {
   return exit_code_for(unreadable);
 }
 
+class check_verb final : public verb {
+ public:
+  void add_options(CLI::App& command) override {
+    add_json(command, json_);
+    add_allow_library(command, libraries_);
+    command.add_option("FILE", files_, "Helper files (.so)")->type_name("")->required();
+  }
+
+  int run() override {
+    std::vector<const char*> libraries;
+    for (const std::string& library : libraries_)
+      libraries.push_back(library.c_str());
+    std::vector<checked_file> files;
+    for (const std::string& file : files_)
+      files.push_back(check_one(file, libraries));
+
+    output out = output::standard_output();
+    if (json_)
+      out.write(json_text(files));
+    for (const checked_file& found : files) {
+      if (!json_)
+        write_text(found, out);
+      if (found.error != 0)
+        report_error(found.words);
+    }
+    return complete(out.flush()) ? exit_status(files) : static_cast<int>(exit_failed);
+  }
+
+ private:
+  std::vector<std::string> files_;
+  std::vector<std::string> libraries_;  ///< that helpers may bring in
+  bool json_ = false;
+};
+
 }  // namespace
 
-int run_check(const check_request& asked) {
-  std::vector<const char*> libraries;
-  for (const std::string& library : asked.libraries)
-    libraries.push_back(library.c_str());
-  std::vector<checked_file> files;
-  for (const std::string& file : asked.files)
-    files.push_back(check_one(file, libraries));
-
-  output out = output::standard_output();
-  if (asked.json)
-    out.write(json_text(files));
-  for (const checked_file& found : files) {
-    if (!asked.json)
-      write_text(found, out);
-    if (found.error != 0)
-      complain(found.words);
-  }
-  return complete(out.flush()) ? exit_status(files) : static_cast<int>(exit_failed);
+std::unique_ptr<verb> make_check_verb() {
+  return std::make_unique<check_verb>();
 }
 
 }  // namespace khelp::app
