@@ -8,6 +8,7 @@
 #define KHELP_KHELP_HPP
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -410,6 +411,26 @@ int construct(void* data, void*, int) {
   return 0;
 }
 
+// Whether State() is nothing but zero bytes, which the framework's memory is already. A constructor
+// that needs no call lets khelp_init_osd() take its short way.
+template <class State>
+constexpr bool is_all_zero() {
+  for (const unsigned char byte :
+       std::bit_cast<std::array<unsigned char, sizeof(State)>>(State())) {
+    if (byte != 0)
+      return false;
+  }
+  return true;
+}
+template <class State>
+inline constexpr bool starts_as_zeros = false;
+// Not known of states with padding or pointers, whose bytes are no constant expression.
+template <class State>
+requires(std::is_trivially_copyable_v<State>) && requires {
+  typename std::bool_constant<is_all_zero<State>()>;
+}
+inline constexpr bool starts_as_zeros<State> = is_all_zero<State>();
+
 template <class State>
 void destroy(void* data, void*) noexcept {
   static_cast<State*>(data)->~State();
@@ -457,7 +478,8 @@ constexpr khelp_helper_x helper(const char* name, std::uint32_t version, std::ui
     x.flags = KHELP_HELPER_NEEDS_OSD | KHELP_HELPER_ADOPT;
     x.data_size = sizeof(State);
     x.data_align = alignof(State);
-    x.data_init = &detail::construct<State>;
+    if constexpr (!detail::starts_as_zeros<State>)
+      x.data_init = &detail::construct<State>;
     if constexpr (!std::is_trivially_destructible_v<State>)
       x.data_fini = &detail::destroy<State>;
   }

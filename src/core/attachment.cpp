@@ -28,6 +28,21 @@
 namespace khelp {
 
 __thread unsigned item_calls = 0;
+straight_attachments straight_giving;
+
+void note_state(const helper& h, std::uint32_t state) noexcept {
+  if (h.slot - 1 >= osd_slots::inline_slots || !h.keeps_data() || !h.starts_plainly)
+    return;
+  inline_giver& giver = straight_giving.givers[h.slot - 1];
+  const bool gives = state == KHELP_HELPER_LIVE || state == helper_leaving;
+  if (!gives)
+    store_release(giver.gives, 0U);
+  store_relaxed(giver.zone, h.zone);
+  store_relaxed(giver.block, h.block);
+  store_relaxed(giver.classes, state == KHELP_HELPER_DEAD ? 0 : h.classes);
+  if (gives)
+    store_release(giver.gives, h.classes);
+}
 
 sections_now::sections_now(const open_since& then) noexcept
     : found_(objects_in_sections(objects_, then.epoch)), deep_(!deep_left(deep_total, then.deep)) {}
@@ -47,25 +62,28 @@ constexpr unsigned every_slot = osd_slots::max_slots;
 // Items of objects that this thread destroyed inside their own hooks. Linked through their owners.
 __thread void* deferred_items __attribute__((tls_model("initial-exec"))) = nullptr;
 
-// References on a helper. The first is taken before its state is looked at, with a full barrier
-// between; it becomes an object's under the object's stripe, with the item's owner, or is given back.
-// A thread that has one in hand has a record, so that a fork's child can tell whose it was.
+// References on a helper (helper_cell). A call takes one in hand before it looks at the helper's
+// state, with a full barrier between; it becomes an object's under the object's stripe, with the
+// item's owner, or is given back. A thread that has one in hand has a record, so that a fork's child
+// can tell whose it was. Each is counted where it goes before it is where it comes from.
 namespace reference {
 
 void begin(const helper& h) {
-  bump(h.block, cell_attached);
+  bump(h.block, cell_in_hand);
 }
 void keep(const helper& h) {
-  bump(h.block, cell_kept);
+  bump(h.block, cell_given);
+  bump_at_end(h.block, cell_out_of_hand);
 }
 // The other way round.
 void take(const helper& h) {
-  bump(h.block, cell_taken);
+  bump(h.block, cell_in_hand);
+  bump_at_end(h.block, cell_gone);
 }
-// Was it the last one, the helper may be gone when it has been counted.
+// If this was the last reference, the helper may already be freed once it is counted.
 void release(const helper& h) {
   event_count& changes = h.changes();
-  bump_at_end(h.block, cell_detached);
+  bump_at_end(h.block, cell_out_of_hand);
   changes.notify_if_watched();
 }
 
@@ -243,8 +261,8 @@ attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, unsigned
   gift_list gifts;
   for (helper* h : helpers)
     gifts.add(*h);
-  // Pairs with the one in helper_registry: either we see that a helper is checked, or it sees our
-  // reference.
+  // Pairs with the one in attachments_see_states(): either we see that a helper is checked, or our
+  // reference is seen.
   full_barrier();
   attach_outcome outcome;
   bool any = false;
@@ -353,12 +371,12 @@ bool ends_plainly(const helper* h) {
   zone.owner_of(item).clear();
   if (!uma::free_straight(zone, item)) [[unlikely]]
     return false;
-  bump_at_end(record, from.block, cell_ended);
+  bump_at_end(record, from.block, cell_gone);
   return true;
 }
 void put_back(thread_record& record, const helper& from, void* item) {
   uma::free_slowly(*from.zone, item, nullptr);
-  bump_at_end(record, from.block, cell_ended);
+  bump_at_end(record, from.block, cell_gone);
 }
 
 // Behind the gate, any object: what ends plainly, from the highest slot down to the first that does
@@ -638,6 +656,93 @@ bool would_wait_for_itself() noexcept {
   return item_calls != 0 || inside_section();
 }
 
+namespace {
+
+// Words, and not memset(): items are small, and a call is what the straight line cannot afford.
+[[gnu::always_inline]] inline void zero(void* item, int size) {
+  auto* byte = static_cast<unsigned char*>(item);
+  for (; size >= 8; size -= 8, byte += 8) {
+    const std::uint64_t nothing = 0;
+    __builtin_memcpy(byte, &nothing, sizeof nothing);
+    asm volatile("" : "+r"(byte));  // else the compiler calls memset()
+  }
+  for (; size > 0; --size)
+    *byte++ = 0;
+}
+
+// Behind the gate, of an object that nobody else looks into yet.
+[[gnu::always_inline]] inline void give_inline(thread_record& record, const inline_giver& from,
+                                               khelp_osd& osd, unsigned slot, void* item) {
+  khelp_uma_zone& zone = *from.zone;
+  zero(item, zone.item_size);
+  bump(record, from.block, cell_given);
+  zone.owner_of(item).store({item_mark::holds, &osd});
+  store_release(osd.osd_u.osd_inline[slot - 1], item);
+}
+
+// An item could not be had at once: its zone's cache is filled, for the way that serves all cases.
+[[gnu::noinline]] bool fill_cache(thread_record& record, const inline_giver& of,
+                                  const inline_giver* had_from, void* had) {
+  khelp_uma_zone_t zone = of.zone;
+  if (had != nullptr && !uma::free_straight(*had_from->zone, had))
+    uma::free_slowly(*had_from->zone, had, nullptr);
+  void* item = uma::alloc_slowly(*zone, nullptr, KHELP_M_NOWAIT, nullptr);
+  if (item != nullptr && !uma::free_straight(*zone, item))
+    uma::free_slowly(*zone, item, nullptr);
+  gate::leave(record);
+  return false;
+}
+
+// The straight line: a new object, whose data calls nobody when it begins and has its slots inside
+// the struct. As in detach_helpers() there is no lock and no locked instruction. Whoever changes a
+// helper's state so that it gives no data shuts the gate once before he counts its objects
+// (attachments_see_states()): either he sees what was given, or this sees the state. False: nothing
+// has been done, and the other way serves the object.
+[[gnu::always_inline]] inline bool attach_straight(std::uint32_t classes, khelp_osd& osd) {
+  static_assert(osd_slots::inline_slots == 2);
+  thread_record& record = *straight_record;
+  const straight_attachments& all = straight_giving;
+  if ((load_relaxed(all.seen) & classes) != classes || !may_open_first(record) ||
+      !object_gate.enter(record)) [[unlikely]]
+    return false;
+  const inline_giver& first = all.givers[0];
+  const inline_giver& second = all.givers[1];
+  const std::uint32_t of_first = load_acquire(first.gives) & classes;
+  const std::uint32_t of_second = load_acquire(second.gives) & classes;
+  const std::uint32_t beyond = load_acquire(all.beyond) | load_acquire(osd::registrants) |
+                               (load_relaxed(first.classes) ^ of_first) |
+                               (load_relaxed(second.classes) ^ of_second);
+  if ((beyond & classes) != 0 || (of_first | of_second) == 0 || load_acquire(osd.osd_state) != 0 ||
+      load_relaxed(osd.osd_nslots) != 0) [[unlikely]] {
+    gate::leave(record);
+    return false;
+  }
+  void* first_item = nullptr;
+  void* second_item = nullptr;
+  if (of_first != 0 && !uma::alloc_straight(*first.zone, first_item)) [[unlikely]]
+    return fill_cache(record, first, nullptr, nullptr);
+  if (of_second != 0 && !uma::alloc_straight(*second.zone, second_item)) [[unlikely]]
+    return fill_cache(record, second, &first, first_item);
+  store_release(osd.osd_u.osd_inline[0], static_cast<void*>(nullptr));
+  store_release(osd.osd_u.osd_inline[1], static_cast<void*>(nullptr));
+  if (first_item != nullptr)
+    give_inline(record, first, osd, 1, first_item);
+  if (second_item != nullptr)
+    give_inline(record, second, osd, 2, second_item);
+  store_release(osd.osd_slots, static_cast<void**>(osd.osd_u.osd_inline));
+  store_release(osd.osd_nslots, static_cast<std::uint16_t>(second_item != nullptr ? 2 : 1));
+  osd.osd_classes |= classes;
+  store_release(osd.osd_state, static_cast<std::uint16_t>(osd_initialised));
+  gate::leave(record);
+  return true;
+}
+
+}  // namespace
+
+bool attach_inline_data(std::uint32_t classes, khelp_osd& osd) noexcept {
+  return uma::owner_place::can_hold(&osd) && attach_straight(classes, osd);
+}
+
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd) {
   if (!uma::owner_place::can_hold(&osd))
     return failure(EINVAL,
@@ -824,9 +929,22 @@ waited revoke_once(std::span<helper* const> from, run_wait* wait) {
 
 }  // namespace
 
-waited revoke_data(std::span<helper* const> from, run_wait* wait) {
-  // Pairs with attach(), as in helper_registry: who attaches now sees that they go, or is counted.
+void note_classes_beyond(std::uint32_t classes) noexcept {
+  store_release(straight_giving.beyond, classes);
+}
+
+bool attachments_see_states(std::span<helper* const> of) noexcept {
   full_barrier();
+  if (std::none_of(of.begin(), of.end(), [](const helper* h) { return h->keeps_data(); }))
+    return true;
+  const shut_gate nobody_passes(object_gate);
+  return nobody_passes.certain();
+}
+
+waited revoke_data(std::span<helper* const> from, run_wait* wait) {
+  // A thread that attaches now sees that they go, or is counted.
+  if (!attachments_see_states(from))
+    return waited::refused;
   const auto with_data = [from] { return std::find_if(from.begin(), from.end(), holds_data); };
   auto next = with_data();
   if (next == from.end())
@@ -854,11 +972,10 @@ void forget_references_of_others(helper& h) noexcept {
   for (thread_record* r = first_record(); r != nullptr; r = r->next) {
     if (r == this_record)
       continue;
-    const auto count = [&](helper_cell cell) { return counter_of(*r, h.block, cell); };
     const std::uint64_t in_hand =
-        count(cell_attached) + count(cell_taken) - count(cell_kept) - count(cell_detached);
+        counter_of(*r, h.block, cell_in_hand) - counter_of(*r, h.block, cell_out_of_hand);
     if (in_hand != 0)
-      bump(*r, h.block, cell_detached, in_hand);
+      bump(*r, h.block, cell_out_of_hand, in_hand);
   }
 }
 

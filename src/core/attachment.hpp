@@ -14,6 +14,8 @@
 #include <khelp/result.hpp>
 
 #include "core/hook_set.hpp"
+#include "core/uma.hpp"
+#include "sync/counters.hpp"
 #include "sync/run_wait.hpp"
 #include "sync/thread_record.hpp"
 
@@ -57,7 +59,34 @@ class item_call {
   ~item_call() { --item_calls; }
 };
 
+// What the straight line of khelp_init_osd() asks: helpers whose data begins without a call, in the
+// slots inside the struct. In static memory, and not in the helper, which may go while it is read.
+struct inline_giver {
+  std::uint32_t gives = 0;    // its classes while objects get its data. Read first
+  std::uint32_t classes = 0;  // its classes
+  counter_block block = no_counter_block;
+  khelp_uma_zone_t zone = nullptr;
+};
+// One line: every init reads it. Written under registry_mutex.
+struct alignas(64) straight_attachments {
+  std::uint32_t seen = 0;    // classes of objects so far
+  std::uint32_t beyond = 0;  // classes of helpers that it does not serve
+  inline_giver givers[2];
+};
+extern straight_attachments straight_giving __attribute__((visibility("hidden")));
+
+// Helpers that the straight line does not serve give data for these classes.
+void note_classes_beyond(std::uint32_t classes) noexcept KHELP_REQUIRES(registry_mutex);
+
+// khelp_init_osd() in two halves: the second is due when the first says no.
+bool attach_inline_data(std::uint32_t classes, khelp_osd& osd) noexcept;
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd);
+
+// After a change of these helpers' states: what a thread attaches from now on it attaches knowing them,
+// and what was attached before is counted. False: the heavy barrier is refused, so that this cannot be
+// said.
+[[nodiscard]] bool attachments_see_states(std::span<helper* const> of) noexcept;
+
 // 0, as khelp_destroy_osd() answers.
 int detach_helpers(khelp_osd& object);
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <khelp/khelp.h>
@@ -68,6 +69,118 @@ TEST(attachment, an_object_is_destroyed_under_its_stripe_while_the_gate_is_shut)
   EXPECT_TRUE(is_zero(object)) << "and past it afterwards";
   EXPECT_EQ(a.unload(), 0) << khelp_failure_text();
   EXPECT_EQ(b.unload(), 0) << khelp_failure_text();
+}
+
+TEST(attachment, who_holds_the_stripe_does_not_hold_up_an_init) {
+  keeper a("first"), b("second");
+  khelp_osd before{};
+  init(before);  // from here on the class is known
+  khelp_osd object{};
+  {
+    futex_guard held(osd_stripe(object));
+    init(object);
+  }
+  EXPECT_EQ(a.attached() + b.attached(), 4u);
+  khelp_destroy_osd(&object);
+  khelp_destroy_osd(&before);
+}
+
+TEST(attachment, an_object_is_initialised_while_the_gate_is_shut) {
+  keeper a("first"), b("second");
+  khelp_osd object{};
+  init(object);
+  khelp_destroy_osd(&object);
+  const shut_gate mine(object_gate);
+  init(object);
+  EXPECT_EQ(a.attached() + b.attached(), 2u);
+  khelp_destroy_osd(&object);
+}
+
+TEST(attachment, data_of_a_new_object_is_zero_also_where_an_older_objects_was_not) {
+  keeper a("first");
+  for (int round = 0; round < 3; ++round) {
+    khelp_osd object{};
+    init(object);
+    auto* data = static_cast<unsigned char*>(khelp_get_osd(&object, a.id));
+    ASSERT_NE(data, nullptr);
+    for (std::size_t i = 0; i < a.x.data_size; ++i)
+      EXPECT_EQ(std::exchange(data[i], 0xa5), 0) << i;
+    khelp_destroy_osd(&object);
+  }
+}
+
+TEST(attachment, an_object_gets_the_data_of_its_own_classes_helpers_only) {
+  keeper a("first"), b("second");
+  khelp_osd object{};
+  ASSERT_EQ(khelp_init_osd(test_class << 1, &object), 0);
+  EXPECT_EQ(khelp_get_osd(&object, a.id), nullptr);
+  EXPECT_EQ(khelp_get_osd(&object, b.id), nullptr);
+  khelp_destroy_osd(&object);
+}
+
+TEST(attachment, a_helper_beyond_the_structs_slots_gives_its_data_to_later_objects_too) {
+  keeper a("first"), b("second");
+  std::array<khelp_osd, 2> objects{};
+  init(objects[0]);
+  keeper c("third");
+  init(objects[1]);
+  EXPECT_EQ(khelp_get_osd(&objects[0], c.id), nullptr);
+  EXPECT_NE(khelp_get_osd(&objects[1], c.id), nullptr);
+  for (khelp_osd& object : objects)
+    khelp_destroy_osd(&object);
+}
+
+// As attach_straight() does it, held between its look at the state and its count.
+TEST(attachment, an_unload_counts_what_a_thread_behind_the_gate_is_about_to_give) {
+  keeper a("first");
+  const helper& h = *khelp_slot_owner(khelp_id_slot(a.id));
+  std::latch passing(1);
+  std::thread owner([&] {
+    enrol();
+    ASSERT_TRUE(object_gate.enter(*straight_record));
+    passing.count_down();
+    while (h.state() == KHELP_HELPER_LIVE)
+      std::this_thread::yield();
+    bump(h.block, cell_given);
+    gate::leave(*straight_record);
+  });
+  passing.wait();
+  EXPECT_EQ(a.unload(), EBUSY);
+  owner.join();
+  bump_at_end(h.block, cell_gone);
+  EXPECT_EQ(a.unload(), 0) << khelp_failure_text();
+}
+
+TEST(attachment, objects_that_begin_while_helpers_are_refused_leave_nothing_behind) {
+  std::atomic<bool> stop{false};
+  std::latch started(2);
+  std::vector<std::thread> owners;
+  for (int i = 0; i < 2; ++i)
+    owners.emplace_back([&] {
+      started.count_down();
+      while (!stop) {
+        khelp_osd object{};
+        if (khelp_init_osd(test_class, &object) == 0)
+          khelp_destroy_osd(&object);
+        EXPECT_TRUE(is_zero(object));
+      }
+    });
+  started.wait();
+  int ended = 0;
+  for (int round = 0; round < 300; ++round) {
+    keeper a("first"), b("second");
+    for (const int how : {KHELP_UNLOAD_REFUSE, KHELP_UNLOAD_WAIT, KHELP_UNLOAD_REVOKE}) {
+      const int error = khelp_helper_unregister(a.id, how, how == KHELP_UNLOAD_WAIT ? 1 : 0);
+      EXPECT_TRUE(error == 0 || error == EBUSY || error == ETIMEDOUT) << khelp_failure_text();
+      ended += error == 0 ? 1 : 0;
+      if (error == 0)
+        break;
+    }
+  }
+  stop = true;
+  for (std::thread& owner : owners)
+    owner.join();
+  EXPECT_EQ(ended, 300);
 }
 
 TEST(attachment, who_holds_the_stripe_does_not_hold_up_a_destroy) {

@@ -30,21 +30,18 @@ inline constexpr std::uint32_t helper_checking = 100;
 inline constexpr std::uint32_t helper_leaving = 101;
 inline constexpr std::uint32_t helper_leaving_without_objects = 102;
 
-// Cells of a helper's counter block. Objects attached now: attached - detached -
-// ended.
+// Cells of a helper's counter block. References on the helper are objects' (given - gone), or a
+// thread's in the middle of a call (in_hand - out_of_hand). A reference that goes from one to the other
+// is counted there before it stops being counted here.
 enum helper_cell : unsigned {
-  cell_attached = 0,
-  cell_detached = 1,
-  cell_adopted = 2,
-  cell_attach_failures = 3,
-  // References that became an object's, and those taken from one. What a thread has in hand, in the
-  // middle of a call: attached + taken - kept - detached of its record.
-  cell_kept = 4,
-  cell_taken = 5,
-  // Those taken and given back at once.
-  cell_ended = 6,
+  cell_given = 0,        // data that objects were given
+  cell_gone = 1,         // data that was taken from them
+  cell_in_hand = 2,      // references that a thread took
+  cell_out_of_hand = 3,  // and gave back, or to an object
+  cell_adopted = 4,
+  cell_attach_failures = 5,
   // Objects that its constructor refused its data: it threw, or answered something but ENOMEM.
-  cell_refused = 7,
+  cell_refused = 6,
 };
 
 // A hook that is off while its helper is being unloaded.
@@ -52,6 +49,10 @@ struct taken_hook {
   std::uint64_t point_serial;
   std::shared_ptr<hook_attachment> hook;
 };
+
+class helper;
+// The state is `next` now (attachment.cpp).
+void note_state(const helper& h, std::uint32_t next) noexcept;
 
 class helper {
  public:
@@ -126,6 +127,7 @@ class helper {
   std::uint32_t state() const noexcept { return load_acquire(state_); }
   void set_state(std::uint32_t next) noexcept {
     store_release(state_, next);
+    note_state(*this, next);
     changes().notify();
   }
 
@@ -134,11 +136,11 @@ class helper {
   bool is_stopped() const noexcept { return load_acquire(stopped_) != 0; }
   void stop() noexcept { store_release(stopped_, 1U); }
 
-  // Detachments are summed first: the difference may count an object too many, never one too few.
+  // What ends is summed first: the sum may count a reference too many, never one too few.
   std::uint64_t attached() const noexcept {
-    const std::uint64_t detached =
-        counter_sum_of_ends(block, cell_detached) + counter_sum_of_ends(block, cell_ended);
-    return counter_sum(block, cell_attached) - detached;
+    const std::uint64_t ended =
+        counter_sum_of_ends(block, cell_gone) + counter_sum_of_ends(block, cell_out_of_hand);
+    return counter_sum(block, cell_given) + counter_sum(block, cell_in_hand) - ended;
   }
   // The same, and FreeBSD's record of it says so too, for the module that prints it.
   std::uint64_t attached_as_told() const noexcept {
@@ -154,9 +156,8 @@ class helper {
     std::uint64_t in_hand;
   };
   holders held_by() const noexcept {
-    const std::uint64_t gone =
-        counter_sum_of_ends(block, cell_taken) + counter_sum_of_ends(block, cell_ended);
-    const std::uint64_t objects = counter_sum(block, cell_kept) - gone;
+    const std::uint64_t gone = counter_sum_of_ends(block, cell_gone);
+    const std::uint64_t objects = counter_sum(block, cell_given) - gone;
     const std::uint64_t all = attached();
     return {objects, all - std::min(all, objects)};
   }

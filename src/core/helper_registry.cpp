@@ -15,6 +15,7 @@
 #include "core/guarded.hpp"
 #include "core/khelp_slots.hpp"
 #include "core/object_walk.hpp"
+#include "core/osd_slots.hpp"
 #include "core/reaper.hpp"
 #include "core/stragglers.hpp"
 #include "core/uma.hpp"
@@ -210,6 +211,19 @@ failure with_holders(failure why, helper_batch batch) KHELP_EXCLUDES(registry_mu
   return why;
 }
 
+// A thread that attaches from now on sees the helpers' states, or its reference is counted.
+result<void> have_states_seen(helper_batch batch) {
+  std::vector<helper*> all;
+  all.reserve(batch.size());
+  for (const auto& h : batch)
+    all.push_back(h.get());
+  if (attachments_see_states(all))
+    return {};
+  return failure(ENOSYS, quoted(batch.front()->name) +
+                             ": membarrier(2) is refused: whether a thread is just giving its data "
+                             "to an object cannot be known");
+}
+
 // Of helpers that nobody else can end meanwhile.
 result<void> check_free(helper_batch batch) {
   for (const auto& h : batch) {
@@ -293,6 +307,16 @@ std::unique_ptr<helper_list> helper_registry::list_with(const helper* added, hel
   auto list = std::make_unique<helper_list>();
   fill(*list, added, removed);
   return list;
+}
+
+void helper_registry::publish(std::unique_ptr<helper_list> list) noexcept {
+  std::uint32_t beyond = 0;
+  for (const helper* h : list->helpers) {
+    if (h->slot > osd_slots::inline_slots || !h->starts_plainly)
+      beyond |= h->classes;
+  }
+  note_classes_beyond(modules_stopped_ ? ~0U : beyond);
+  place_.publish(list.release());
 }
 
 void helper_registry::fill(helper_list& list, const helper* added, helper_batch removed) {
@@ -402,7 +426,7 @@ result<void> helper_registry::go_live(helper& h, std::vector<std::shared_ptr<sub
   set_khelp_slot_owner(h.slot, &h);
   h.on_dead = std::move(on_dead);
   h.set_state(KHELP_HELPER_LIVE);
-  place_.publish(list.release());
+  publish(std::move(list));
   for (auto& wish : wishes)
     the_hooks().keep(std::move(wish));
   h.early_wishes.clear();
@@ -491,9 +515,8 @@ result<void> helper_registry::drain(helper_batch batch, const deadline& limit,
       }
     }
   } const meanwhile{batch};
-  // Pairs with the barrier of attach() in attachment.cpp: a thread that attaches now sees the
-  // state, or its reference is counted below.
-  full_barrier();
+  if (auto seen = have_states_seen(batch); !seen)
+    return seen;
   // They attach no more, so each of them has to be waited for once.
   for (const auto& h : batch) {
     if (auto done = wait_until_free(*h, limit); !done)
@@ -555,8 +578,8 @@ result<void> helper_registry::check_free_for_good(helper_batch batch) {
         give_up_claims(batch);
     }
   } undo{batch};
-  // Pairs with attachment_reference, as in drain().
-  full_barrier();
+  if (auto seen = have_states_seen(batch); !seen)
+    return seen;
   auto free = check_free(batch);
   undo.done = free.has_value();
   return free;
@@ -670,7 +693,7 @@ result<void> helper_registry::disable(helper_batch batch, memory_to_disable memo
   // Nothing fails from here on.
   set_states(batch, KHELP_HELPER_GOING);
   changes.commit();
-  place_.publish(list.release());
+  publish(std::move(list));
   for (std::size_t i = 0; i < batch.size(); ++i) {
     helper& h = *batch[i];
     readers[i]->include(sets_of(h));
@@ -918,7 +941,7 @@ bool helper_registry::stop_modules(std::span<const module_range> modules, std::i
     readers.prepare(1, is_list);
     if (auto done = the_hooks().remove_all(in_module, readers); !done)
       return false;
-    place_.publish(list.release());
+    publish(std::move(list));
     readers.include(is_list);
   }
   const deadline limit(timeout_ns);
@@ -1065,12 +1088,12 @@ void helper_registry::for_each(const std::function<void(const helper&)>& fn) {
 }
 
 void helper_registry::note_classes(std::uint32_t classes) noexcept {
-  if ((classes_seen_.load() & classes) != classes)
-    classes_seen_.fetch_or(classes);
+  if ((load_relaxed(straight_giving.seen) & classes) != classes)
+    set_bits(straight_giving.seen, classes);
 }
 
 bool helper_registry::knows_classes(std::uint32_t classes) const noexcept {
-  return (classes_seen_.load() & classes) != 0;
+  return (load_relaxed(straight_giving.seen) & classes) != 0;
 }
 
 }  // namespace khelp

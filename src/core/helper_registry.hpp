@@ -159,6 +159,7 @@ class helper_registry {
       KHELP_REQUIRES(registry_mutex);
   void fill(helper_list& list, const helper* added, helper_batch removed)
       KHELP_REQUIRES(registry_mutex);
+  void publish(std::unique_ptr<helper_list> list) noexcept KHELP_REQUIRES(registry_mutex);
   // Decide that helpers go: they are helper_checking then, and the caller's alone. A failure leaves
   // them to the others.
   result<void> claim(helper_batch batch, int how, const deadline& limit)
@@ -195,7 +196,6 @@ class helper_registry {
   std::uint64_t next_order_ KHELP_GUARDED_BY(registry_mutex) = 1;
   bool modules_stopped_ KHELP_GUARDED_BY(registry_mutex) = false;
   condition finished_;  // somebody has let go of a helper in finish_unloads()
-  std::atomic<std::uint32_t> classes_seen_{0};
 
   void* current_ = nullptr;  // until there is a first one
   deep_runs deep_ = {};

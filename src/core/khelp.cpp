@@ -214,6 +214,8 @@ int khelp_reap(void) {
 }
 
 int khelp_init_osd(uint32_t classes, khelp_osd* hosd) {
+  if (hosd != nullptr && attach_inline_data(classes, *hosd)) [[likely]]
+    return 0;
   return cold_call([&]() -> result<void> {
     if (hosd == nullptr) [[unlikely]]
       return no_object();

@@ -47,6 +47,31 @@ constinit khelp::hook_point<request> asked("test.asked", khelp::combine::first);
 
 }  // namespace
 
+namespace {
+
+struct zeros {
+  std::uint64_t seen = 0;
+  double mean = 0;
+};
+struct one {
+  int first = 1;
+};
+template <class State>
+void ignore(request&, State&) {}
+template <class State>
+constexpr khelp::typed_hook<State> ignoring[] = {khelp::hook<&ignore<State>>("test.served")};
+template <class State>
+constexpr khelp_helper_x helper_of = khelp::helper("ignoring", 1, connection_class,
+                                                   ignoring<State>);
+
+}  // namespace
+
+TEST(khelp_hpp, a_state_that_begins_as_zero_bytes_has_no_constructor_to_call) {
+  EXPECT_EQ(helper_of<zeros>.data_init, nullptr);
+  EXPECT_NE(helper_of<one>.data_init, nullptr);
+  EXPECT_NE(helper_of<traffic>.data_init, nullptr);
+}
+
 TEST(khelp_hpp, a_typed_helper_gets_the_event_and_its_own_state_on_the_object) {
   ASSERT_TRUE(served.open());
   EXPECT_FALSE(served.enabled());

@@ -19,9 +19,22 @@ using khelp::osd::slot_use;
 using khelp::osd::type;
 using khelp::osd::types_mutex;
 
+namespace khelp::osd {
+std::uint32_t registrants = 0;
+}
+
 namespace {
 
 std::atomic<int (*)(khelp_osd*)> khelp_exit{nullptr};
+
+// Where the barrier is refused, threads that are in the middle of an init are not waited for: of their
+// objects nobody else knows yet.
+void note_registrant() noexcept {
+  if (load_relaxed(khelp::osd::registrants) != 0)
+    return;
+  store_release(khelp::osd::registrants, ~0U);
+  const khelp::shut_gate those_who_have_not_seen_it(khelp::object_gate);
+}
 
 int refuse(int error, const char* words) {
   set_failure_text(words);
@@ -185,6 +198,8 @@ int khelp_osd_register(unsigned type_number, khelp_osd_destructor_t destructor,
       return no_slot("object data: no memory for the methods");
     std::copy_n(methods, t->methods, copied);
   }
+  if (type_number == KHELP_OSD_KHELP)
+    note_registrant();
   lock_guard held(types_mutex);
   const unsigned slot = t->lowest_vacant();
   if (slot == 0) {

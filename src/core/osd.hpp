@@ -18,6 +18,10 @@ unsigned take_khelp_slot();
 // Free again. No object holds a value in it.
 void give_khelp_slot(unsigned slot) noexcept;
 
+// All bits once somebody has registered a slot of the khelp type: then other threads may set values of
+// an object that is being initialised, under its stripe, so an init takes the stripe, too.
+extern std::uint32_t registrants __attribute__((visibility("hidden")));
+
 // Destroy an object's values of slots registered with the khelp type and clear
 // has_registered_values. Destructors run without locks. For khelp_destroy_osd(), which ends the
 // helpers' values itself.

@@ -109,7 +109,7 @@ helper_row row_of(const helper& h) {
   row.stat.version = h.version;
   row.stat.state = public_state(h);
   row.stat.attached = h.attached_as_told();
-  row.stat.attached_total = counter_sum(h.block, cell_attached);
+  row.stat.attached_total = counter_sum(h.block, cell_given);
   row.stat.adopted = counter_sum(h.block, cell_adopted);
   row.stat.attach_failures = counter_sum(h.block, cell_attach_failures);
   row.stat.refused = counter_sum(h.block, cell_refused);

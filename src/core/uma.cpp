@@ -39,14 +39,6 @@ std::size_t alignment_for(std::size_t size, int mask) {
   return std::max({asked, natural, least});
 }
 
-[[gnu::noinline]] void* alloc_slowly(khelp_uma_zone& zone, void* arg, int request,
-                                     const void* site) {
-  void* item = zone.alloc_work == 0 ? zone.fetch(request) : zone.get(request);
-  if (item == nullptr)
-    return nullptr;
-  return begin_life(zone, item, arg, request, site);
-}
-
 // Everything an ended zone leaves behind. The zone's items are free, or leaked.
 void end_zone(khelp_uma_zone& zone) {
   // The zone of a FreeBSD helper is its caller's, and may be walked (object_walk.cpp): its slabs stay
@@ -73,6 +65,14 @@ std::uint64_t count_of(int items) {
 }
 
 }  // namespace
+
+[[gnu::noinline]] void* khelp::uma::alloc_slowly(khelp_uma_zone& zone, void* arg, int request,
+                                                 const void* site) {
+  void* item = zone.alloc_work == 0 ? zone.fetch(request) : zone.get(request);
+  if (item == nullptr)
+    return nullptr;
+  return begin_life(zone, item, arg, request, site);
+}
 
 [[gnu::noinline]] void khelp::uma::free_slowly(khelp_uma_zone& zone, void* item, void* arg) {
   if (zone.free_work == 0)

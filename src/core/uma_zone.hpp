@@ -195,8 +195,12 @@ struct khelp_uma_zone {
 
 namespace khelp::uma {
 
-// khelp_uma_zfree_arg() in two halves, for whom a call is too much. The second is due when the first
-// says no.
+// khelp_uma_zalloc_arg(), without zeroing, and khelp_uma_zfree_arg() in two halves, for callers that
+// cannot afford a call. The second half is due when the first returns false.
+inline bool alloc_straight(khelp_uma_zone& zone, void*& item) {
+  return cache_at(zone.alloc_cache).alloc(item);
+}
+void* alloc_slowly(khelp_uma_zone& zone, void* arg, int request, const void* site);
 inline bool free_straight(khelp_uma_zone& zone, void* item) {
   return cache_at(zone.free_cache).free(item);
 }
