@@ -1,5 +1,6 @@
 #include "core/uma_registry.hpp"
 
+#include <algorithm>
 #include <sys/mman.h>
 
 namespace khelp::uma {
@@ -12,6 +13,8 @@ namespace {
 
 khelp_uma_zone* zones KHELP_GUARDED_BY(zones_mutex) = nullptr;
 khelp_uma_zone* zones_by_index[max_zones] KHELP_GUARDED_BY(zones_mutex);
+// No index from here on was ever given.
+unsigned indices_end KHELP_GUARDED_BY(zones_mutex) = always_closed + 1;
 std::atomic<bool> warnings{true};
 // This thread's record is about to be another's: its caches are not to be taken up again.
 __thread bool gives_back_caches __attribute__((tls_model("initial-exec"))) = false;
@@ -91,6 +94,7 @@ bool enter_zone(khelp_uma_zone& zone) noexcept {
   if (index == max_zones)
     return false;
   zones_by_index[index] = &zone;
+  indices_end = std::max(indices_end, index + 1);
   zone.index = index;
   constexpr auto bytes = static_cast<std::uint32_t>(sizeof(zone_cache));
   zone.cache_offset = index * bytes;
@@ -125,13 +129,15 @@ void for_each_zone(void (*fn)(void* arg, khelp_uma_zone& zone), void* arg) {
         zone->unpin(pin);
     }
   };
-  for (unsigned index = 0; index < max_zones; ++index) {
+  for (unsigned index = 0;; ++index) {
     pinned p;
     {
       lock_guard held(zones_mutex);
+      while (index < indices_end && zones_by_index[index] == nullptr)
+        ++index;
+      if (index == indices_end)
+        return;
       khelp_uma_zone* z = zones_by_index[index];
-      if (z == nullptr)
-        continue;
       lock_guard zone_held(z->lock);
       z->pin(p.pin);
       p.zone = z;
