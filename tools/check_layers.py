@@ -7,6 +7,7 @@ rules follow:
   - a file outside src/ sees only the contract, and files beside itself (tests/fuzz apart: fuzz
     targets look inside, as unit tests do);
   - the contract includes only itself and the standard headers.
+A fourth keeps reports alike: the program reads what is loaded through src/snapshot.
 The table must be a DAG: each folder names only folders that are listed above it; and a folder of
 headers for others (an include root) uses none.
 """
@@ -19,6 +20,9 @@ SOURCE = {".h", ".hpp", ".c", ".cpp"}
 OUTSIDE = ("helpers", "examples", "bench", "tests")
 # What the C and C++ standards and POSIX name; the contract may use no other header.
 STANDARD = re.compile(r"^(c?(assert|errno|limits|stdarg|stddef|stdint|string)(\.h)?|stdbool\.h|[a-z_]+)$")
+# Folders that show what is loaded, and the contract's listings of it.
+READERS = ("app",)
+LISTING = re.compile(r"\b(khelp_(?:modules|stats_hooks|stats_helpers|uma_stats|malloc_stats))\s*\(")
 
 
 def read_table(path):
@@ -93,10 +97,20 @@ def check_contract(root):
             yield f"{path.relative_to(root)}:{number}: the contract may not include {name}"
 
 
+def check_snapshot(root):
+    """Above the contract, what is loaded is read by src/snapshot and by nobody else."""
+    for top in READERS:
+        for path in sources(root / "src" / top):
+            for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+                if match := LISTING.search(line):
+                    yield f"{path.relative_to(root)}:{number}: {match[1]} is for src/snapshot: read its values"
+
+
 def main():
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     table, faults = read_table(root / "src" / "layers.txt")
-    faults += [*check_table(root, table), *check_inside(root, table), *check_outside(root, table), *check_contract(root)]
+    faults += [*check_table(root, table), *check_inside(root, table), *check_outside(root, table), *check_contract(root),
+               *check_snapshot(root)]
     print(*faults, sep="\n", end="\n" if faults else "")
     return 1 if faults else 0
 

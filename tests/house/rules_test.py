@@ -62,6 +62,14 @@ class planted(unittest.TestCase):
         self.refused("layers", {"include/khelp/a.h": '#include "core/a.hpp"\n'},
                      "the contract may not include core/a.hpp")
 
+    def test_the_program_reads_what_is_loaded_through_the_snapshot(self):
+        reading = "void f() { khelp_modules(show, nullptr); }\n"
+        table = "base:\nsnapshot: base\napp: snapshot base\n"
+        self.refused("layers", {"src/layers.txt": table, "src/app/a.cpp": reading},
+                     "src/app/a.cpp:1: khelp_modules is for src/snapshot")
+        self.assertEqual(self.check("layers", {"src/layers.txt": table, "src/snapshot/a.cpp": reading}),
+                         (0, ""))
+
     def test_links_lead_somewhere(self):
         self.refused("links", {"README.md": "\nsee [the map](docs/map.md)\n"},
                      "README.md:2: leads nowhere: docs/map.md")

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/replay/stock_ertt.hpp"
+#include "snapshot/modules.hpp"
 
 namespace khelp::app {
 namespace {
@@ -12,15 +13,9 @@ namespace {
 constexpr const char* advice_when_missing =
     "\n--module-path names folders to search first; a file's name needs a '/' or ends in .so";
 
-/// Their strings are gone when this returns; the numbers stay.
-std::vector<khelp_module_info> live_modules() {
-  std::vector<khelp_module_info> found;
-  khelp_modules(
-      [](void* arg, const khelp_module_info* info) {
-        if (info->state == KHELP_MODULE_LIVE)
-          static_cast<std::vector<khelp_module_info>*>(arg)->push_back(*info);
-      },
-      &found);
+std::vector<snapshot::module_info> live_modules() {
+  auto found = snapshot::read_modules();
+  std::erase_if(found, [](const auto& each) { return each.state != KHELP_MODULE_LIVE; });
   return found;
 }
 
@@ -52,6 +47,12 @@ std::string hexadecimal(const void* data, std::size_t size) {
 
 }  // namespace
 
+// Without totals and remarks, which nobody reads any more: memory may be what has run out.
+helper_set::~helper_set() {
+  for (; !files_.empty(); files_.pop_back())
+    (void)khelp_unload(files_.back(), KHELP_UNLOAD_REVOKE, 0);
+}
+
 result<void> helper_set::load(const helpers_request& asked) {
   std::vector<const char*> libraries;
   for (const std::string& library : asked.libraries)
@@ -78,7 +79,7 @@ result<void> helper_set::load(const helpers_request& asked) {
 }
 
 void helper_set::list_members(bool raw) {
-  for (const khelp_module_info& module : live_modules()) {
+  for (const snapshot::module_info& module : live_modules()) {
     files_.push_back(module.id);
     if (module.helper == 0)
       continue;
@@ -93,12 +94,8 @@ void helper_set::list_members(bool raw) {
 
 std::vector<std::string> helper_set::files() const {
   std::vector<std::string> names;
-  khelp_modules(
-      [](void* arg, const khelp_module_info* info) {
-        if (info->state == KHELP_MODULE_LIVE)
-          static_cast<std::vector<std::string>*>(arg)->emplace_back(info->file);
-      },
-      &names);
+  for (const snapshot::module_info& module : live_modules())
+    names.push_back(module.file);
   return names;
 }
 
@@ -137,30 +134,20 @@ helper_data helper_set::read_member(std::size_t at, const void* data) const {
   return read;
 }
 
-std::vector<helper_totals> helper_set::totals() const {
+std::vector<snapshot::helper_info> helper_set::totals() const {
   if (members_.empty())
     return final_totals_;
-  std::vector<khelp_helper_stat> stats;
-  khelp_stats_helpers(
-      [](void* arg, const khelp_helper_stat* stat) {
-        static_cast<std::vector<khelp_helper_stat>*>(arg)->push_back(*stat);
-      },
-      &stats);
-  std::vector<helper_totals> all;
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    helper_totals totals;
-    totals.name = schemas_[i].name;
-    totals.version = members_[i].version;
-    for (const khelp_helper_stat& stat : stats) {
-      if (stat.id != members_[i].id)
-        continue;
-      totals.attached = stat.attached_total;
-      totals.calls = stat.calls;
-      std::copy_n(stat.skipped, KHELP_SKIP_REASONS, totals.skipped.begin());
-    }
-    all.push_back(std::move(totals));
+  const auto all = snapshot::read_helpers();
+  std::vector<snapshot::helper_info> ours;
+  for (const member& each : members_) {
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const auto& helper) { return helper.id == each.id; });
+    if (found == all.end())
+      continue;
+    ours.push_back(*found);
+    ours.back().version = each.version;
   }
-  return all;
+  return ours;
 }
 
 std::vector<std::string> helper_set::unload() {
@@ -172,13 +159,11 @@ std::vector<std::string> helper_set::unload() {
     if (khelp_unload(file, KHELP_UNLOAD_REVOKE, 0) != 0)
       remarks.emplace_back(khelp_failure_text());
   }
-  khelp_modules(
-      [](void* arg, const khelp_module_info* info) {
-        if (info->state == KHELP_MODULE_ZOMBIE)
-          static_cast<std::vector<std::string>*>(arg)->push_back(fmt::format(
-              "{} is unloaded, but its code stays mapped: {}", info->name, info->reason));
-      },
-      &remarks);
+  for (const snapshot::module_info& module : snapshot::read_modules()) {
+    if (module.state == KHELP_MODULE_ZOMBIE)
+      remarks.push_back(
+          fmt::format("{} is unloaded, but its code stays mapped: {}", module.name, module.reason));
+  }
   return remarks;
 }
 

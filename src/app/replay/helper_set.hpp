@@ -11,6 +11,7 @@
 
 #include "app/replay/replay_request.hpp"
 #include "app/report/report.hpp"
+#include "snapshot/helpers.hpp"
 
 namespace khelp::app {
 
@@ -19,7 +20,7 @@ class helper_set {
   helper_set() = default;
   helper_set(const helper_set&) = delete;
   helper_set& operator=(const helper_set&) = delete;
-  ~helper_set() { (void)unload(); }
+  ~helper_set();
 
   /// Load what was asked for, dependencies included.
   ///
@@ -36,7 +37,7 @@ class helper_set {
   std::vector<std::optional<helper_data>> read(khelp_osd* object) const;
 
   /// What each helper did so far; after unload(), until then.
-  std::vector<helper_totals> totals() const;
+  std::vector<snapshot::helper_info> totals() const;
 
   /// Unload all, revoking their data from live objects. The last loaded goes first.
   ///
@@ -46,7 +47,7 @@ class helper_set {
  private:
   struct member {
     std::int32_t id;
-    std::uint32_t version;
+    std::uint32_t version;  ///< of its file: what a FreeBSD module says itself
     khelp_helper_description description;
   };
 
@@ -56,7 +57,7 @@ class helper_set {
   std::vector<std::int32_t> files_;  ///< loaded now, in load order
   std::vector<member> members_;      ///< by schemas_; empty after unload()
   std::vector<helper_schema> schemas_;
-  std::vector<helper_totals> final_totals_;
+  std::vector<snapshot::helper_info> final_totals_;
 };
 
 }  // namespace khelp::app

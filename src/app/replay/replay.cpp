@@ -25,12 +25,14 @@
 #include "app/replay/helper_set.hpp"
 #include "app/replay/measurements.hpp"
 #include "app/replay/shard_reporter.hpp"
-#include "app/report/explain.hpp"
+#include "app/report/hook_order.hpp"
 #include "app/report/memory_report.hpp"
 #include "app/report/not_followed_text.hpp"
 #include "app/report/numbered_text.hpp"
 #include "app/report/plot.hpp"
 #include "app/report/report_writer.hpp"
+#include "snapshot/hooks.hpp"
+#include "snapshot/memory.hpp"
 #include "subsystem/tcp/replay.hpp"
 
 namespace khelp::app {
@@ -166,7 +168,7 @@ class replay {
 
   /// Where standard output carries a document, words go to standard error.
   void explain() {
-    const std::string text = explain_hooks();
+    const std::string text = hook_order_text(snapshot::read_hooks());
     if (asked_.report.form == report_form::table)
       out_.write(text + "\n");
     else
@@ -175,7 +177,7 @@ class replay {
 
   /// Table and JSON have a place for it; rows of CSV have none.
   void look_at_memory() {
-    summary_.memory = read_memory();
+    summary_.memory = snapshot::read_memory();
     if (asked_.report.form != report_form::csv)
       return;
     const std::string text = memory_text(*summary_.memory, false);

@@ -97,12 +97,12 @@ std::string capture_text(const capture_report& capture) {
   return text;
 }
 
-std::string helper_text(const helper_totals& helper) {
+std::string helper_text(const snapshot::helper_info& helper) {
   std::string text;
   json_writer json(text);
   json.begin_object();
   json.key("attached");
-  json.number(helper.attached);
+  json.number(helper.attached_total);
   json.key("calls");
   json.number(helper.calls);
   json.key("name");

@@ -83,7 +83,13 @@ TEST(jsonreport, the_document_holds_captures_connections_in_order_and_helpers) {
   summary.captures[0].not_followed = {{"cut", "", 0}, {"ethertype", "", 0}};
   summary.captures[1].not_followed = {{"cut", "", 0}, {"ethertype", "", 1}};
   summary.captures[1].fragments = 3;
-  summary.helpers.push_back({"ertt", 2, 4, 9, {1, 0, 0, 0}});
+  snapshot::helper_info ertt;
+  ertt.name = "ertt";
+  ertt.version = 2;
+  ertt.attached_total = 4;
+  ertt.calls = 9;
+  ertt.skipped = {1};
+  summary.helpers.push_back(ertt);
   summary.elapsed_us = 1'250'000;
   summary.not_begun = {"c.pcap", "d.pcap"};
   auto spill = output::temporary();

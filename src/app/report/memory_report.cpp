@@ -1,10 +1,6 @@
 #include "app/report/memory_report.hpp"
 
 #include <fmt/format.h>
-#include <new>
-
-#include <khelp/malloc.h>
-#include <khelp/uma.h>
 
 #include "app/cli/printable.hpp"
 #include "app/cli/text_grid.hpp"
@@ -14,37 +10,6 @@ namespace khelp::app {
 namespace {
 
 const auto heading = fmt::text_style(fmt::emphasis::bold);
-
-void add_zone(void* arg, const khelp_uma_stat* stat) {
-  zone_report zone;
-  zone.name = stat->name;
-  zone.item_size = stat->item_size;
-  zone.limit = stat->limit;
-  zone.used = stat->used;
-  zone.free = stat->free;
-  zone.requests = stat->allocs;
-  zone.failures = stat->fails;
-  zone.sleeps = stat->sleeps;
-  zone.cross = stat->cross;
-  static_cast<memory_report*>(arg)->zones.push_back(std::move(zone));
-}
-
-void add_type(void* arg, const khelp_malloc_stat* stat) {
-  type_report type;
-  type.name = stat->name;
-  type.in_use = stat->in_use;
-  type.bytes = stat->bytes;
-  type.high_water = stat->high_water;
-  type.requests = stat->requests;
-  type.frees = stat->frees;
-  type.failures = stat->failures;
-  type.mismatches = stat->mismatches;
-  for (unsigned bit = 0; bit < 64; ++bit) {
-    if ((stat->sizes >> bit & 1) != 0)
-      type.sizes.push_back(std::uint64_t{1} << bit);
-  }
-  static_cast<memory_report*>(arg)->types.push_back(std::move(type));
-}
 
 std::vector<text_grid::cell> titles(std::initializer_list<const char*> names) {
   std::vector<text_grid::cell> cells;
@@ -59,13 +24,13 @@ std::vector<align> first_left(std::size_t columns) {
   return all;
 }
 
-std::string zones_text(const std::vector<zone_report>& zones, bool colour) {
+std::string zones_text(const std::vector<snapshot::zone_info>& zones, bool colour) {
   if (zones.empty())
     return "No zone was made.\n";
   text_grid grid(first_left(9));
   grid.row(titles(
       {"ZONE", "SIZE", "LIMIT", "USED", "FREE", "REQUESTS", "FAILURES", "SLEEPS", "CROSSED"}));
-  for (const zone_report& zone : zones)
+  for (const snapshot::zone_info& zone : zones)
     grid.row({{printable(zone.name)},
               {grouped(zone.item_size)},
               {grouped(zone.limit)},
@@ -78,13 +43,13 @@ std::string zones_text(const std::vector<zone_report>& zones, bool colour) {
   return grid.render(colour);
 }
 
-std::string types_text(const std::vector<type_report>& types, bool colour) {
+std::string types_text(const std::vector<snapshot::memory_type_info>& types, bool colour) {
   if (types.empty())
     return "No type of memory was used.\n";
   text_grid grid(first_left(9));
   grid.row(titles({"TYPE", "IN USE", "MEMORY", "HIGH WATER", "REQUESTS", "FREES", "WRONG TYPE",
                    "FAILURES", "SIZES"}));
-  for (const type_report& type : types)
+  for (const snapshot::memory_type_info& type : types)
     grid.row({{printable(type.name)},
               {grouped(type.in_use)},
               {readable_bytes(type.bytes)},
@@ -99,18 +64,11 @@ std::string types_text(const std::vector<type_report>& types, bool colour) {
 
 }  // namespace
 
-memory_report read_memory() {
-  memory_report memory;
-  if (khelp_uma_stats(add_zone, &memory) != 0 || khelp_malloc_stats(add_type, &memory) != 0)
-    throw std::bad_alloc();
-  return memory;
-}
-
-std::string memory_text(const memory_report& memory, bool colour) {
+std::string memory_text(const snapshot::memory_info& memory, bool colour) {
   return zones_text(memory.zones, colour) + "\n" + types_text(memory.types, colour);
 }
 
-void write_memory(json_writer& json, const memory_report& memory) {
+void write_memory(json_writer& json, const snapshot::memory_info& memory) {
   const auto number = [&json](const char* key, std::uint64_t value) {
     json.key(key);
     json.number(value);
@@ -118,7 +76,7 @@ void write_memory(json_writer& json, const memory_report& memory) {
   json.begin_object();
   json.key("types");
   json.begin_array();
-  for (const type_report& type : memory.types) {
+  for (const snapshot::memory_type_info& type : memory.types) {
     json.begin_object();
     number("bytes", type.bytes);
     number("failures", type.failures);
@@ -139,7 +97,7 @@ void write_memory(json_writer& json, const memory_report& memory) {
   json.end_array();
   json.key("zones");
   json.begin_array();
-  for (const zone_report& zone : memory.zones) {
+  for (const snapshot::zone_info& zone : memory.zones) {
     json.begin_object();
     number("cross", zone.cross);
     number("failures", zone.failures);

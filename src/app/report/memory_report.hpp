@@ -4,17 +4,14 @@
 #include <string>
 
 #include "app/cli/json_writer.hpp"
-#include "app/report/report.hpp"
+#include "snapshot/memory.hpp"
 
 namespace khelp::app {
 
-/// As it is now. Throws std::bad_alloc.
-memory_report read_memory();
-
 /// Two tables, as `vmstat -z` and `vmstat -m` have them.
-std::string memory_text(const memory_report& memory, bool colour);
+std::string memory_text(const snapshot::memory_info& memory, bool colour);
 
 /// {"types": [...], "zones": [...]}
-void write_memory(json_writer& json, const memory_report& memory);
+void write_memory(json_writer& json, const snapshot::memory_info& memory);
 
 }  // namespace khelp::app

@@ -3,22 +3,19 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <khelp/malloc.h>
-#include <khelp/uma.h>
-
 namespace khelp::app {
 namespace {
 
-memory_report sample() {
-  memory_report memory;
-  zone_report zone;
+snapshot::memory_info sample() {
+  snapshot::memory_info memory;
+  snapshot::zone_info zone;
   zone.name = "tcp flow";
   zone.item_size = 512;
   zone.used = 3;
   zone.free = 5;
   zone.requests = 1234;
   memory.zones.push_back(zone);
-  type_report type;
+  snapshot::memory_type_info type;
   type.name = "thing";
   type.in_use = 2;
   type.bytes = 2048;
@@ -29,28 +26,6 @@ memory_report sample() {
   type.sizes = {64, 1024};
   memory.types.push_back(type);
   return memory;
-}
-
-TEST(memory_report, reads_zones_and_types_of_this_process) {
-  khelp_malloc_type thing KHELP_MALLOC_TYPE_INITIALIZER("thing", "");
-  khelp_uma_zone_t zone = khelp_uma_zcreate("rooms", 48, nullptr, nullptr, nullptr, nullptr, 0, 0);
-  void* block = khelp_malloc(100, &thing, KHELP_M_NOWAIT);
-  khelp_free(khelp_malloc(90, &thing, KHELP_M_NOWAIT), khelp_malloc_numbered(80));
-  void* item = khelp_uma_zalloc(zone, KHELP_M_NOWAIT);
-  const memory_report memory = read_memory();
-  ASSERT_EQ(memory.types.size(), 1u);
-  EXPECT_EQ(memory.types[0].name, "thing");
-  EXPECT_EQ(memory.types[0].bytes, 100u);
-  EXPECT_EQ(memory.types[0].frees, 1u);
-  EXPECT_EQ(memory.types[0].mismatches, 1u);
-  EXPECT_EQ(memory.types[0].sizes, std::vector<std::uint64_t>{128});
-  ASSERT_FALSE(memory.zones.empty());
-  EXPECT_EQ(memory.zones.back().name, "rooms");
-  EXPECT_EQ(memory.zones.back().used, 1u);
-  khelp_free(block, &thing);
-  khelp_uma_zfree(zone, item);
-  khelp_uma_zdestroy(zone);
-  khelp_malloc_type_end(&thing);
 }
 
 TEST(memory_report, is_two_tables_for_people) {
@@ -64,7 +39,7 @@ TEST(memory_report, is_two_tables_for_people) {
 }
 
 TEST(memory_report, names_in_a_table_do_not_reach_the_terminal_as_they_are) {
-  memory_report memory = sample();
+  snapshot::memory_info memory = sample();
   memory.zones[0].name = "a\nzone";
   memory.types[0].name = "seg\"ment\n\x1b[31m\xff";
   const std::string text = memory_text(memory, false);

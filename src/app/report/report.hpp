@@ -1,14 +1,15 @@
 /// What a replay found out: the plain data that every form of output is made from.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <khelp/khelp.h>
-#include <khelp/stats.h>
+
+#include "snapshot/helpers.hpp"
+#include "snapshot/memory.hpp"
 
 namespace khelp::app {
 
@@ -76,46 +77,6 @@ struct capture_report {
   std::uint64_t without_time = 0;  ///< packets
 };
 
-/// What one helper did during the whole replay.
-struct helper_totals {
-  std::string name;
-  std::uint32_t version = 0;
-  std::uint64_t attached = 0;
-  std::uint64_t calls = 0;
-  std::array<std::uint64_t, KHELP_SKIP_REASONS> skipped{};
-};
-
-/// A zone, as `vmstat -z` shows it.
-struct zone_report {
-  std::string name;
-  std::uint64_t item_size = 0;
-  std::uint64_t limit = 0;
-  std::uint64_t used = 0;
-  std::uint64_t free = 0;
-  std::uint64_t requests = 0;
-  std::uint64_t failures = 0;
-  std::uint64_t sleeps = 0;
-  std::uint64_t cross = 0;
-};
-
-/// A type of memory, as `vmstat -m` shows it.
-struct type_report {
-  std::string name;
-  std::uint64_t in_use = 0;
-  std::uint64_t bytes = 0;
-  std::uint64_t high_water = 0;
-  std::uint64_t requests = 0;
-  std::uint64_t frees = 0;
-  std::uint64_t failures = 0;
-  std::uint64_t mismatches = 0;      ///< frees under another type
-  std::vector<std::uint64_t> sizes;  ///< powers of two that blocks were asked up to
-};
-
-struct memory_report {
-  std::vector<zone_report> zones;
-  std::vector<type_report> types;
-};
-
 /// Everything but the connections, which are too many to hold.
 struct replay_summary {
   std::vector<capture_report> captures;
@@ -124,8 +85,8 @@ struct replay_summary {
   std::uint64_t connections = 0;
   std::uint64_t directions_with_data = 0;
   std::uint64_t copies = 0;  ///< segments that were captured again
-  std::vector<helper_totals> helpers;
-  std::optional<memory_report>
+  std::vector<snapshot::helper_info> helpers;
+  std::optional<snapshot::memory_info>
       memory;                   ///< --mem: when the captures were read, helpers still loaded
   std::string instance_by;      ///< what connections' instances are: "vlan", "file", or "none"
   std::int64_t elapsed_us = 0;  ///< how long the replay took, on the wall

@@ -213,10 +213,10 @@ std::string partial_line(const replay_summary& summary) {
   return line + "\n";
 }
 
-std::string helper_line(const helper_totals& helper) {
+std::string helper_line(const snapshot::helper_info& helper) {
   std::string line = fmt::format(
       "  {} (version {}): attached to {}, called {}", printable(helper.name), helper.version,
-      counted(helper.attached, "end", "ends"), counted(helper.calls, "time", "times"));
+      counted(helper.attached_total, "end", "ends"), counted(helper.calls, "time", "times"));
   bool any = false;
   for (int reason = 0; reason < KHELP_SKIP_REASONS; ++reason) {
     const std::uint64_t times = helper.skipped[static_cast<std::size_t>(reason)];
@@ -286,7 +286,7 @@ std::string totals_text(const replay_summary& summary) {
                   counted(summary.directions_with_data, "direction", "directions"));
   if (!summary.helpers.empty())
     text += "helpers:\n";
-  for (const helper_totals& helper : summary.helpers)
+  for (const snapshot::helper_info& helper : summary.helpers)
     text += helper_line(helper);
   return text;
 }

@@ -107,12 +107,23 @@ TEST(table, escape_sequences_appear_only_with_colour) {
   EXPECT_NE(directions_table({busy()}, {}, schemas, {true, {}}).find("\x1b["), std::string::npos);
 }
 
+snapshot::helper_info helper(const char* name, std::uint32_t version, std::uint64_t attached,
+                             std::uint64_t calls, const snapshot::skip_counts& skipped) {
+  snapshot::helper_info made;
+  made.name = name;
+  made.version = version;
+  made.attached_total = attached;
+  made.calls = calls;
+  made.skipped = skipped;
+  return made;
+}
+
 TEST(table, totals_add_the_captures_up_and_tell_what_helpers_did) {
   replay_summary summary;
   summary.captures = {{"a", "", 1000, 900, 1, {}, {}, ""}, {"b", "", 500, 400, 0, {}, {}, ""}};
   summary.connections = 1;
   summary.directions_with_data = 2;
-  summary.helpers = {{"ertt", 2, 4, 1300, {5, 0, 1, 0}}, {"count", 1, 1, 1, {}}};
+  summary.helpers = {helper("ertt", 2, 4, 1300, {5, 0, 1, 0}), helper("count", 1, 1, 1, {})};
   EXPECT_EQ(totals_text(summary),
             "2 captures: 1,500 packets, 1,300 TCP segments, 1 malformed\n"
             "1 connection, 2 directions with data\n"
