@@ -10,9 +10,9 @@
 #include <khelp/linker.h>
 #include <khelp/loader.h>
 
+#include "base/cold_call.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "core/cold_call.hpp"
 #include "host/file_check.hpp"
 #include "host/loader.hpp"
 

@@ -18,7 +18,7 @@
 #include <khelp/loader.h>
 #include <khelp/result.hpp>
 
-#include "core/startup.hpp"
+#include "core/instances/startup.hpp"
 #include "host/file_copy.hpp"
 #include "host/load_plan.hpp"
 #include "host/mapping.hpp"

@@ -5,11 +5,11 @@
 
 #include <khelp/khelp.h>
 
+#include "base/guarded.hpp"
 #include "base/text.hpp"
-#include "core/attachment.hpp"
-#include "core/guarded.hpp"
-#include "core/helper_registry.hpp"
-#include "core/instance.hpp"
+#include "core/helpers/attachment.hpp"
+#include "core/helpers/helper_registry.hpp"
+#include "core/instances/instance.hpp"
 #include "sync/word.hpp"
 
 namespace khelp {

@@ -12,7 +12,7 @@
 #include <khelp/result.hpp>
 
 #include "base/deadline.hpp"
-#include "core/instance.hpp"
+#include "core/instances/instance.hpp"
 #include "host/mapping.hpp"
 #include "host/module_file.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/leftovers.hpp"
+#include "core/process/leftovers.hpp"
 #include "elf/reader.hpp"
 
 namespace khelp {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/cold_call.hpp"
 #include "base/log.hpp"
 #include "base/number_text.hpp"
-#include "core/cold_call.hpp"
 #include "sync/word.hpp"
 
 namespace khelp {

@@ -13,8 +13,8 @@
 #include <khelp/error.h>
 #include <khelp/sleep.h>
 
+#include "base/cold_call.hpp"
 #include "base/failure_text.hpp"
-#include "core/cold_call.hpp"
 #include "sync/cancellable_waits.hpp"
 #include "utilities/signal_watch.hpp"
 #include "utilities/sleep_queue.hpp"

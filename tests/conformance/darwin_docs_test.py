@@ -14,7 +14,7 @@ REPOSITORY, WRITE = coverage_page.arguments()
 PAGE = coverage_page.Page(REPOSITORY, "docs/darwin.md", "Not provided")
 ROOT = REPOSITORY / "src/personality/darwin/include"
 FILES = {"alloc": "tests/conformance/alloc_failure/alloc_failure_test.cpp",
-         "core_sflt": "src/core/sflt_test.cpp",
+         "core_sflt": "src/core/filters/sflt_test.cpp",
          "memory": "tests/conformance/darwin_memory_test.c",
          "sleep": "tests/conformance/darwin_sleep_test.c",
          "utilities_malloc": "src/utilities/malloc_test.cpp",

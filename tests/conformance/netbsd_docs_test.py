@@ -17,7 +17,7 @@ class Docs(coverage_page.CoverageTests, unittest.TestCase):
     page = PAGE
     known = {path.stem[len("netbsd_"):-len("_test")]: coverage_page.tests_in(path)
              for path in (REPOSITORY / "tests/conformance").glob("netbsd_*_test.c")}
-    known["core"] = coverage_page.tests_in(REPOSITORY / "src/core/hook_list_test.cpp")
+    known["core"] = coverage_page.tests_in(REPOSITORY / "src/core/lists/hook_list_test.cpp")
 
     def test_one_file_is_shown(self):
         self.assertEqual(len(PAGE.shown()), 1)
