@@ -69,6 +69,7 @@ void khelp_uma_zone::gather() noexcept {
   });
   gather_depot(full.length());
   admit_waiters();
+  check_invariants();
 }
 
 void khelp_uma_zone::retire_cache(zone_cache& cache) noexcept {
@@ -87,6 +88,7 @@ void khelp_uma_zone::retire_cache(zone_cache& cache) noexcept {
       to_depot(m, cache);
   }
   admit_waiters();
+  check_counts();
 }
 
 void khelp_uma_zone::forget_caches() noexcept {

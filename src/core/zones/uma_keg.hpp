@@ -55,6 +55,9 @@ class keg {
 
   const slab_list<&slab::among_all>& all() const noexcept { return all_; }
 
+  // Each slab is in the list of its state, and the sums are right. Walks all slabs.
+  void check_invariants(const slab_layout& layout) const noexcept;
+
  private:
   using state_list = slab_list<&slab::among_state>;
   state_list& list_of(const slab_layout& layout, const slab& s) noexcept;

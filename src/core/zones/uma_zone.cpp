@@ -140,6 +140,7 @@ void* khelp_uma_zone::fetch(int request) {
     {
       lock_guard held(lock);
       outcome = try_fetch(alloc, request);
+      check_counts();
     }
     if (outcome == fetched::item)
       return alloc.item();
@@ -315,6 +316,7 @@ void khelp_uma_zone::to_keg(void* item) noexcept {
   slabs.put(layout, item);
   --out;
   admit_waiters();
+  check_counts();
 }
 
 void khelp_uma_zone::to_depot(magazine* m, zone_cache& from) noexcept {

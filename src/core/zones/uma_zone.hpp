@@ -5,6 +5,7 @@
 // Every item is in one of them or with a user:
 //   out == with users + in caches + in the depot        (items the keg does not have)
 //   with users == sum of allocs - sum of frees
+// A thread that waited at the limit has its place in `out` before it has its item.
 //
 // A zone near its limit is `tight`: caches and depot are empty and closed, frees go straight to the
 // keg and hand their place to whoever waits longest. So nobody waits for an item that lies free in
@@ -161,6 +162,11 @@ struct khelp_uma_zone {
 
   // In the child of a fork; the parent's thread held the lock.
   void after_fork() noexcept KHELP_REQUIRES(lock);
+
+  // What the comments above say of counts, lists and `tight` (assert.hpp). Walks the depot.
+  void check_counts() const noexcept KHELP_REQUIRES(lock);
+  // And the keg. Walks all slabs.
+  void check_invariants() const noexcept KHELP_REQUIRES(lock);
 
   std::uint64_t total_allocs() noexcept KHELP_REQUIRES(lock);
   std::uint64_t total_frees() noexcept KHELP_REQUIRES(lock);
