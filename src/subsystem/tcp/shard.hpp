@@ -11,6 +11,12 @@
 
 namespace khelp::tcp {
 
+/// The shard of a connection, by its hash: which of equal shares of 2^64 it falls into.
+inline size_t shard_of(uint64_t hash, size_t shards) {
+  __extension__ using wide = unsigned __int128;
+  return static_cast<size_t>(static_cast<wide>(hash) * shards >> 64);
+}
+
 /// Is told of a shard's connections, and notes what it finds out round by round.
 class shard_watcher : public flow_watcher {
  public:
