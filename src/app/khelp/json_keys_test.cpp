@@ -68,7 +68,7 @@ std::string replay_document() {
   auto writer = make_report_writer(options, schemas, {}, *out);
   std::string text;
   (*writer)->append_text(text, connection);
-  (*writer)->add(text, 1);
+  (*writer)->add({text, 1, nullptr});
   EXPECT_TRUE((*writer)->finish(summary));
   return contents_of(file);
 }

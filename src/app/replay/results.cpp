@@ -22,15 +22,12 @@ void results::add(const happening& next, std::string_view text, std::uint64_t nu
   ++summary.connections;
   summary.directions_with_data += next.directions_with_data;
   summary.copies += next.copies;
-  writer_->add(text, number);
-  if (next.kept != nullptr)
-    add(*next.kept);
+  writer_->add({text, number, next.kept.get()});
+  if (to_.wants_plot())
+    draw(*next.kept);
 }
 
-void results::add(const closed_connection& closed) {
-  writer_->add(closed.report, closed.curves);
-  if (!to_.wants_plot())
-    return;
+void results::draw(const closed_connection& closed) {
   for (std::size_t i = 0; i < closed.curves.size(); ++i) {
     const direction_report& direction = closed.report.directions[i];
     if (closed.curves[i])

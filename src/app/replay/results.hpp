@@ -40,7 +40,7 @@ class results {
   bool finish(bool anything_to_report);
 
  private:
-  void add(const closed_connection& closed);
+  void draw(const closed_connection& closed);
 
   const replay_request& asked_;
   outputs& to_;

@@ -17,12 +17,6 @@
 
 namespace khelp::app {
 
-/// What a closed connection's text does not say, for the table and the plot.
-struct closed_connection {
-  connection_report report;
-  direction_curves curves;
-};
-
 /// Something to report.
 struct happening {
   enum what_it_is : std::uint8_t { began, sample, closed };

@@ -13,7 +13,7 @@
 namespace khelp::app {
 namespace {
 
-/// Keeps the busiest.
+/// Keeps the busiest of the whole connections.
 class table_writer final : public report_writer {
  public:
   table_writer(const report_options& asked, const std::vector<helper_schema>& schemas,
@@ -24,16 +24,14 @@ class table_writer final : public report_writer {
         look_(look),
         out_(out) {}
 
-  void append_text(std::string&, const connection_report&) const override {}
-  void add(std::string_view, std::uint64_t) override {}
-
-  void add(const connection_report& connection, const direction_curves& curves) override {
-    for (std::size_t i = 0; i < connection.directions.size(); ++i) {
-      const direction_report& direction = connection.directions[i];
+  void add(const reported_connection& connection) override {
+    const auto& [report, curves] = *connection.whole;
+    for (std::size_t i = 0; i < report.directions.size(); ++i) {
+      const direction_report& direction = report.directions[i];
       if (direction.bytes == 0)
         continue;
       const bool drawn = curves[i] && ranking_.would_keep(direction);
-      ranking_.add(direction, drawn ? sparkline(curves[i]->small) : "", connection.instance);
+      ranking_.add(direction, drawn ? sparkline(curves[i]->small) : "", report.instance);
     }
   }
 
@@ -67,12 +65,11 @@ class json_report_writer final : public report_writer {
     json_.append(to, connection);
   }
 
-  void add(std::string_view text, std::uint64_t number) override {
+  void add(const reported_connection& connection) override {
     if (!std::exchange(first_, false))
       connections_.write(",\n");
-    write_numbered(connections_, text, number);
+    write_numbered(connections_, connection.text, connection.number);
   }
-  void add(const connection_report&, const direction_curves&) override {}
 
   bool failed() const override { return connections_.failed(); }
 
@@ -101,10 +98,9 @@ class csv_writer final : public report_writer {
     to += csv_rows(connection, schemas_);
   }
 
-  void add(std::string_view text, std::uint64_t number) override {
-    write_numbered(out_, text, number);
+  void add(const reported_connection& connection) override {
+    write_numbered(out_, connection.text, connection.number);
   }
-  void add(const connection_report&, const direction_curves&) override {}
 
   bool failed() const override { return out_.failed(); }
   result<void> finish(const replay_summary&) override { return out_.flush(); }

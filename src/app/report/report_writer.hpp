@@ -16,19 +16,29 @@
 
 namespace khelp::app {
 
+/// A closed connection: all that any form needs to know of it.
+struct closed_connection {
+  connection_report report;
+  direction_curves curves;
+};
+
+/// The same on its way to the report.
+struct reported_connection {
+  std::string_view text;  ///< what append_text() made of it
+  std::uint64_t number = 0;
+  const closed_connection* whole = nullptr;  ///< nullptr: its text says all that is wanted
+};
+
 /// Takes connections in closing order. Its memory does not grow with their number.
 class report_writer {
  public:
   virtual ~report_writer() = default;
 
-  /// What this form says of a connection, number_goes_here in its number's place. Any number of
-  /// threads at once.
-  virtual void append_text(std::string& to, const connection_report& connection) const = 0;
+  /// What this form writes of a connection, number_goes_here in its number's place. Nothing: it
+  /// needs the whole connection. Any number of threads at once.
+  virtual void append_text(std::string&, const connection_report&) const {}
 
-  /// A connection: that text, and its number.
-  virtual void add(std::string_view text, std::uint64_t number) = 0;
-  /// The connection itself, where its text does not say all.
-  virtual void add(const connection_report& connection, const direction_curves& curves) = 0;
+  virtual void add(const reported_connection& connection) = 0;
 
   /// Something could not be written: adding more is of no use, finish() tells why.
   virtual bool failed() const = 0;

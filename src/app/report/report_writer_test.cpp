@@ -22,8 +22,8 @@ connection_report from(const std::string& src, std::uint64_t bytes) {
 void add(report_writer& writer, std::uint64_t number, const connection_report& one) {
   std::string text;
   writer.append_text(text, one);
-  writer.add(text, number);
-  writer.add(one, direction_curves(2));
+  const closed_connection whole{one, direction_curves(2)};
+  writer.add({text, number, &whole});
 }
 
 /// What a writer of this form prints for three connections.
