@@ -11,13 +11,13 @@
 #include "base/number_text.hpp"
 #include "base/text.hpp"
 #include "core/helpers/helper_registry.hpp"
-#include "core/process/reaper.hpp"
 #include "host/file_copy.hpp"
 #include "host/file_sets.hpp"
 #include "host/linker_calls.hpp"
 #include "host/loader.hpp"
 #include "host/own_threads.hpp"
 #include "host/symbols.hpp"
+#include "sync/reaper.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {

@@ -10,6 +10,7 @@
 #include "core/helpers/attachment.hpp"
 #include "core/helpers/helper_registry.hpp"
 #include "core/instances/instance.hpp"
+#include "sync/item_call.hpp"
 #include "sync/word.hpp"
 
 namespace khelp {

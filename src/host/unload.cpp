@@ -17,11 +17,12 @@
 #include "core/helpers/helper_registry.hpp"
 #include "core/instances/instance.hpp"
 #include "core/process/leftovers.hpp"
-#include "core/process/reaper.hpp"
 #include "host/linker_calls.hpp"
 #include "host/loader.hpp"
 #include "host/own_threads.hpp"
 #include "host/symbols.hpp"
+#include "sync/item_call.hpp"
+#include "sync/reaper.hpp"
 #include "sync/section.hpp"
 
 // The C++ ABI has them in the C library, whose headers do not.

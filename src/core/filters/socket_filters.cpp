@@ -7,7 +7,7 @@
 
 #include "base/guarded.hpp"
 #include "core/lists/hook_lists.hpp"
-#include "core/process/reaper.hpp"
+#include "sync/reaper.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
 

@@ -15,8 +15,8 @@
 #include <khelp/result.hpp>
 #include <khelp/sflt.h>
 
+#include "base/leftovers.hpp"
 #include "core/lists/hook_list.hpp"
-#include "core/process/leftovers.hpp"
 #include "sync/event_count.hpp"
 #include "sync/publication.hpp"
 

@@ -23,11 +23,11 @@
 #include "core/objects/osd_slots.hpp"
 #include "core/objects/osd_stripe.hpp"
 #include "core/zones/uma_zone.hpp"
+#include "sync/item_call.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {
 
-__thread unsigned item_calls = 0;
 straight_attachments straight_giving;
 
 void note_state(const helper& h, std::uint32_t state) noexcept {
@@ -652,10 +652,6 @@ const void* object_section_key() noexcept {
   return &key;
 }
 
-bool would_wait_for_itself() noexcept {
-  return item_calls != 0 || inside_section();
-}
-
 namespace {
 
 // Words, and not memset(): items are small, and a call is what the straight line cannot afford.
@@ -786,38 +782,28 @@ int detach_helpers(khelp_osd& object) {
   return 0;
 }
 
-void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
-                          khelp_osd* osd) {
-  const kept_errno as_the_run_found_it;
-  const counter_block block = set.owners[index]->block();
-  const auto skip = [block](khelp_skip reason) {
-    bump(block, cell_skips + static_cast<unsigned>(reason));
+void* helper::data_for(khelp_osd& osd, khelp_skip& why) {
+  const auto skip = [&why](khelp_skip reason) {
+    why = reason;
     return nullptr;
   };
-  if (slot == removed_slot)
-    return nullptr;
-  if (slot == suspended_slot)
-    return skip(KHELP_SKIP_SUSPENDED);
-  helper* h = set.owners[index]->wish().owner;
-  if (osd == nullptr || h == nullptr)
-    return skip(KHELP_SKIP_NO_DATA);
-  const std::uint16_t state = load_acquire(osd->osd_state);
-  if ((state & osd_lent) != 0)
-    const whole_object_guard given_back(*osd);
+  const std::uint16_t marks = load_acquire(osd.osd_state);
+  if ((marks & osd_lent) != 0)
+    const whole_object_guard given_back(osd);
   // Lent when the run looked?
-  if (void* data = osd_slots::get(*osd, slot))
+  if (void* data = osd_slots::get(osd, slot))
     return data;
-  if ((state & osd_initialised) == 0 || (osd->osd_classes & h->classes) == 0)
+  if ((marks & osd_initialised) == 0 || (osd.osd_classes & classes) == 0)
     return skip(KHELP_SKIP_NO_DATA);
-  if ((h->flags & KHELP_HELPER_ADOPT) == 0) {
+  if ((flags & KHELP_HELPER_ADOPT) == 0) {
     // Which of the two it was is not kept for each object: it went without some helper's data, and
     // this one has refused some.
-    const bool refused =
-        (state & osd_went_without) != 0 && counter_sum(h->block, cell_refused) != 0;
+    const bool refused = (marks & osd_went_without) != 0 && counter_sum(block, cell_refused) != 0;
     return skip(refused ? KHELP_SKIP_CONSTRUCTOR : KHELP_SKIP_NO_DATA);
   }
-  const auto adopted = [h](unsigned) { bump(h->block, cell_adopted); };
-  switch (attach({&h, 1}, *osd, h->slot, adopted, [] {}).made) {
+  helper* const self = this;
+  const auto adopted = [this](unsigned) { bump(block, cell_adopted); };
+  switch (attach({&self, 1}, osd, slot, adopted, [] {}).made) {
     case making::no_memory:
       return skip(KHELP_SKIP_NO_MEMORY);
     case making::refused:
@@ -825,7 +811,7 @@ void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t 
     case making::done:
       break;
   }
-  void* data = osd_slots::get(*osd, slot);
+  void* data = osd_slots::get(osd, slot);
   return data != nullptr ? data : skip(KHELP_SKIP_NO_DATA);
 }
 

@@ -47,18 +47,6 @@ class sections_now {
   bool deep_;
 };
 
-// Constructors and destructors of helpers' data, and walks over objects, that this thread is in.
-extern __thread unsigned item_calls
-    __attribute__((tls_model("initial-exec"), visibility("hidden")));
-
-class item_call {
- public:
-  item_call() { ++item_calls; }
-  item_call(const item_call&) = delete;
-  item_call& operator=(const item_call&) = delete;
-  ~item_call() { --item_calls; }
-};
-
 // What the straight line of khelp_init_osd() asks: helpers whose data begins without a call, in the
 // slots inside the struct. In static memory, and not in the helper, which may go while it is read.
 struct inline_giver {
@@ -90,18 +78,8 @@ result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd);
 // 0, as khelp_destroy_osd() answers.
 int detach_helpers(khelp_osd& object);
 
-// The data for a hook of `set` that found its slot empty: adopted now if the helper and the object
-// allow it. nullptr: the hook is skipped, and the reason has been counted; or it was removed.
-void* adopt_or_count_skip(const hook_set& set, std::size_t index, std::uint32_t slot,
-                          khelp_osd* osd);
-
 // What object sections name as their place.
 const void* object_section_key() noexcept;
-
-// Whether this thread is in a hook, in the constructor or destructor of a helper's data, or in a walk
-// over objects: then it has
-// in hand what the end of a helper waits for, its own or that of another which waits likewise.
-bool would_wait_for_itself() noexcept;
 
 // Destroy the data of these helpers on all objects, with one barrier. They accept no more attachments
 // and run no more hooks. wait: for sections of the objects, and for threads that have an item in

@@ -14,6 +14,7 @@
 #include <khelp/stats.h>
 
 #include "core/helpers/khelp_slots.hpp"
+#include "core/points/hook_owner.hpp"
 #include "core/points/subscription.hpp"
 #include "sync/counters.hpp"
 #include "sync/event_count.hpp"
@@ -44,17 +45,11 @@ enum helper_cell : unsigned {
   cell_refused = 6,
 };
 
-// A hook that is off while its helper is being unloaded.
-struct taken_hook {
-  std::uint64_t point_serial;
-  std::shared_ptr<hook_attachment> hook;
-};
-
 class helper;
 // The state is `next` now (attachment.cpp).
 void note_state(const helper& h, std::uint32_t next) noexcept;
 
-class helper {
+class helper final : public hook_owner {
  public:
   helper() = default;
   helper(const helper&) = delete;
@@ -102,9 +97,6 @@ class helper {
   // GOING, and nobody is about to end it: its name is free. Whoever reaps ends it when its runs and its
   // data allow that, unless that cannot be known.
   bool zombie = false;
-  // Its hooks are at no points, but wished for: they return unless it goes.
-  bool hooks_off = false;
-  std::vector<taken_hook> taken_off;
   pthread_t worker = pthread_self();
   void take_in_hand() {
     in_hand = true;
@@ -118,6 +110,8 @@ class helper {
 
   // Walks over its objects, each with a pin on its zone (helper_registry::pin()).
   std::atomic<std::uint32_t> walks{0};
+
+  void* data_for(khelp_osd& osd, khelp_skip& why) override;
 
   bool keeps_data() const { return (flags & KHELP_HELPER_NEEDS_OSD) != 0; }
 

@@ -17,9 +17,10 @@
 #include "core/helpers/object_walk.hpp"
 #include "core/objects/osd_slots.hpp"
 #include "core/points/stragglers.hpp"
-#include "core/process/reaper.hpp"
 #include "core/zones/uma.hpp"
 #include "core/zones/uma_zone.hpp"
+#include "sync/item_call.hpp"
+#include "sync/reaper.hpp"
 
 namespace khelp {
 namespace {
@@ -281,6 +282,8 @@ helper_registry& the_helpers() {
 
 helper_registry::helper_registry() : place_(&place_, &current_, deep_) {
   add_reaper(finish_unloads_of_the_helpers);
+  name_section(&place_, "khelp_init_osd()");
+  name_section(object_section_key(), "an object section");
 }
 
 std::shared_ptr<helper> helper_registry::find(std::int32_t id) {

@@ -138,7 +138,6 @@ class helper_registry {
   void forget_other_threads() noexcept KHELP_REQUIRES(registry_mutex);
   // In the child of a fork: the list has no deep readers.
   void forget_deep_readers() noexcept { forget_deep(deep_); }
-  const void* list_key() const noexcept { return &place_; }
 
   // Unloads that are in nobody's hands: begun inside hooks, or by threads that a fork left behind.
   // Returns how many still wait.

@@ -13,7 +13,7 @@
 #include "core/objects/osd.hpp"
 #include "core/objects/osd_slots.hpp"
 #include "core/points/wishes.hpp"
-#include "core/process/reaper.hpp"
+#include "sync/reaper.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {

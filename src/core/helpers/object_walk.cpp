@@ -19,6 +19,7 @@
 #include "core/objects/osd_slots.hpp"
 #include "core/zones/uma_zone.hpp"
 #include "sync/event_count.hpp"
+#include "sync/item_call.hpp"
 #include "sync/run_wait.hpp"
 #include "sync/section.hpp"
 #include "sync/turn.hpp"

@@ -16,7 +16,8 @@
 #include <khelp/result.hpp>
 #include <khelp/vnet.h>
 
-#include "core/process/leftovers.hpp"
+#include "base/leftovers.hpp"
+#include "core/points/hook_registry.hpp"
 #include "sync/event_count.hpp"
 #include "sync/mutex.hpp"
 #include "sync/turn.hpp"
@@ -38,7 +39,6 @@ struct function_key {
 inline constexpr function_key before_all{};
 inline constexpr function_key behind_all{{UINT32_MAX, UINT32_MAX}, UINT64_MAX};
 
-inline constexpr std::uint64_t default_instance_serial = 1;
 inline constexpr unsigned most_blocks = 512;
 
 enum class instance_life { begins, lives, ends, over };

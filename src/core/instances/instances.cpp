@@ -5,8 +5,8 @@
 
 #include "core/instances/instance.hpp"
 #include "core/points/hook_registry.hpp"
-#include "core/process/reaper.hpp"
 #include "sync/publication.hpp"
+#include "sync/reaper.hpp"
 #include "sync/section.hpp"
 
 namespace khelp {

@@ -18,7 +18,7 @@
 
 #include <khelp/hook_list.h>
 
-#include "core/process/leftovers.hpp"
+#include "base/leftovers.hpp"
 #include "sync/publication.hpp"
 #include "sync/word.hpp"
 

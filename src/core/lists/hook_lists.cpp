@@ -9,7 +9,7 @@
 
 #include "base/guarded.hpp"
 #include "base/log.hpp"
-#include "core/process/reaper.hpp"
+#include "sync/reaper.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
 

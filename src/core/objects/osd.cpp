@@ -8,7 +8,6 @@
 
 #include "base/failure_text.hpp"
 #include "base/guarded.hpp"
-#include "core/helpers/object_walk.hpp"
 #include "core/objects/osd_slots.hpp"
 #include "core/objects/osd_stripe.hpp"
 #include "core/objects/osd_types.hpp"
@@ -353,7 +352,6 @@ void set_khelp_exit(int (*exit)(khelp_osd*)) noexcept {
 }
 
 void fork_prepare() noexcept KHELP_NO_TSA {
-  walks_before_fork();
   types_mutex.lock();
   lock_all_osd_stripes();
   for (unsigned number = 0; number < max_types; ++number)
@@ -368,14 +366,12 @@ void unlock_after_fork() noexcept KHELP_NO_TSA {
 }
 
 void fork_parent() noexcept {
-  walks_after_fork_in_parent();
   unlock_after_fork();
 }
 
 void fork_child() noexcept {
   forget_uses_of_others();
   object_gate.shut_by_one();
-  walks_after_fork_in_child();
   unlock_after_fork();
 }
 

@@ -7,36 +7,23 @@
 #include <khelp/vnet.h>
 
 #include "base/cold_call.hpp"
-#include "core/helpers/helper_registry.hpp"
 #include "core/points/event_types.hpp"
+#include "core/points/hhook_flags.hpp"
 #include "core/points/hook_registry.hpp"
 #include "core/points/stragglers.hpp"
 #include "core/points/wishes.hpp"
-#include "core/process/reaper.hpp"
+#include "sync/reaper.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
 
 namespace khelp {
 namespace {
 
-constexpr std::uint32_t known_flags = KHELP_HHOOK_WAITOK | KHELP_HHOOK_NOWAIT |
-                                      KHELP_HHOOK_HEADISINVNET | KHELP_HHOOK_STRICT |
-                                      KHELP_HHOOK_RESULT_FIRST | KHELP_HHOOK_RESULT_STRICTEST;
 constexpr std::size_t longest_point_name = 63;
 
 std::uintptr_t current_instance() {
   const khelp_vnet* vnet = khelp_vnet_current();
   return vnet == nullptr ? 0 : vnet->vnet_serial;
-}
-
-result<void> check_flags(std::uint32_t flags) {
-  if ((flags & KHELP_HHOOK_STRICT) == 0)
-    return {};
-  if ((flags & ~known_flags) != 0)
-    return failure(EINVAL, "unknown flags");
-  if ((flags & KHELP_HHOOK_WAITOK) != 0 && (flags & KHELP_HHOOK_NOWAIT) != 0)
-    return failure(EINVAL, "WAITOK and NOWAIT exclude each other");
-  return {};
 }
 
 result<void> register_point(point_name name, khelp_hhook_head* storage, khelp_hhook_head** hhh,
@@ -59,16 +46,6 @@ result<void> register_point(point_name name, khelp_hhook_head* storage, khelp_hh
     *hhh = *added;
   reap();
   return {};
-}
-
-// Hooks of one point: the same wish, for this instance alone.
-result<void> add_to_point(khelp_hhook_head& head, const khelp_hookinfo& hook) {
-  auto wish = make_wish(hook);
-  wish->info.hook_type = head.hhh_type;
-  wish->info.hook_id = head.hhh_id;
-  wish->everywhere = false;
-  wish->instance = head.hhh_vid;
-  return the_helpers().add_hook(std::move(wish), true);
 }
 
 int set_suspended(bool suspended, const char* helper, const char* point, std::uint32_t* changed) {
@@ -201,41 +178,6 @@ int khelp_hhook_name(const char* name, int32_t* type, int32_t* id) {
     *type = pair->type;
     *id = pair->id;
     return {};
-  });
-}
-
-int khelp_hhook_add_hook(khelp_hhook_head* hhh, khelp_hookinfo* hki, uint32_t flags) {
-  return cold_call([&]() -> result<void> {
-    if (hhh == nullptr)
-      return failure(ENOENT, "no hook point was given");
-    if (auto checked = check_flags(flags); !checked)
-      return checked;
-    auto added = add_to_point(*hhh, *hki);
-    reap();
-    return added;
-  });
-}
-
-int khelp_hhook_add_hook_lookup(khelp_hookinfo* hki, uint32_t flags) {
-  return cold_call([&]() -> result<void> {
-    if (auto checked = check_flags(flags); !checked)
-      return checked;
-    auto added = the_helpers().add_hook(make_wish(*hki), (flags & KHELP_HHOOK_STRICT) != 0);
-    reap();
-    return added;
-  });
-}
-
-int khelp_hhook_add_hook_x(const khelp_hookinfo_x* hki, uint32_t flags) {
-  return cold_call([&]() -> result<void> {
-    if (auto checked = check_flags(flags); !checked)
-      return checked;
-    auto wish = make_wish(*hki);
-    if (!wish)
-      return std::move(wish).error();
-    auto added = the_helpers().add_hook(std::move(*wish), (flags & KHELP_HHOOK_STRICT) != 0);
-    reap();
-    return added;
   });
 }
 

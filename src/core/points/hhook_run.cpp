@@ -13,7 +13,8 @@
 #include <khelp/stats.h>
 
 #include "base/cancellation.hpp"
-#include "core/helpers/attachment.hpp"
+#include "base/kept_errno.hpp"
+#include "core/points/hook_owner.hpp"
 #include "core/points/hook_registry.hpp"
 #include "core/points/hook_set.hpp"
 #include "sync/section.hpp"
@@ -37,6 +38,25 @@ inline std::size_t index_of(const hook_set& set, const hook_entry* entry) noexce
 // What a skipped hook counts for. One that was removed meanwhile has no say.
 [[gnu::cold]] int result_of_skip(const hook_set& set, const hook_entry* entry) noexcept {
   return load_relaxed(entry->slot) == removed_slot ? 0 : set.when_skipped;
+}
+
+// The data for a hook that found its slot empty: its owner's word. nullptr: the hook is skipped, and
+// the reason has been counted; or it was removed.
+[[gnu::noinline]] void* adopt_or_count_skip(const hook_set& set, const hook_entry* entry,
+                                            khelp_osd* osd) {
+  const kept_errno as_the_run_found_it;
+  const hook_attachment& hook = *set.owners[index_of(set, entry)];
+  const std::uint32_t slot = load_relaxed(entry->slot);
+  if (slot == removed_slot)
+    return nullptr;
+  khelp_skip why = slot == suspended_slot ? KHELP_SKIP_SUSPENDED : KHELP_SKIP_NO_DATA;
+  hook_owner* owner = hook.wish().owner;
+  if (slot != suspended_slot && osd != nullptr && owner != nullptr) {
+    if (void* data = owner->data_for(*osd, why))
+      return data;
+  }
+  bump(hook.block(), cell_skips + static_cast<unsigned>(why));
+  return nullptr;
 }
 
 // A hook of the set threw. Called in the handler.
@@ -64,7 +84,7 @@ struct run_by_hand {
   static void count_call(counter_block block) { bump(block, cell_calls); }
   result_rule rule() const { return set.rule; }
   void* data_or_skip(const hook_entry* entry, khelp_osd* hosd) const {
-    return adopt_or_count_skip(set, index_of(set, entry), load_relaxed(entry->slot), hosd);
+    return adopt_or_count_skip(set, entry, hosd);
   }
   int skipped(const hook_entry* entry) const { return result_of_skip(set, entry); }
   int threw(const hook_entry* entry) const {
@@ -165,7 +185,7 @@ inline void close_first(thread_record& record) {
 [[gnu::noinline]] void* data_or_skip(const thread_record& record, const hook_entry* entry,
                                      khelp_osd* hosd) {
   const auto& set = *set_in_use<hook_set>(record.sections[0]);
-  return adopt_or_count_skip(set, index_of(set, entry), load_relaxed(entry->slot), hosd);
+  return adopt_or_count_skip(set, entry, hosd);
 }
 
 inline result_rule rule_of(const thread_record& record) {

@@ -11,9 +11,9 @@
 #include "base/guarded.hpp"
 #include "base/log.hpp"
 #include "base/thread_text.hpp"
-#include "core/helpers/helper.hpp"
-#include "core/instances/instance.hpp"
+#include "core/points/hook_owner.hpp"
 #include "core/points/stragglers.hpp"
+#include "sync/reaper.hpp"
 #include "sync/section.hpp"
 #include "sync/word.hpp"
 
@@ -265,8 +265,11 @@ std::string to_string(const point_name& name) {
 hook_registry& the_hooks() {
   // In place: it is there also when there is no memory.
   alignas(hook_registry) static std::byte storage[sizeof(hook_registry)];
-  static auto* registry = new (storage) hook_registry;
-  return *registry;
+  static hook_registry& registry = []() -> hook_registry& {
+    add_last_reaper([] { return the_hooks().bury_points(); });
+    return *new (storage) hook_registry;
+  }();
+  return registry;
 }
 
 // ---- hook_point_record ----
@@ -901,7 +904,7 @@ result<void> hook_registry::remove_all(const wish_filter& picked, reader_wait& r
   return {};
 }
 
-void hook_registry::plan_removal(helper& owner, point_changes& changes) {
+void hook_registry::plan_removal(hook_owner& owner, point_changes& changes) {
   for (const auto& [serial, point] : points_) {
     for (const auto& hook : point->hooks) {
       if (hook->wish().owner != &owner)
@@ -912,7 +915,7 @@ void hook_registry::plan_removal(helper& owner, point_changes& changes) {
   }
 }
 
-result<void> hook_registry::plan_return(helper& owner, point_changes& changes) {
+result<void> hook_registry::plan_return(hook_owner& owner, point_changes& changes) {
   const auto taken = [&owner](const hook_point_record& point, const subscription& wish) {
     const auto at =
         std::find_if(owner.taken_off.begin(), owner.taken_off.end(), [&](const taken_hook& t) {
@@ -937,7 +940,7 @@ result<void> hook_registry::plan_return(helper& owner, point_changes& changes) {
   return {};
 }
 
-bool hook_registry::has_hook_of(const helper& owner, const published_set& retired) {
+bool hook_registry::has_hook_of(const hook_owner& owner, const published_set& retired) {
   return any_hook(retired, [&](const subscription& wish) { return wish.owner == &owner; });
 }
 
@@ -945,7 +948,7 @@ bool hook_registry::has_hook_of(const std::string& owner_name, const published_s
   return any_hook(retired, [&](const subscription& wish) { return wish.owner_name == owner_name; });
 }
 
-void hook_registry::forget(const helper& owner) {
+void hook_registry::forget(const hook_owner& owner) {
   for (auto next = names_.begin(); next != names_.end();) {
     const auto at = next++;
     std::erase_if(at->second.wishes, [&](const auto& wish) { return wish->owner == &owner; });

@@ -20,9 +20,9 @@
 #include <khelp/hhook.h>
 #include <khelp/result.hpp>
 
+#include "base/leftovers.hpp"
 #include "core/points/ordering.hpp"
 #include "core/points/subscription.hpp"
-#include "core/process/leftovers.hpp"
 #include "sync/publication.hpp"
 
 namespace khelp {
@@ -39,6 +39,9 @@ struct point_name_hash {
   }
 };
 std::string to_string(const point_name& name);
+
+// The instance that is there from the start.
+inline constexpr std::uint64_t default_instance_serial = 1;
 
 // The registry's part of a hook point; the head is the part users see.
 class hook_point_record {
@@ -165,11 +168,12 @@ class hook_registry {
       KHELP_EXCLUDES(registry_mutex);
   // All hooks of a helper: plan their removal, and remember them at the helper. After commit,
   // forget() its wishes, or, if it stays after all, plan their return.
-  void plan_removal(helper& owner, point_changes& changes) KHELP_REQUIRES(registry_mutex);
-  result<void> plan_return(helper& owner, point_changes& changes) KHELP_REQUIRES(registry_mutex);
-  void forget(const helper& owner) KHELP_REQUIRES(registry_mutex);
+  void plan_removal(hook_owner& owner, point_changes& changes) KHELP_REQUIRES(registry_mutex);
+  result<void> plan_return(hook_owner& owner, point_changes& changes)
+      KHELP_REQUIRES(registry_mutex);
+  void forget(const hook_owner& owner) KHELP_REQUIRES(registry_mutex);
   // Whether a run that uses this retired set may call a hook of the helper.
-  static bool has_hook_of(const helper& owner, const published_set& retired);
+  static bool has_hook_of(const hook_owner& owner, const published_set& retired);
   static bool has_hook_of(const std::string& owner_name, const published_set& retired);
 
   // Every hook that `picked` says, off every point, and the wishes for them: all of them, or none. Who

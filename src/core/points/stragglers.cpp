@@ -1,22 +1,30 @@
 #include "core/points/stragglers.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <iterator>
 #include <new>
 #include <unistd.h>
 
+#include "base/assert.hpp"
 #include "base/cancellation.hpp"
 #include "base/log.hpp"
 #include "base/unique_fd.hpp"
-#include "core/helpers/attachment.hpp"
-#include "core/helpers/helper_registry.hpp"
 #include "core/points/hook_registry.hpp"
 #include "core/points/hook_set.hpp"
 
 namespace khelp {
 namespace {
+
+// Sections that are of no hook point, by what they name as their place.
+struct named_section {
+  std::atomic<const void*> key{nullptr};
+  const char* words = nullptr;
+};
+named_section named_sections[4];
 
 // "1234 'name'"; without a name where there is no /proc.
 std::string words_of_thread(pid_t tid) {
@@ -55,10 +63,10 @@ std::string words_of_owners(const hook_set* set) {
 }
 
 std::string words_of_place(const straggler& who) KHELP_EXCLUDES(registry_mutex) {
-  if (who.point == the_helpers().list_key())
-    return "khelp_init_osd()";
-  if (who.point == object_section_key())
-    return "an object section";
+  for (const named_section& section : named_sections) {
+    if (section.key.load() == who.point)
+      return section.words;
+  }
   lock_guard held(registry_mutex);
   std::string words = "a run of a hook list";
   the_hooks().for_each_point_with_ends([&](const hook_point_record& point) KHELP_NO_TSA {
@@ -88,6 +96,14 @@ void log_long_wait(const straggler& who) {
 }
 
 }  // namespace
+
+void name_section(const void* key, const char* words) noexcept {
+  static std::atomic<unsigned> count{0};
+  const unsigned place = count++;
+  KHELP_ASSERT(place < std::size(named_sections));
+  named_sections[place].words = words;
+  named_sections[place].key = key;
+}
 
 std::string words_about(const straggler& who) {
   if (who.point == nullptr) {

@@ -15,7 +15,7 @@
 
 namespace khelp {
 
-class helper;
+class hook_owner;
 
 // What the hooks of one helper did, those removed included. Live hooks' counts are in their counter
 // blocks. Guarded by registry_mutex.
@@ -35,7 +35,7 @@ struct subscription {
   std::string event;  // the event type it was compiled for; "": not said
   std::uint64_t fingerprint = 0;
 
-  helper* owner = nullptr;  // nullptr: nobody's
+  hook_owner* owner = nullptr;  // nullptr: nobody's
   std::string owner_name;
   std::uint32_t slot = 0;  // of the data it needs; 0: none
   std::uint64_t load_order = 0;

@@ -6,6 +6,7 @@
 
 #include "core/filters/socket_filters.hpp"
 #include "core/helpers/helper_registry.hpp"
+#include "core/helpers/object_walk.hpp"
 #include "core/instances/instance.hpp"
 #include "core/lists/hook_lists.hpp"
 #include "core/objects/osd.hpp"
@@ -23,12 +24,14 @@ namespace {
 void prepare() KHELP_NO_TSA {
   the_instances().before_fork();
   registry_mutex.lock();
+  walks_before_fork();
   osd::fork_prepare();
   uma::fork_prepare();
 }
 
 void parent() KHELP_NO_TSA {
   uma::fork_parent();
+  walks_after_fork_in_parent();
   osd::fork_parent();
   registry_mutex.unlock();
   the_instances().after_fork_in_parent();
@@ -49,6 +52,7 @@ void child() KHELP_NO_TSA {
   deep_sections_after_fork();
   the_socket_filters().after_fork();
   uma::fork_child();
+  walks_after_fork_in_child();
   osd::fork_child();
   registry_mutex.unlock();
   the_instances().after_fork_in_child();

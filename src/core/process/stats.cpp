@@ -11,7 +11,7 @@
 #include "core/helpers/helper_registry.hpp"
 #include "core/points/hook_registry.hpp"
 #include "core/points/ordering.hpp"
-#include "core/process/reaper.hpp"
+#include "sync/reaper.hpp"
 
 namespace khelp {
 namespace {

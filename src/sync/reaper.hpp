@@ -7,7 +7,10 @@ namespace khelp {
 // still waiting.
 unsigned reap() noexcept;
 
-// Called by reap(), in order of registration; returns how much is still waiting. At most 8.
-void add_reaper(unsigned (*fn)()) noexcept;
+// Called by reap(), in order of registration; returns how much is still waiting. At most 8 of each.
+using reaper = unsigned (*)();
+void add_reaper(reaper fn) noexcept;
+// After the others, and after the published sets that they retired have been freed.
+void add_last_reaper(reaper fn) noexcept;
 
 }  // namespace khelp
