@@ -46,7 +46,7 @@ enum helper_cell : unsigned {
 };
 
 class helper;
-// The state is `next` now (attachment.cpp).
+// The state is `next` now (attach_inline.cpp).
 void note_state(const helper& h, std::uint32_t next) noexcept;
 
 class helper final : public hook_owner {

@@ -89,7 +89,7 @@ void forget(type& t, khelp_osd& osd) KHELP_REQUIRES(t.objects.lock) {
   if (rest == 0)
     osd_slots::free_arrays(osd);
   // The last touch: the owner who finds the values gone need not take the stripe before it frees the
-  // object (attachment.cpp).
+  // object (detach.cpp).
   store_release(osd.osd_state, rest);
 }
 

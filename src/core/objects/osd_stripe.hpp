@@ -26,7 +26,7 @@ inline futex_lock& osd_stripe(const khelp_osd& osd) noexcept {
 }
 
 // Lets an owner take its object's data without the stripe, when that data ends plainly
-// (detach_helpers() in attachment.cpp). Whoever looks from outside for objects that hold data, a
+// (core/helpers/detach.cpp). Whoever looks from outside for objects that hold data, a
 // revoke or a fork, shuts it first and then takes the stripes.
 extern gate object_gate __attribute__((visibility("hidden")));
 

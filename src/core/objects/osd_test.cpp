@@ -642,7 +642,7 @@ TEST_F(osd, a_slot_registered_with_the_khelp_type_works_as_with_any_other) {
 TEST_F(osd, registered_values_on_a_helper_hosts_object_leave_its_other_slots_alone) {  // O-9
   const unsigned helper = khelp::osd::take_khelp_slot();
   const auto slot = static_cast<unsigned>(khelp_osd_register(KHELP_OSD_KHELP, note, nullptr));
-  constexpr std::uint16_t initialised = 0x8000;  // as core/attachment.cpp marks it
+  constexpr std::uint16_t initialised = 0x8000;  // as core/helpers/attachment.hpp marks it
   khelp_osd object{};
   object.osd_state = initialised;
   {
