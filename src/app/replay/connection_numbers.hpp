@@ -33,8 +33,8 @@ class connection_numbers {
   /// Packets go round and round through the table, each time from another place on.
   std::size_t home_of(std::uint64_t began) const {
     constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
-    const std::uint64_t round = began >> bits_;
-    return (began + round * odd) & (entries_.size() - 1);
+    const std::uint64_t batch = began >> bits_;
+    return (began + batch * odd) & (entries_.size() - 1);
   }
   std::size_t after(std::size_t at) const { return (at + 1) & (entries_.size() - 1); }
   std::size_t find(std::uint64_t began) const;

@@ -32,7 +32,7 @@ reported_session::reported_session(const replay_request& asked, const helper_set
               .wanted_curves = wanted_curves(asked),
               .wants_samples = !asked.samples_file.empty(),
               .keep_reports = asked.report.form == report_form::table || !asked.plot_file.empty()},
-      gathering_([&to](const happening& next, std::string_view text, std::uint64_t number) {
+      merger_([&to](const replay_event& next, std::string_view text, std::uint64_t number) {
         to.add(next, text, number);
       }) {
   tcp::replay_session::settings wanted;
@@ -43,7 +43,7 @@ reported_session::reported_session(const replay_request& asked, const helper_set
     reporters_.push_back(made.get());
     return made;
   };
-  wanted.on_round = [this](const std::vector<tcp::shard_outcome>& round) { gathering_.add(round); };
+  wanted.on_batch = [this](const std::vector<tcp::shard_outcome>& batch) { merger_.add(batch); };
   auto made = tcp::replay_session::create(std::move(wanted));
   if (!made)
     refuse(made.error(), exit_failed);

@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "app/replay/gathering.hpp"
 #include "app/replay/helper_set.hpp"
+#include "app/replay/merger.hpp"
 #include "app/replay/replay_request.hpp"
 #include "app/replay/results.hpp"
 #include "app/replay/shard_reporter.hpp"
@@ -33,7 +33,7 @@ class reported_session {
   bool report_thrown(const helper_set& helpers) const;
 
   reporting common_;
-  gathering gathering_;
+  merger merger_;
   std::vector<shard_reporter*> reporters_;  ///< the session's, by shard
   std::unique_ptr<tcp::replay_session> session_;
 };

@@ -14,8 +14,8 @@ result<void> results::begin(const std::vector<helper_schema>& schemas) {
   return {};
 }
 
-void results::add(const happening& next, std::string_view text, std::uint64_t number) {
-  if (next.what == happening::sample) {
+void results::add(const replay_event& next, std::string_view text, std::uint64_t number) {
+  if (next.what == replay_event::sample) {
     write_numbered(*to_.samples(), text, number);
     return;
   }

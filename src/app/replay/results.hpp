@@ -25,7 +25,7 @@ class results {
   const report_writer& writer() const { return *writer_; }
 
   /// A sample or a closed connection; one thread at a time, in the order of the report.
-  void add(const happening& next, std::string_view text, std::uint64_t number);
+  void add(const replay_event& next, std::string_view text, std::uint64_t number);
 
   /// The report cannot be written: more results are of no use.
   bool failed() const { return writer_->failed(); }

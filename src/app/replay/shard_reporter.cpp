@@ -6,18 +6,18 @@
 
 namespace khelp::app {
 
-/// Keeps room for what a round usually holds: growing piece by piece would leave holes behind.
+/// Keeps room for what a batch usually holds: growing piece by piece would leave holes behind.
 /// After one in which many connections closed at once the rest goes back.
-void happenings::clear() {
-  constexpr std::size_t usual_happenings = 256;
+void shard_events::clear() {
+  constexpr std::size_t usual_events = 256;
   constexpr std::size_t usual_text = std::size_t{64} * 1024;
   all.clear();
   text.clear();
-  if (all.capacity() > 8 * usual_happenings)
-    std::vector<happening>().swap(all);
+  if (all.capacity() > 8 * usual_events)
+    std::vector<replay_event>().swap(all);
   if (text.capacity() > 8 * usual_text)
     std::string().swap(text);
-  all.reserve(usual_happenings);
+  all.reserve(usual_events);
   text.reserve(usual_text);
 }
 
@@ -26,36 +26,36 @@ void shard_reporter::enter() {
     measurements::sample_listener listener;
     if (common_.wants_samples)
       listener = [this](const tcp::flow& of, const std::string& line) {
-        happening& fresh = note(of, happening::sample);
-        round_->text += line;
-        fresh.text_end = round_->text.size();
+        replay_event& fresh = note(of, replay_event::sample);
+        batch_->text += line;
+        fresh.text_end = batch_->text.size();
       };
     measurements_.emplace(std::move(listener), common_.wanted_curves);
   }
   measurements_->listen();
 }
 
-std::unique_ptr<tcp::findings> shard_reporter::new_findings() {
-  auto room = std::make_unique<happenings>();
+std::unique_ptr<tcp::batch_result> shard_reporter::new_batch_result() {
+  auto room = std::make_unique<shard_events>();
   room->clear();
   return room;
 }
 
-void shard_reporter::note_into(tcp::findings& round) {
-  round_ = &static_cast<happenings&>(round);
+void shard_reporter::note_into(tcp::batch_result& batch) {
+  batch_ = &static_cast<shard_events&>(batch);
 }
 
-happening& shard_reporter::note(const tcp::flow& flow, happening::what_it_is what) {
-  happening& fresh = round_->all.emplace_back();
+replay_event& shard_reporter::note(const tcp::flow& flow, replay_event::what_it_is what) {
+  replay_event& fresh = batch_->all.emplace_back();
   fresh.when = now;
   fresh.connection = flow.began_at;
   fresh.what = what;
-  fresh.text_begin = fresh.text_end = round_->text.size();
+  fresh.text_begin = fresh.text_end = batch_->text.size();
   return fresh;
 }
 
 void shard_reporter::began(const tcp::flow& fresh) {
-  note(fresh, happening::began);
+  note(fresh, replay_event::began);
 }
 
 void shard_reporter::closes(const tcp::flow& gone, tcp::ending) {
@@ -64,13 +64,13 @@ void shard_reporter::closes(const tcp::flow& gone, tcp::ending) {
 
 /// Behind the samples of its data's destructors, which belong to it, too.
 void shard_reporter::closed(const tcp::flow& gone) {
-  happening& closed = note(gone, happening::closed);
+  replay_event& closed = note(gone, replay_event::closed);
   for (const direction_report& direction : closing_.directions) {
     closed.directions_with_data += direction.bytes > 0 ? 1 : 0;
     closed.copies += direction.copies;
   }
-  common_.writer->append_text(round_->text, closing_);
-  closed.text_end = round_->text.size();
+  common_.writer->append_text(batch_->text, closing_);
+  closed.text_end = batch_->text.size();
   direction_curves curves;
   for (std::size_t i = 0; i < reported_ends(gone); ++i)
     curves.push_back(measurements_->take(gone.ends[i].block.osd));

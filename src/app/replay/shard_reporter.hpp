@@ -18,29 +18,29 @@
 namespace khelp::app {
 
 /// Something to report.
-struct happening {
+struct replay_event {
   enum what_it_is : std::uint8_t { began, sample, closed };
 
-  tcp::order when;
+  tcp::event_key when;
   std::uint64_t connection = 0;  ///< flow::began_at
   what_it_is what = began;
   std::uint8_t directions_with_data = 0;  ///< closed
   std::uint64_t copies = 0;               ///< closed
-  /// Where in happenings::text its words are: a line of --samples, or report_writer's of a closed
+  /// Where its text is in shard_events::text: a line of --samples, or report_writer's of a closed
   /// connection.
   std::size_t text_begin = 0;
   std::size_t text_end = 0;
   std::unique_ptr<closed_connection> kept;  ///< closed, with reporting::keep_reports
 };
 
-/// Of one round, in their order.
-struct happenings final : tcp::findings {
-  std::vector<happening> all;
+/// What one shard notes of one batch, in order.
+struct shard_events final : tcp::batch_result {
+  std::vector<replay_event> all;
   std::string text;  ///< number_goes_here stands for connections' numbers
 
   void clear();
 
-  std::string_view text_of(const happening& one) const {
+  std::string_view text_of(const replay_event& one) const {
     return std::string_view(text).substr(one.text_begin, one.text_end - one.text_begin);
   }
 };
@@ -64,8 +64,8 @@ class shard_reporter final : public tcp::shard_watcher {
   void closed(const tcp::flow& gone) override;
   /// What helpers measured at its ends is kept for when it closes.
   void releases(const tcp::flow& flow) override;
-  std::unique_ptr<tcp::findings> new_findings() override;
-  void note_into(tcp::findings& round) override;
+  std::unique_ptr<tcp::batch_result> new_batch_result() override;
+  void note_into(tcp::batch_result& batch) override;
 
   /// See measurements.
   bool incomplete() const { return measurements_ && measurements_->incomplete(); }
@@ -75,14 +75,14 @@ class shard_reporter final : public tcp::shard_watcher {
  private:
   std::vector<std::optional<helper_data>> read(const tcp::end& end);
   std::vector<std::optional<helper_data>> read_now(const tcp::end& end);
-  happening& note(const tcp::flow& flow, happening::what_it_is what);
+  replay_event& note(const tcp::flow& flow, replay_event::what_it_is what);
 
   const reporting& common_;
   std::optional<measurements> measurements_;  ///< once something runs
   std::unordered_map<const tcp::end*, std::vector<std::optional<helper_data>>> harvest_;
   std::vector<std::uint64_t> reports_thrown_;
   connection_report closing_;  ///< of the connection that closes
-  happenings* round_ = nullptr;
+  shard_events* batch_ = nullptr;
 };
 
 }  // namespace khelp::app

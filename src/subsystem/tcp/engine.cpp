@@ -8,8 +8,8 @@
 #include <khelp/clock.h>
 
 #include "subsystem/tcp/acknowledging.hpp"
+#include "subsystem/tcp/connection_limit.hpp"
 #include "subsystem/tcp/copies.hpp"
-#include "subsystem/tcp/crowd.hpp"
 #include "subsystem/tcp/sending.hpp"
 #include "subsystem/tcp/sequence.hpp"
 #include "subsystem/tcp/states.hpp"
@@ -148,7 +148,7 @@ bool passes_est_in(const end& to, const segment& seg, const acknowledgement& jud
 void run_points(const flow& f, end& from, end& to, const routed_segment& what, int64_t when_ns,
                 const facts& found) {
   const segment& seg = what.seg;
-  const place& where = *f.where;
+  const point_pair& where = *f.where;
   const observed_timestamps stamps = observe_timestamps(from, to, seg, khelp_clock_ticks());
   from.block.snd_cwnd = std::max(from.block.snd_max - from.block.snd_una, from.block.t_maxseg);
   const bool super_segment = seg.payload > from.block.t_maxseg;
@@ -209,7 +209,7 @@ flow& engine::open(const routed_segment& what) {
   return f;
 }
 
-void engine::apply(const routed_segment& what, crowd* others) {
+void engine::apply(const routed_segment& what, connection_limit* limit) {
   const segment& seg = what.seg;
   what.where->enter();
   flow* f = table_.find(what.to.key, what.hash);
@@ -223,8 +223,8 @@ void engine::apply(const routed_segment& what, crowd* others) {
   if (f == nullptr) {
     if (seg.has(KHELP_TH_RST))
       return;  // resets nothing that we know
-    if (others != nullptr)
-      others->make_room(packet_);
+    if (limit != nullptr)
+      limit->evict_for(packet_);
     watcher_.enter();
     watcher_.now = {packet_, phase::passing};
     what.where->enter();

@@ -6,13 +6,13 @@
 #include <functional>
 #include <vector>
 
+#include "subsystem/tcp/batch.hpp"
+#include "subsystem/tcp/event_key.hpp"
 #include "subsystem/tcp/flow_table.hpp"
-#include "subsystem/tcp/order.hpp"
-#include "subsystem/tcp/round.hpp"
 
 namespace khelp::tcp {
 
-class crowd;
+class connection_limit;
 
 /// Why a connection is reported.
 enum class ending : uint8_t {
@@ -20,7 +20,7 @@ enum class ending : uint8_t {
   reset,    ///< RST, and silence since
   reused,   ///< a new SYN for the same addresses and ports
   silent,   ///< nothing for too long
-  crowded,  ///< there were too many
+  evicted,  ///< there were too many
   flushed,  ///< the replay ended
 };
 
@@ -38,7 +38,7 @@ class flow_watcher {
   /// Helpers' data on its ends is about to go before the connection does.
   virtual void releases(const flow&) {}
 
-  order now;  ///< where the engine is: kept by it
+  event_key now;  ///< where the engine is: kept by it
 };
 
 /// Connections, followed one packet after the other.
@@ -49,28 +49,28 @@ class engine {
   ~engine();
 
   /// Time goes on to a packet, whatever it holds: silent connections are closed, up to here.
-  void tick(uint64_t packet, const moment& when, const order& until = last_order);
-  /// The first time of the silence clock behind which tick() may have something to close.
+  void tick(uint64_t packet, const replay_time& when, const event_key& until = last_event_key);
+  /// The first time of the idle clock after which tick() may have something to close.
   int64_t due_ns() const { return table_.due_ns(); }
-  /// That packet is a segment. `others`: whom to ask for room when a connection begins; nullptr: it
-  /// is known that there is.
-  void apply(const routed_segment& what, crowd* others);
+  /// That packet is a segment. `limit`: what evicts connections when a new one begins; nullptr: it
+  /// is known that there is room.
+  void apply(const routed_segment& what, connection_limit* limit);
 
   /// How those will be closed that tick() finds silent then, in no particular order.
-  void list_silent(uint64_t packet, const moment& when, std::vector<order>& all) const;
-  /// How connections that ended will be closed behind that packet, if there are too many: in no
+  void list_silent(uint64_t packet, const replay_time& when, std::vector<event_key>& all) const;
+  /// How connections that ended will be closed after that packet, if there are too many: in no
   /// particular order.
-  void list_ended(uint64_t packet, std::vector<order>& all) const;
+  void list_ended(uint64_t packet, std::vector<event_key>& all) const;
   /// Close them, up to here.
-  void shed(int64_t when_ns, const order& until);
-  /// How live connections will be closed behind that packet, in no particular order.
-  void list_flush(uint64_t packet, std::vector<order>& all) const;
+  void shed(int64_t when_ns, const event_key& until);
+  /// How live connections will be closed after that packet, in no particular order.
+  void list_flush(uint64_t packet, std::vector<event_key>& all) const;
   /// Close them, up to here.
-  void flush(int64_t when_ns, const order& until);
+  void flush(int64_t when_ns, const event_key& until);
   /// Helpers' data on all connections goes as if they closed, and the connections stay.
   void release(const data_release& when);
   /// Close one before its time.
-  void give_up(flow& gone, const order& when);
+  void evict(flow& gone, const event_key& when);
 
   void prefetch(uint64_t hash) const { table_.prefetch(hash); }
   void prefetch_flow(uint64_t hash) const { table_.prefetch_flow(hash); }
@@ -90,7 +90,7 @@ class engine {
 
  private:
   flow& open(const routed_segment& what);
-  void close(flow& gone, ending why, const order& when);
+  void close(flow& gone, ending why, const event_key& when);
   static void destroy_data(flow& f);
   void apply_to(flow& f, end& from, end& to, const routed_segment& what);
 

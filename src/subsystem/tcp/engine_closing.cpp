@@ -33,15 +33,15 @@ constexpr phase phase_of_flush(stage how_far) {
   return phase::flushed_open;
 }
 
-order silence_order(uint64_t packet, const flow& f) {
+event_key silence_key(uint64_t packet, const flow& f) {
   return {packet, phase_of_silence(f.how_far), static_cast<uint64_t>(f.active_ns), f.began_at};
 }
 
-order shed_order(uint64_t packet, const flow& f) {
+event_key shed_key(uint64_t packet, const flow& f) {
   return {packet, phase::shed, static_cast<uint64_t>(f.active_ns), f.began_at};
 }
 
-order flush_order(uint64_t packet, const flow& f) {
+event_key flush_key(uint64_t packet, const flow& f) {
   return {packet, phase_of_flush(f.how_far), f.queued_at, f.began_at};
 }
 
@@ -58,13 +58,13 @@ engine::~engine() {
   table_.for_each([](const flow& f) { destroy_data(const_cast<flow&>(f)); });
 }
 
-void engine::tick(uint64_t packet, const moment& when, const order& until) {
+void engine::tick(uint64_t packet, const replay_time& when, const event_key& until) {
   packet_ = packet;
   when_ns_ = when.when_ns;
   khelp_clock_set(when.when_ns);
   table_.advance(packet, when.now_ns);
   while (flow* silent = table_.next_silent()) {
-    const order closing = silence_order(packet, *silent);
+    const event_key closing = silence_key(packet, *silent);
     if (closing > until)
       break;
     close(*silent, ending_of(*silent), closing);
@@ -72,7 +72,7 @@ void engine::tick(uint64_t packet, const moment& when, const order& until) {
   watcher_.now = {packet, phase::passing};
 }
 
-void engine::close(flow& gone, ending why, const order& when) {
+void engine::close(flow& gone, ending why, const event_key& when) {
   watcher_.now = when;
   gone.where->enter();
   watcher_.closes(gone, why);
@@ -102,40 +102,41 @@ void engine::release(const data_release& when) {
   }
 }
 
-void engine::give_up(flow& gone, const order& when) {
+void engine::evict(flow& gone, const event_key& when) {
   watcher_.enter();
-  close(gone, ending::crowded, when);
+  close(gone, ending::evicted, when);
 }
 
-void engine::list_silent(uint64_t packet, const moment& when, std::vector<order>& all) const {
+void engine::list_silent(uint64_t packet, const replay_time& when,
+                         std::vector<event_key>& all) const {
   table_.for_each_silent(when.now_ns,
-                         [&](const flow& f) { all.push_back(silence_order(packet, f)); });
+                         [&](const flow& f) { all.push_back(silence_key(packet, f)); });
 }
 
-void engine::list_ended(uint64_t packet, std::vector<order>& all) const {
-  table_.for_each_at(stage::ending, [&](const flow& f) { all.push_back(shed_order(packet, f)); });
+void engine::list_ended(uint64_t packet, std::vector<event_key>& all) const {
+  table_.for_each_at(stage::ending, [&](const flow& f) { all.push_back(shed_key(packet, f)); });
 }
 
-void engine::shed(int64_t when_ns, const order& until) {
+void engine::shed(int64_t when_ns, const event_key& until) {
   khelp_clock_set(when_ns);
   while (flow* ended = table_.longest_idle(stage::ending)) {
-    const order when = shed_order(until.packet, *ended);
+    const event_key when = shed_key(until.packet, *ended);
     if (when > until)
       return;
     close(*ended, ending_of(*ended), when);
   }
 }
 
-void engine::list_flush(uint64_t packet, std::vector<order>& all) const {
+void engine::list_flush(uint64_t packet, std::vector<event_key>& all) const {
   all.reserve(all.size() + table_.size());
-  table_.for_each([&](const flow& f) { all.push_back(flush_order(packet, f)); });
+  table_.for_each([&](const flow& f) { all.push_back(flush_key(packet, f)); });
 }
 
-void engine::flush(int64_t when_ns, const order& until) {
+void engine::flush(int64_t when_ns, const event_key& until) {
   khelp_clock_set(when_ns);
   for (const stage how_far : stages_by_weight) {
     while (flow* first = table_.first_at(how_far)) {
-      const order when = flush_order(until.packet, *first);
+      const event_key when = flush_key(until.packet, *first);
       if (when > until)
         return;
       close(*first, ending::flushed, when);

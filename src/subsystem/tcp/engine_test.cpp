@@ -9,8 +9,8 @@
 #include <khelp/clock.h>
 #include <khelp/hhook.h>
 
-#include "subsystem/tcp/crowd.hpp"
-#include "subsystem/tcp/silence_clock.hpp"
+#include "subsystem/tcp/connection_limit.hpp"
+#include "subsystem/tcp/idle_clock.hpp"
 
 namespace khelp::tcp {
 namespace {
@@ -73,7 +73,7 @@ class conversation : flow_watcher {
   explicit conversation(const flow_limits& limits = {})
       : points_(std::move(points::attach()).value()),
         engine_(limits, *this),
-        crowd_({&engine_}, limits) {
+        connection_limit_({&engine_}, limits) {
     hook(khelp_hhook_add_hook_lookup);
     at(0);
   }
@@ -206,10 +206,10 @@ class conversation : flow_watcher {
     what.seg = seg;
     find_key(seg, 0, what.to);
     what.hash = hash_(what.to.key);
-    what.where = *points_.place_of(0);
+    what.where = *points_.pair_of(0);
     what.at = {0, ++segments_};
     what.timed = timed_;
-    engine_.apply(what, &crowd_);
+    engine_.apply(what, &connection_limit_);
   }
 
   void closes(const flow& f, ending why) override {
@@ -225,9 +225,9 @@ class conversation : flow_watcher {
   bool client_first_ = true;
   points points_;
   flow_hash hash_;
-  silence_clock clock_;
+  idle_clock clock_;
   engine engine_;
-  crowd crowd_;
+  connection_limit connection_limit_;
 };
 
 // ---- the points ----
@@ -907,7 +907,7 @@ TEST(engine, a_full_table_gives_up_the_oldest) {
   conversation talk(flow_limits{.flows = 1});
   talk.handshake().itself({.seq = 1, .ack_number = 1, .payload = 1});
   ASSERT_EQ(talk.closed.size(), 1u);
-  EXPECT_EQ(talk.closed[0].why, ending::crowded);
+  EXPECT_EQ(talk.closed[0].why, ending::evicted);
 }
 
 TEST(engine, flush_reports_what_still_lives) {

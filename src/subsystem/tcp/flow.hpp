@@ -17,7 +17,7 @@
 
 namespace khelp::tcp {
 
-struct place;
+struct point_pair;
 
 /// What one end sent.
 struct direction_stats {
@@ -92,10 +92,10 @@ struct flow {
   uint64_t began_at = 0;  ///< packet of the replay that was its first segment: no other's
   uint64_t hash = 0;
   recent_segments recent;
-  const place* where = nullptr;  ///< the points that its segments pass
-  uint8_t low_end = 0;           ///< which end has key.low_address and key.low_port
-  bool captured_twice = false;   ///< copies of its packets were captured
-  bool with_itself = false;      ///< one socket connected to itself: ends[0] is both ends
+  const point_pair* where = nullptr;  ///< the points that its segments pass
+  uint8_t low_end = 0;                ///< which end has key.low_address and key.low_port
+  bool captured_twice = false;        ///< copies of its packets were captured
+  bool with_itself = false;           ///< one socket connected to itself: ends[0] is both ends
   stage how_far = stage::opening;
   const end* reset_by = nullptr;  ///< whose RST ended it; nullptr: none did
   uint32_t began_tick = 0;        ///< the clock's tick of its first segment

@@ -105,7 +105,7 @@ void flow_table::grow_index() {
 void flow_table::grow_pool() {
   // Each heap has room for every flow, so that none is half there for want of memory.
   for (idle_heap& idle : idle_)
-    idle.make_room((chunks_.size() + 1) * chunk_flows);
+    idle.evict_for((chunks_.size() + 1) * chunk_flows);
   chunks_.push_back(std::make_unique_for_overwrite<chunk>());
   std::byte* memory = chunks_.back()->memory;
   for (size_t i = chunk_flows; i-- > 0;) {

@@ -15,8 +15,8 @@
 
 namespace khelp::tcp {
 
-/// How long connections live without segments, in capture time, and how many there may be (crowd,
-/// replay_session).
+/// How long connections live without segments, in capture time, and how many there may be
+/// (connection_limit, replay_session).
 ///
 /// Source   RFC 5382 REQ-5: established connections are idle for up to 2 h 4 min, others for 4 min.
 struct flow_limits {
@@ -70,9 +70,9 @@ class flow_table {
   flow_table& operator=(const flow_table&) = delete;
   ~flow_table();
 
-  /// A packet of the replay: its number and the time of the silence clock. Neither goes back.
+  /// A packet of the replay: its number and the time of the idle clock. Neither goes back.
   void advance(uint64_t packet, int64_t now_ns);
-  /// Nothing is silent before the silence clock has passed this; perhaps not then either.
+  /// Nothing is silent before the idle clock has passed this; perhaps not then either.
   int64_t due_ns() const { return due_ns_; }
 
   /// nullptr: unknown.

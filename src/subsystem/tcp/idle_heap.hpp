@@ -20,7 +20,7 @@ namespace khelp::tcp {
 class idle_heap {
  public:
   /// For so many flows; add() needs no memory then.
-  void make_room(size_t flows) {
+  void evict_for(size_t flows) {
     if (flows > entries_.capacity())
       entries_.reserve(std::max(flows, 2 * entries_.capacity()));
   }

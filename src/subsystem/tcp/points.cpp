@@ -35,7 +35,7 @@ struct points::world {
   instance vnet;
   hook_point<khelp_tcp_hhook_data> in{in_name, KHELP_HHOOK_TYPE_TCP, KHELP_HHOOK_TCP_EST_IN};
   hook_point<khelp_tcp_hhook_data> out{out_name, KHELP_HHOOK_TYPE_TCP, KHELP_HHOOK_TCP_EST_OUT};
-  const place here{&in, &out, vnet.get()};
+  const point_pair here{&in, &out, vnet.get()};
 };
 
 points::points(instances_by by) : by_(by) {}
@@ -45,8 +45,8 @@ points::points(points&& other) noexcept
       by_(other.by_),
       worlds_(std::move(other.worlds_)) {}
 
-result<const place*> points::place_of(uint32_t number) {
-  static constexpr place of_the_process;
+result<const point_pair*> points::pair_of(uint32_t number) {
+  static constexpr point_pair of_the_process;
   if (by_ == instances_by::none)
     return &of_the_process;
   auto at = worlds_.find(number);
@@ -66,7 +66,7 @@ result<points> points::attach(instances_by by) {
   if (by != instances_by::none) {
     // The first one is there before its first packet, so that helpers can be asked about it.
     points made(by);
-    auto first = made.place_of(by == instances_by::file ? 1 : 0);
+    auto first = made.pair_of(by == instances_by::file ? 1 : 0);
     if (!first)
       return std::move(first).error();
     (*first)->enter();
@@ -91,11 +91,11 @@ points::~points() {
   (void)est_out.close();
 }
 
-int place::init(khelp_tcpcb& end) const {
+int point_pair::init(khelp_tcpcb& end) const {
   return khelp_init_osd(KHELP_HELPER_CLASS_TCP, end.osd);
 }
 
-void place::destroy(khelp_tcpcb& end) const {
+void point_pair::destroy(khelp_tcpcb& end) const {
   if (end.osd != nullptr)
     khelp_destroy_osd(end.osd);
 }

@@ -25,7 +25,7 @@ enum class instances_by : uint8_t {
 };
 
 /// Two points, in use by any number of threads at once.
-struct place {
+struct point_pair {
   hook_point<khelp_tcp_hhook_data>* in = &est_in;
   hook_point<khelp_tcp_hhook_data>* out = &est_out;
   khelp_vnet* vnet = nullptr;  ///< the instance they belong to, if there are instances
@@ -57,7 +57,7 @@ class points {
 
   /// The points of this instance, made if it is new; without instances the process's. It stays
   /// where it is. Errors as khelp_vnet_alloc() and khelp_hhook_head_register().
-  result<const place*> place_of(uint32_t number);
+  result<const point_pair*> pair_of(uint32_t number);
 
  private:
   struct world;

@@ -63,7 +63,7 @@ TEST(range_set, agrees_with_a_set_of_single_numbers) {
   std::mt19937 random(7);
   range_set set;
   std::bitset<256> model;
-  for (int round = 0; round < 20000; ++round) {
+  for (int batch = 0; batch < 20000; ++batch) {
     const uint32_t low = random() % 250;
     const uint32_t high = low + random() % (255 - low);
     uint32_t in = 0;

@@ -11,8 +11,8 @@ namespace khelp::tcp {
 namespace {
 
 constexpr size_t most_remarks = 8;
-constexpr size_t round_packets = 512;
-constexpr size_t most_rounds = 4;  ///< under way at once
+constexpr size_t batch_packets = 512;
+constexpr size_t most_batches = 4;  ///< under way at once
 constexpr uint64_t packets_between_sheddings = 4096;
 constexpr int64_t long_silence_ns = 10'000'000'000;  ///< many may close at the packet behind it
 
@@ -47,17 +47,17 @@ replay_session::replay_session(points where, settings wanted)
     : wanted_(std::move(wanted)),
       points_(std::move(where)),
       shards_(make_shards(wanted_)),
-      crowd_(engines_of(shards_), wanted_.limits),
-      rounds_(wanted_.shards > 1 ? most_rounds : 1, wanted_.shards) {
-  for (round& each : rounds_.items()) {
-    each.moments.reserve(round_packets);
-    each.segments.reserve(round_packets);
+      connection_limit_(engines_of(shards_), wanted_.limits),
+      batches_(wanted_.shards > 1 ? most_batches : 1, wanted_.shards) {
+  for (batch& each : batches_.items()) {
+    each.times.reserve(batch_packets);
+    each.segments.reserve(batch_packets);
     each.of_shard.resize(wanted_.shards);
     for (auto& mine : each.of_shard)
-      mine.reserve(round_packets);
+      mine.reserve(batch_packets);
     each.outcomes.resize(wanted_.shards);
     for (size_t i = 0; i < wanted_.shards; ++i)
-      each.outcomes[i].found = shards_[i]->new_findings();
+      each.outcomes[i].found = shards_[i]->new_batch_result();
   }
 }
 
@@ -68,7 +68,7 @@ replay_session::~replay_session() {
 }
 
 void replay_session::stop() {
-  rounds_.close();
+  batches_.close();
   for (std::thread& each : threads_)
     each.join();
   threads_.clear();
@@ -104,7 +104,7 @@ void replay_session::open(std::unique_ptr<packet_source> source) {
   if (source_ != nullptr)
     finish("");
   source_ = std::move(source);
-  // Where packets come one by one, nobody wants to wait until a round is full.
+  // Where packets come one by one, nobody wants to wait until a batch is full.
   source_->on_wait([this] {
     try {
       settle();
@@ -146,13 +146,13 @@ bool replay_session::step() {
   }
   if (captures_.back().packets == 0)
     begin_capture(packet);
-  const moment when{packet.when_ns, clock_.advance(packet.when_ns)};
+  const replay_time when{packet.when_ns, clock_.advance(packet.when_ns)};
   if (when.now_ns - latest_.now_ns >= long_silence_ns)
     close_silent(when);
   latest_ = when;
-  round& filled = round_to_fill();
+  batch& filled = batch_to_fill();
   const bool taken = add(packet, filled);
-  if (filled.moments.size() == round_packets)
+  if (filled.times.size() == batch_packets)
     dispatch();
   if (packets_ % packets_between_sheddings == 0)
     shed_ended();
@@ -166,14 +166,14 @@ void replay_session::begin_capture(const frame& first) {
   captured_from_ns_.reset();
 }
 
-round& replay_session::round_to_fill() {
-  round& next = rounds_.vacant();
+batch& replay_session::batch_to_fill() {
+  batch& next = batches_.vacant();
   if (!std::exchange(filling_, true))
     next.first_packet = packets_ + 1;
   return next;
 }
 
-bool replay_session::add(const frame& packet, round& into) {
+bool replay_session::add(const frame& packet, batch& into) {
   capture_summary& capture = captures_.back();
   ++packets_;
   ++capture.packets;
@@ -184,7 +184,7 @@ bool replay_session::add(const frame& packet, round& into) {
   } else {
     ++capture.without_time;
   }
-  into.moments.push_back(latest_);
+  into.times.push_back(latest_);
 
   routed_segment& what = into.segments.add();
   what.timed = packet.timed;
@@ -207,11 +207,11 @@ bool replay_session::completes(segment& piece) {
 }
 
 /// To the shard of its connection.
-bool replay_session::route(round& into) {
+bool replay_session::route(batch& into) {
   routed_segment& what = into.segments.back();
   capture_summary& capture = captures_.back();
   ++capture.tcp_segments;
-  const auto where = points_.place_of(instance_of(what.seg));
+  const auto where = points_.pair_of(instance_of(what.seg));
   if (!where) {
     finish(where.error().detail);
     into.segments.remove_last();
@@ -221,7 +221,7 @@ bool replay_session::route(round& into) {
   what.hash = hash_(what.to.key);
   what.where = *where;
   what.at = {static_cast<uint32_t>(captures_.size() - 1), capture.packets};
-  what.moment = static_cast<uint32_t>(into.moments.size() - 1);
+  what.time = static_cast<uint32_t>(into.times.size() - 1);
   into.of_shard[shard_of(what.hash, shards_.size())].push_back(
       static_cast<uint32_t>(into.segments.size() - 1));
   return true;

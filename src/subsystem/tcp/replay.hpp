@@ -10,14 +10,14 @@
 #include <thread>
 #include <vector>
 
+#include "subsystem/tcp/batch_queue.hpp"
 #include "subsystem/tcp/capture/packet_source.hpp"
-#include "subsystem/tcp/crowd.hpp"
+#include "subsystem/tcp/connection_limit.hpp"
 #include "subsystem/tcp/decode/not_followed.hpp"
 #include "subsystem/tcp/decode/reassembly.hpp"
+#include "subsystem/tcp/idle_clock.hpp"
 #include "subsystem/tcp/points.hpp"
-#include "subsystem/tcp/round_queue.hpp"
 #include "subsystem/tcp/shard.hpp"
-#include "subsystem/tcp/silence_clock.hpp"
 
 namespace khelp::tcp {
 
@@ -40,15 +40,15 @@ struct capture_summary {
 /// Captures in the order they are opened, packet by packet, as one stream on one clock.
 ///
 /// A capture that does not begin later than the one before it (that had any packet) cannot go on
-/// where that one ended: every connection closes before its first packet, as behind the last one.
-/// The silence clock goes on; it stands still where time goes back.
+/// where that one ended: every connection closes before its first packet, as after the last one.
+/// The idle clock goes on; it stands still where time goes back.
 ///
-/// Packets are read in rounds. The connections are divided into shards by a hash of their
-/// addresses; each shard goes through a round by itself, on any thread that has time: the session's
+/// Packets are read in batches. The connections are divided into shards by a hash of their
+/// addresses; each shard goes through a batch by itself, on any thread that has time: the session's
 /// own helps when it has read far enough ahead. What happens to a connection depends on its own
 /// packets and on the clock, which is the same for all; so every division gives the same results,
-/// and `order` tells how those of several shards follow one another. (What would depend on other
-/// shards' connections, their number, is decided by one thread alone: see crowd.)
+/// and event_key puts those of several shards in one order. (What would depend on other
+/// shards' connections, their number, is decided by one thread alone: see connection_limit.)
 ///
 /// One at a time per process (it owns the TCP points), used by one thread.
 class replay_session {
@@ -59,8 +59,8 @@ class replay_session {
     size_t shards = 1;  ///< as many threads, the session's included
     /// Makes who is told of a shard's connections, on the thread that runs them.
     std::function<std::unique_ptr<shard_watcher>(size_t shard)> watcher_of = {};
-    /// Called on the session's thread for each round, in their order: what the watchers found out.
-    std::function<void(const std::vector<shard_outcome>&)> on_round = {};
+    /// Called on the session's thread for each batch, in their order: what the watchers noted.
+    std::function<void(const std::vector<shard_outcome>&)> on_batch = {};
   };
 
   /// Errors   EEXIST the points are taken · ENOMEM.
@@ -78,7 +78,7 @@ class replay_session {
   /// The same for a source made elsewhere.
   void open(std::unique_ptr<packet_source> source);
 
-  /// Read one packet of the open capture; it is replayed with its round, at the latest when the
+  /// Read one packet of the open capture; it is replayed with its batch, at the latest when the
   /// source would wait for another. false: the capture has no
   /// more; its summary says whether it was damaged.
   bool step();
@@ -120,22 +120,22 @@ class replay_session {
   void finish(const std::string& error);
   void begin_capture(const frame& first);
   uint32_t instance_of(const segment& seg) const;
-  bool add(const frame& packet, round& into);
+  bool add(const frame& packet, batch& into);
   bool completes(segment& piece);
-  bool route(round& into);
-  round& round_to_fill();
+  bool route(batch& into);
+  batch& batch_to_fill();
   void dispatch();
-  bool may_run_apart(const round& next);
-  void close_silent(const moment& when);
+  bool may_run_apart(const batch& next);
+  void close_silent(const replay_time& when);
   void shed_ended();
-  void close_in_parts(std::vector<order> closings, const moment& when, closing_reason why);
-  bool has_room_for(const round& next) const;
+  void close_in_parts(std::vector<event_key> closings, const replay_time& when, closing_reason why);
+  bool has_room_for(const batch& next) const;
   bool start_threads();
   void work();
-  void run_part(const round_queue<round>::part& mine);
-  void run_alone(round& all);
-  void run_in_step(round& all);
-  void deliver(round& done);
+  void run_part(const batch_queue<batch>::part& mine);
+  void run_alone(batch& all);
+  void run_in_step(batch& all);
+  void deliver(batch& done);
   void collect_oldest();
   void collect_all();
 
@@ -143,12 +143,12 @@ class replay_session {
   points points_;
   const flow_hash hash_;
   std::vector<std::unique_ptr<shard>> shards_;
-  crowd crowd_;
-  silence_clock clock_;
+  connection_limit connection_limit_;
+  idle_clock clock_;
   reassembly reassembly_{{}, [this](uint32_t capture, not_followed why, uint64_t frames) {
                            captures_[capture].not_followed.add(why, frames);
                          }};
-  moment latest_;  ///< the latest packet
+  replay_time latest_;  ///< the latest packet
   std::unique_ptr<packet_source> source_;
   std::vector<capture_summary> captures_;
   /// capture_summary::first_ns of the latest capture that had packets.
@@ -156,11 +156,11 @@ class replay_session {
   uint64_t packets_ = 0;
   std::exception_ptr failure_while_waiting_;
 
-  round_queue<round> rounds_;
+  batch_queue<batch> batches_;
   bool filling_ = false;           ///< rounds_.vacant() is being filled
-  bool beyond_one_round_ = false;  ///< the captures are
-  size_t segments_under_way_ = 0;  ///< in rounds that were submitted and not collected
-  size_t live_ = 0;                ///< after the latest round that was delivered
+  bool beyond_one_batch_ = false;  ///< the captures are
+  size_t segments_under_way_ = 0;  ///< in batches that were submitted and not collected
+  size_t live_ = 0;                ///< after the latest batch that was delivered
   size_t opening_ = 0;
   size_t ending_ = 0;
   bool threads_refused_ = false;

@@ -15,7 +15,7 @@ constexpr size_t closing_part_connections = 256;
 void replay_session::flush() {
   settle();
   reassembly_.give_up_all();
-  std::vector<order> closings;
+  std::vector<event_key> closings;
   for (const auto& each : shards_)
     each->connections().list_flush(packets_, closings);
   close_in_parts(std::move(closings), latest_, closing_reason::flushed);
@@ -23,16 +23,16 @@ void replay_session::flush() {
 
 void replay_session::release_data() {
   settle();
-  round_to_fill().release = {packets_, latest_.when_ns};
+  batch_to_fill().release = {packets_, latest_.when_ns};
   dispatch();
   collect_all();
   khelp_clock_set(latest_.when_ns);
 }
 
 /// The packet that comes then is the next.
-void replay_session::close_silent(const moment& when) {
+void replay_session::close_silent(const replay_time& when) {
   settle();
-  std::vector<order> closings;
+  std::vector<event_key> closings;
   for (const auto& each : shards_)
     each->connections().list_silent(packets_ + 1, when, closings);
   close_in_parts(std::move(closings), when, closing_reason::silent);
@@ -41,11 +41,11 @@ void replay_session::close_silent(const moment& when) {
 /// Half of those that may be kept stay: the ones that were active last. When that is looked at, and
 /// what is found then, depends on the packets only. (Each that is under way may end a connection.)
 void replay_session::shed_ended() {
-  if (ending_ + segments_under_way_ + rounds_.vacant().segments.size() <=
+  if (ending_ + segments_under_way_ + batches_.vacant().segments.size() <=
       wanted_.limits.ending_flows)
     return;
   settle();
-  std::vector<order> closings;
+  std::vector<event_key> closings;
   for (const auto& each : shards_)
     each->connections().list_ended(packets_, closings);
   if (closings.size() <= wanted_.limits.ending_flows)
@@ -57,12 +57,12 @@ void replay_session::shed_ended() {
 }
 
 /// So that what is found out of the connections need not be in memory at once.
-void replay_session::close_in_parts(std::vector<order> closings, const moment& when,
+void replay_session::close_in_parts(std::vector<event_key> closings, const replay_time& when,
                                     closing_reason why) {
   std::sort(closings.begin(), closings.end());
   for (size_t next = 0; next < closings.size(); next += closing_part_connections) {
     const size_t last = std::min(next + closing_part_connections, closings.size()) - 1;
-    round_to_fill().closing = {when, closings[last], why};
+    batch_to_fill().closing = {when, closings[last], why};
     dispatch();
   }
   collect_all();

@@ -66,7 +66,8 @@ class close_watcher : public shard_watcher {
   const std::function<void(const flow&)> on_close_;
 };
 
-bool by_order(const std::pair<order, std::string>& a, const std::pair<order, std::string>& b) {
+bool by_key(const std::pair<event_key, std::string>& a,
+            const std::pair<event_key, std::string>& b) {
   return a.first < b.first;
 }
 
@@ -437,16 +438,16 @@ TEST(replay, a_capture_is_held_against_the_one_before_it_not_against_the_latest)
 }
 
 /// Notes the order in which connections begin and close, and whose they are.
-struct noted final : findings {
-  std::vector<std::pair<order, std::string>> all;
+struct noted final : batch_result {
+  std::vector<std::pair<event_key, std::string>> all;
 };
 
 class noting_watcher : public shard_watcher {
  public:
-  std::unique_ptr<findings> new_findings() override { return std::make_unique<noted>(); }
-  void note_into(findings& round) override {
-    round_ = &static_cast<noted&>(round);
-    round_->all.clear();
+  std::unique_ptr<batch_result> new_batch_result() override { return std::make_unique<noted>(); }
+  void note_into(batch_result& batch) override {
+    batch_ = &static_cast<noted&>(batch);
+    batch_->all.clear();
   }
   void began(const flow& f) override { note("began", f); }
   void closes(const flow& f, ending why) override {
@@ -455,11 +456,11 @@ class noting_watcher : public shard_watcher {
 
  private:
   void note(const std::string& what, const flow& f) {
-    round_->all.emplace_back(now, what + " " + local_text(f.ends[0].who) + " " +
+    batch_->all.emplace_back(now, what + " " + local_text(f.ends[0].who) + " " +
                                       std::to_string(f.ends[0].stats.segments) + " " +
                                       std::to_string(f.ends[1].block.snd_max));
   }
-  noted* round_ = nullptr;
+  noted* batch_ = nullptr;
 };
 
 /// Further apart than any two of the captures.
@@ -467,23 +468,23 @@ constexpr int64_t years_ns = 2'000'000'000'000'000'000;
 
 /// The story of some captures, as this many shards tell it when they are moved so that each begins
 /// later than the one before it.
-std::vector<std::pair<order, std::string>> told_by(size_t shards, const flow_limits& limits,
-                                                   const std::vector<fs::path>& captures) {
-  std::vector<std::pair<order, std::string>> story;
-  const auto add = [&](const std::vector<shard_outcome>& round) {
+std::vector<std::pair<event_key, std::string>> told_by(size_t shards, const flow_limits& limits,
+                                                       const std::vector<fs::path>& captures) {
+  std::vector<std::pair<event_key, std::string>> story;
+  const auto add = [&](const std::vector<shard_outcome>& batch) {
     const size_t before = story.size();
-    for (const shard_outcome& each : round) {
+    for (const shard_outcome& each : batch) {
       const auto& all = static_cast<const noted&>(*each.found).all;
-      EXPECT_TRUE(std::is_sorted(all.begin(), all.end(), by_order));
+      EXPECT_TRUE(std::is_sorted(all.begin(), all.end(), by_key));
       story.insert(story.end(), all.begin(), all.end());
     }
-    std::stable_sort(story.begin() + static_cast<ptrdiff_t>(before), story.end(), by_order);
+    std::stable_sort(story.begin() + static_cast<ptrdiff_t>(before), story.end(), by_key);
   };
   auto session = replay_session::create(
       {.limits = limits,
        .shards = shards,
        .watcher_of = [](size_t) { return std::make_unique<noting_watcher>(); },
-       .on_round = add});
+       .on_batch = add});
   int64_t later_ns = 0;
   for (const fs::path& capture : captures) {
     (*session)->open(std::make_unique<moved_source>(capture, later_ns));

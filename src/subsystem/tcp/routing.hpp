@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "subsystem/tcp/round.hpp"
+#include "subsystem/tcp/batch.hpp"
 
 namespace khelp::tcp {
 
@@ -20,7 +20,7 @@ inline routed_segment segment_of(uint16_t n, uint8_t flags, points& where, const
   seg.header_words = 5;
   find_key(seg, 0, what.to);
   what.hash = hash(what.to.key);
-  what.where = *where.place_of(0);
+  what.where = *where.pair_of(0);
   return what;
 }
 

@@ -17,7 +17,7 @@ constexpr size_t data_ahead = 3;
 
 }  // namespace
 
-void shard::run(round& work, crowd* others) {
+void shard::run(batch& work, connection_limit* limit) {
   begin(work);
   const auto& mine = work.of_shard[number_];
   const auto ahead = [&](size_t i) -> const routed_segment& { return work.segments[mine[i]]; };
@@ -31,38 +31,38 @@ void shard::run(round& work, crowd* others) {
     if (i + data_ahead < mine.size())
       engine_.prefetch_data(ahead(i + data_ahead).hash);
     const routed_segment& what = work.segments[mine[i]];
-    go_to(work, what.moment);
-    engine_.apply(what, others);
+    go_to(work, what.time);
+    engine_.apply(what, limit);
   }
   finish(work);
 }
 
-void shard::begin(round& work) {
+void shard::begin(batch& work) {
   watcher_->enter();
   if (work.outcomes[number_].found != nullptr)
     watcher_->note_into(*work.outcomes[number_].found);
   seen_ = 0;
 }
 
-void shard::advance(const round& work, size_t moment) {
+void shard::advance(const batch& work, size_t time) {
   watcher_->enter();
-  go_to(work, moment);
+  go_to(work, time);
 }
 
-void shard::apply(const routed_segment& what, crowd* others) {
+void shard::apply(const routed_segment& what, connection_limit* limit) {
   watcher_->enter();
-  engine_.apply(what, others);
+  engine_.apply(what, limit);
 }
 
-void shard::go_to(const round& work, size_t moment) {
-  close_silent_before(work, moment);
-  engine_.tick(work.first_packet + moment, work.moments[moment]);
-  seen_ = moment + 1;
+void shard::go_to(const batch& work, size_t time) {
+  close_silent_before(work, time);
+  engine_.tick(work.first_packet + time, work.times[time]);
+  seen_ = time + 1;
 }
 
-void shard::finish(round& work) {
+void shard::finish(batch& work) {
   watcher_->enter();
-  close_silent_before(work, work.moments.size());
+  close_silent_before(work, work.times.size());
   if (work.closing)
     close_part(*work.closing);
   if (work.release)
@@ -86,13 +86,13 @@ void shard::close_part(const closing_part& part) {
   }
 }
 
-/// The silence clock does not go back, so the first moment at which something is due is found by
-/// halving.
-void shard::close_silent_before(const round& work, size_t moment) {
-  while (seen_ < moment && work.moments[moment - 1].now_ns > engine_.due_ns()) {
-    const auto begin = work.moments.begin();
+/// The idle clock does not go back, so the first packet at which something is due is found by
+/// bisection.
+void shard::close_silent_before(const batch& work, size_t time) {
+  while (seen_ < time && work.times[time - 1].now_ns > engine_.due_ns()) {
+    const auto begin = work.times.begin();
     const auto due = std::partition_point(
-        begin + static_cast<ptrdiff_t>(seen_), begin + static_cast<ptrdiff_t>(moment),
+        begin + static_cast<ptrdiff_t>(seen_), begin + static_cast<ptrdiff_t>(time),
         [&](const auto& each) { return each.now_ns <= engine_.due_ns(); });
     const auto at = static_cast<size_t>(due - begin);
     engine_.tick(work.first_packet + at, *due);

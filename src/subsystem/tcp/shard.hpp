@@ -6,8 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "subsystem/tcp/batch.hpp"
 #include "subsystem/tcp/engine.hpp"
-#include "subsystem/tcp/round.hpp"
 
 namespace khelp::tcp {
 
@@ -17,14 +17,14 @@ inline size_t shard_of(uint64_t hash, size_t shards) {
   return static_cast<size_t>(static_cast<wide>(hash) * shards >> 64);
 }
 
-/// Is told of a shard's connections, and notes what it finds out round by round.
+/// Is told of a shard's connections, and notes what it finds out batch by batch.
 class shard_watcher : public flow_watcher {
  public:
-  /// Room for what is found out in a round; nullptr: nothing is noted. Used again for later rounds.
-  virtual std::unique_ptr<findings> new_findings() { return nullptr; }
-  /// A round begins: findings go there from now on. It may be one that was used
-  /// before: replay's on_round has read it, and what it left in it is still there.
-  virtual void note_into(findings&) {}
+  /// What it will note of a batch; nullptr: nothing. Used again for later batches.
+  virtual std::unique_ptr<batch_result> new_batch_result() { return nullptr; }
+  /// A batch begins: notes go there from now on. It may have been used before: then it holds what
+  /// replay_session's on_batch left in it.
+  virtual void note_into(batch_result&) {}
 };
 
 class shard {
@@ -32,19 +32,20 @@ class shard {
   shard(size_t number, const flow_limits& limits, std::unique_ptr<shard_watcher> watcher)
       : number_(number), watcher_(std::move(watcher)), engine_(limits, *watcher_) {}
 
-  std::unique_ptr<findings> new_findings() { return watcher_->new_findings(); }
+  std::unique_ptr<batch_result> new_batch_result() { return watcher_->new_batch_result(); }
 
-  /// All of its segments in the round; time goes on with the others. `others`: see engine::apply().
-  void run(round& work, crowd* others);
+  /// All of its segments in the batch; time goes on with those of other shards, too. `limit`: see
+  /// engine::apply().
+  void run(batch& work, connection_limit* limit);
 
-  /// The same piece by piece: the round begins,
-  void begin(round& work);
-  /// time goes on to one of its moments,
-  void advance(const round& work, size_t moment);
-  /// a segment of the shard's own at that moment,
-  void apply(const routed_segment& what, crowd* others);
-  /// and what is left behind the last segment.
-  void finish(round& work);
+  /// The same piece by piece: the batch begins,
+  void begin(batch& work);
+  /// time goes on to one of its packets,
+  void advance(const batch& work, size_t time);
+  /// a segment of the shard's own at that time,
+  void apply(const routed_segment& what, connection_limit* limit);
+  /// and what comes after its last segment.
+  void finish(batch& work);
 
   /// An exception left it in the middle of something: it is not run any more.
   void fail() { failed_ = true; }
@@ -54,14 +55,14 @@ class shard {
   const engine& connections() const { return engine_; }
 
  private:
-  void go_to(const round& work, size_t moment);
+  void go_to(const batch& work, size_t time);
   void close_part(const closing_part& part);
-  void close_silent_before(const round& work, size_t moment);
+  void close_silent_before(const batch& work, size_t time);
 
   const size_t number_;
   const std::unique_ptr<shard_watcher> watcher_;
   engine engine_;
-  size_t seen_ = 0;  ///< moments of the round
+  size_t seen_ = 0;  ///< packets of the batch
   bool failed_ = false;
 };
 

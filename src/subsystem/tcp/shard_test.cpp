@@ -30,53 +30,53 @@ class teller : public shard_watcher {
   story& told_;
 };
 
-/// Rounds for one of two shards. A packet a second.
-class rounds {
+/// Batches for one of two shards. A packet a second.
+class batches {
  public:
-  rounds() { work_.of_shard.resize(2), work_.outcomes.resize(2); }
-  ~rounds() { khelp_clock_reset(); }
+  batches() { work_.of_shard.resize(2), work_.outcomes.resize(2); }
+  ~batches() { khelp_clock_reset(); }
 
-  rounds& mine(uint16_t connection) {
+  batches& mine(uint16_t connection) {
     add(connection, 1);
     return *this;
   }
-  rounds& others() {
+  batches& others() {
     add(99, 0);
     return *this;
   }
-  rounds& nobodys(int seconds = 1) {
+  batches& nobodys(int seconds = 1) {
     time_ += seconds * second;
-    work_.moments.push_back({time_, time_});
+    work_.times.push_back({time_, time_});
     return *this;
   }
   void run(shard& one) {
     work_.first_packet = next_packet_;
     one.run(work_, nullptr);
-    next_packet_ += work_.moments.size();
-    work_.moments.clear();
+    next_packet_ += work_.times.size();
+    work_.times.clear();
     work_.segments.clear();
     for (auto& list : work_.of_shard)
       list.clear();
   }
-  round& work() { return work_; }
+  batch& work() { return work_; }
 
  private:
   void add(uint16_t connection, size_t whose) {
     nobodys();
     work_.segments.add() = segment_of(connection, KHELP_TH_ACK, points_, hash_);
-    work_.segments.back().moment = static_cast<uint32_t>(work_.moments.size() - 1);
+    work_.segments.back().time = static_cast<uint32_t>(work_.times.size() - 1);
     work_.of_shard[whose].push_back(static_cast<uint32_t>(work_.segments.size() - 1));
   }
 
   points points_ = std::move(points::attach()).value();
   flow_hash hash_;
-  round work_;
+  batch work_;
   uint64_t next_packet_ = 1;
   int64_t time_ = 0;
 };
 
 TEST(shard, follows_its_own_connections_only) {
-  rounds all;
+  batches all;
   story told;
   shard one(1, {}, std::make_unique<teller>(told));
   all.mine(1).others().mine(2).run(one);
@@ -85,7 +85,7 @@ TEST(shard, follows_its_own_connections_only) {
 }
 
 TEST(shard, a_connection_falls_silent_at_the_packet_of_another_shard) {
-  rounds all;
+  batches all;
   story told;
   shard one(1, {.open_ns = 3 * second}, std::make_unique<teller>(told));
   all.mine(1).others().others().others().others().mine(2).run(one);
@@ -93,7 +93,7 @@ TEST(shard, a_connection_falls_silent_at_the_packet_of_another_shard) {
 }
 
 TEST(shard, a_connection_falls_silent_in_a_round_without_segments) {
-  rounds all;
+  batches all;
   story told;
   shard one(1, {.open_ns = 3 * second}, std::make_unique<teller>(told));
   all.mine(1).run(one);
@@ -103,7 +103,7 @@ TEST(shard, a_connection_falls_silent_in_a_round_without_segments) {
 }
 
 TEST(shard, several_fall_silent_each_at_its_packet) {
-  rounds all;
+  batches all;
   story told;
   shard one(1, {.open_ns = 3 * second}, std::make_unique<teller>(told));
   all.mine(1).mine(2).run(one);
@@ -113,12 +113,12 @@ TEST(shard, several_fall_silent_each_at_its_packet) {
 }
 
 TEST(shard, a_flush_closes_up_to_where_it_is_told) {
-  rounds all;
+  batches all;
   story told;
   shard one(1, {}, std::make_unique<teller>(told));
   all.mine(1).mine(2).mine(3).run(one);
   told.clear();
-  std::vector<order> closings;
+  std::vector<event_key> closings;
   one.connections().list_flush(4, closings);
   std::sort(closings.begin(), closings.end());
   ASSERT_EQ(closings.size(), 3u);

@@ -21,7 +21,7 @@ size_t timestamp_map::lower_bound(uint32_t tsval) {
   return low;
 }
 
-void timestamp_map::make_room() {
+void timestamp_map::evict_for() {
   if (size_ < ring_.size())
     return;
   const bool oldest_is_done = size_ > 1 && has_echo_ && !seq_after(at(1).tsval, last_echo_);
@@ -41,7 +41,7 @@ uint32_t timestamp_map::sent(uint32_t tsval, uint32_t now) {
   if (size_ != 0 && at(size_ - 1).tsval == tsval)
     return at(size_ - 1).tick;
   if (size_ == 0 || seq_after(tsval, at(size_ - 1).tsval)) {
-    make_room();
+    evict_for();
     at(size_++) = entry{tsval, now};
     return now;
   }
@@ -52,7 +52,7 @@ uint32_t timestamp_map::sent(uint32_t tsval, uint32_t now) {
     return at(position).tick;
   if (position == 0)
     return now;  // older than all that is kept
-  make_room();
+  evict_for();
   const size_t place = lower_bound(tsval);
   for (size_t i = size_; i > place; --i)
     at(i) = at(i - 1);

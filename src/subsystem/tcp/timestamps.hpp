@@ -33,7 +33,7 @@ class timestamp_map {
 
   entry& at(size_t i) { return ring_[(head_ + i) & (ring_.size() - 1)]; }
   size_t lower_bound(uint32_t tsval);
-  void make_room();
+  void evict_for();
 
   // size_ entries from head_ on, ascending by tsval; ring_.size() is 0 or a power of two.
   std::vector<entry> ring_;

@@ -16,7 +16,7 @@ block_reader::block_reader(std::unique_ptr<byte_input> input)
     : input_(std::move(input)), room_(read_size), buffer_(new uint8_t[room_]) {}
 
 /// The window moves to the front, into twice the room if it fills what there is.
-void block_reader::make_room() {
+void block_reader::evict_for() {
   const size_t held = end_ - begin_;
   if (held == room_) {
     std::unique_ptr<uint8_t[]> larger(new uint8_t[room_ * 2]);
@@ -33,7 +33,7 @@ void block_reader::make_room() {
 result<bool> block_reader::fill(size_t bytes) {
   while (end_ - begin_ < bytes) {
     if (begin_ != 0 || end_ == room_)
-      make_room();
+      evict_for();
     auto got = input_->read({&buffer_[end_], room_ - end_});
     if (!got)
       return std::move(got).error();

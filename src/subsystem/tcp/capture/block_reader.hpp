@@ -40,7 +40,7 @@ class block_reader {
 
  private:
   result<bool> fill(size_t bytes);
-  void make_room();
+  void evict_for();
 
   const std::unique_ptr<byte_input> input_;
   size_t room_;

@@ -595,7 +595,7 @@ TEST(decode, survives_any_bytes) {
   std::mt19937 random(1);
   const auto frames = frames_of_every_link_type();
   uint64_t segments = 0;
-  for (int round = 0; round < 20000; ++round) {
+  for (int batch = 0; batch < 20000; ++batch) {
     named_frame each = frames[random() % frames.size()];
     for (unsigned flips = random() % 8; flips > 0; --flips)
       each.frame[random() % each.frame.size()] = static_cast<uint8_t>(random());

@@ -40,7 +40,7 @@ class reassembly {
   reassembly(const reassembly_limits& limits, loss_function on_loss)
       : limits_(limits), on_loss_(std::move(on_loss)) {}
 
-  /// A piece came (verdict::fragment), in that capture and at that time of the silence clock, which
+  /// A piece came (verdict::fragment), in that capture and at that time of the idle clock, which
   /// does not go back. true: its packet is whole, and `piece` is now the segment in it.
   bool add(segment& piece, uint32_t capture, int64_t now_ns);
   /// No more pieces will come.

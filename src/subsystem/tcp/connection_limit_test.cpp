@@ -1,4 +1,4 @@
-#include "subsystem/tcp/crowd.hpp"
+#include "subsystem/tcp/connection_limit.hpp"
 
 #include <gtest/gtest.h>
 #include <vector>
@@ -14,7 +14,7 @@ class two_engines {
   explicit two_engines(const flow_limits& limits)
       : points_(std::move(points::attach()).value()),
         engines_{engine(limits, watchers_[0]), engine(limits, watchers_[1])},
-        crowd_({&engines_[0], &engines_[1]}, limits) {
+        connection_limit_({&engines_[0], &engines_[1]}, limits) {
     for (watcher& each : watchers_)
       each.gone = &gone;
   }
@@ -28,8 +28,8 @@ class two_engines {
  private:
   struct watcher : flow_watcher {
     void closes(const flow& f, ending why) override {
-      EXPECT_EQ(why, ending::crowded);
-      EXPECT_EQ(now.phase, phase::crowded);
+      EXPECT_EQ(why, ending::evicted);
+      EXPECT_EQ(now.phase, phase::evicted);
       gone->push_back(f.began_at);
     }
     std::vector<uint64_t>* gone = nullptr;
@@ -38,7 +38,7 @@ class two_engines {
   void pass(size_t who, uint16_t connection, uint8_t flags) {
     const auto now_ns = static_cast<int64_t>(++packet_);
     engines_[who].tick(packet_, {.when_ns = now_ns, .now_ns = now_ns});
-    engines_[who].apply(segment_of(connection, flags, points_, hash_), &crowd_);
+    engines_[who].apply(segment_of(connection, flags, points_, hash_), &connection_limit_);
   }
 
   uint64_t packet_ = 0;
@@ -46,10 +46,10 @@ class two_engines {
   flow_hash hash_;
   watcher watchers_[2];
   engine engines_[2];
-  crowd crowd_;
+  connection_limit connection_limit_;
 };
 
-TEST(crowd, engines_share_one_limit) {
+TEST(connection_limit, engines_share_one_limit) {
   two_engines both({.flows = 3});
   both.data(0, 1);
   both.data(1, 2);
@@ -59,7 +59,7 @@ TEST(crowd, engines_share_one_limit) {
   EXPECT_EQ(both.gone.size(), 1u);
 }
 
-TEST(crowd, of_those_that_were_active_once_the_first_goes_whoever_keeps_it) {
+TEST(connection_limit, of_those_that_were_active_once_the_first_goes_whoever_keeps_it) {
   two_engines both({.flows = 3});
   both.data(1, 1);
   both.data(0, 2);
@@ -69,7 +69,7 @@ TEST(crowd, of_those_that_were_active_once_the_first_goes_whoever_keeps_it) {
   EXPECT_EQ(both.gone, (std::vector<uint64_t>{1, 2}));
 }
 
-TEST(crowd, the_one_that_was_silent_for_longest_goes_whatever_its_age) {
+TEST(connection_limit, the_one_that_was_silent_for_longest_goes_whatever_its_age) {
   two_engines both({.flows = 3});
   both.data(1, 1);
   both.data(0, 2);
@@ -81,7 +81,7 @@ TEST(crowd, the_one_that_was_silent_for_longest_goes_whatever_its_age) {
   EXPECT_EQ(both.gone, (std::vector<uint64_t>{2, 1}));
 }
 
-TEST(crowd, a_flood_of_syns_drives_out_only_itself) {
+TEST(connection_limit, a_flood_of_syns_drives_out_only_itself) {
   two_engines both({.flows = 100, .opening_flows = 2});
   both.data(0, 1);
   both.syn(0, 2);
@@ -91,7 +91,7 @@ TEST(crowd, a_flood_of_syns_drives_out_only_itself) {
   EXPECT_EQ(both.gone, (std::vector<uint64_t>{2, 3}));
 }
 
-TEST(crowd, what_matters_least_goes_first) {
+TEST(connection_limit, what_matters_least_goes_first) {
   two_engines both({.flows = 2});
   both.data(0, 1);
   both.syn(1, 2);

@@ -1,4 +1,4 @@
-/// The clock that connections' silence is measured with.
+/// The clock by which connections are idle.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@ namespace khelp::tcp {
 
 /// It goes on with capture time, by at most a minute from packet to packet and never back. A longer
 /// gap is one of the capture, or a stray time stamp, and says nothing about silence.
-class silence_clock {
+class idle_clock {
  public:
   /// The next packet of the replay, of any kind, was captured then. Returns the clock's new time.
   int64_t advance(int64_t when_ns) {

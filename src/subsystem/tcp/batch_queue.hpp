@@ -16,14 +16,14 @@ namespace khelp::tcp {
 ///
 /// Context  one thread fills and collects; that one and any others do the parts.
 template <class Item>
-class round_queue {
+class batch_queue {
  public:
   struct part {
     Item* item = nullptr;  ///< nullptr: there is none
     size_t lane = 0;
   };
 
-  round_queue(size_t items, size_t lanes) : ring_(items), lanes_(lanes) {}
+  batch_queue(size_t items, size_t lanes) : ring_(items), lanes_(lanes) {}
 
   // ---- the one who fills
 

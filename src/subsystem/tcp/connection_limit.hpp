@@ -9,15 +9,16 @@
 
 namespace khelp::tcp {
 
-/// The connections of all engines, held against the limits. For one thread, while nobody else runs
-/// any of the engines.
-class crowd {
+/// The connections of all engines together, and how many there may be.
+///
+/// Context  one thread, while no other thread runs any of the engines.
+class connection_limit {
  public:
-  crowd(std::vector<engine*> all, const flow_limits& limits)
+  connection_limit(std::vector<engine*> all, const flow_limits& limits)
       : engines_(std::move(all)), limits_(limits) {}
 
-  /// A connection is about to begin with this packet: those in its way are given up.
-  void make_room(uint64_t packet);
+  /// A connection is about to begin with this packet: as many are evicted as must go for it.
+  void evict_for(uint64_t packet);
 
  private:
   struct member {
@@ -27,7 +28,7 @@ class crowd {
   size_t number_at(stage how_far) const;
   size_t live() const;
   member longest_idle(stage how_far) const;
-  member in_the_way() const;
+  member next_to_evict() const;
 
   const std::vector<engine*> engines_;
   const flow_limits limits_;

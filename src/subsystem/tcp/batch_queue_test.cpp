@@ -1,4 +1,4 @@
-#include "subsystem/tcp/round_queue.hpp"
+#include "subsystem/tcp/batch_queue.hpp"
 
 #include <gtest/gtest.h>
 #include <latch>
@@ -12,7 +12,7 @@ namespace {
 using lane_log = std::vector<int>;
 
 /// Fill the queue with 0 … items - 1, and do whatever is left when there is nothing to fill.
-std::vector<int> fill(round_queue<int>& queue, std::vector<lane_log>& lanes, int items) {
+std::vector<int> fill(batch_queue<int>& queue, std::vector<lane_log>& lanes, int items) {
   std::vector<int> collected;
   const auto collect = [&] {
     for (auto part = queue.take_until_oldest_is_done(); part.item != nullptr;
@@ -39,10 +39,10 @@ std::vector<int> numbers_below(int end) {
   return all;
 }
 
-TEST(round_queue, every_lane_sees_every_item_in_order_whoever_does_its_parts) {
+TEST(batch_queue, every_lane_sees_every_item_in_order_whoever_does_its_parts) {
   constexpr int items = 3000;
   std::vector<lane_log> lanes(3);
-  round_queue<int> queue(4, lanes.size());
+  batch_queue<int> queue(4, lanes.size());
   std::vector<std::thread> threads;
   for (int i = 0; i < 2; ++i)
     threads.emplace_back([&] {
@@ -61,16 +61,16 @@ TEST(round_queue, every_lane_sees_every_item_in_order_whoever_does_its_parts) {
     EXPECT_EQ(one, numbers_below(items));
 }
 
-TEST(round_queue, the_one_who_fills_does_everything_if_nobody_else_does) {
+TEST(batch_queue, the_one_who_fills_does_everything_if_nobody_else_does) {
   std::vector<lane_log> lanes(2);
-  round_queue<int> queue(4, lanes.size());
+  batch_queue<int> queue(4, lanes.size());
   EXPECT_EQ(fill(queue, lanes, 100), numbers_below(100));
   for (const lane_log& one : lanes)
     EXPECT_EQ(one, numbers_below(100));
 }
 
-TEST(round_queue, a_lane_is_one_threads_until_its_part_is_done) {
-  round_queue<int> queue(2, 2);
+TEST(batch_queue, a_lane_is_one_threads_until_its_part_is_done) {
+  batch_queue<int> queue(2, 2);
   for (int n = 0; n < 2; ++n) {
     queue.vacant() = n;
     queue.submit();
@@ -86,8 +86,8 @@ TEST(round_queue, a_lane_is_one_threads_until_its_part_is_done) {
   EXPECT_EQ(*third.item, 1);
 }
 
-TEST(round_queue, the_lane_furthest_behind_goes_first) {
-  round_queue<int> queue(2, 2);
+TEST(batch_queue, the_lane_furthest_behind_goes_first) {
+  batch_queue<int> queue(2, 2);
   queue.vacant() = 0;
   queue.submit();
   const auto done_early = queue.take();
@@ -102,8 +102,8 @@ TEST(round_queue, the_lane_furthest_behind_goes_first) {
   EXPECT_EQ(queue.take().lane, 1u);
 }
 
-TEST(round_queue, an_item_is_done_when_its_last_part_is) {
-  round_queue<int> queue(2, 2);
+TEST(batch_queue, an_item_is_done_when_its_last_part_is) {
+  batch_queue<int> queue(2, 2);
   queue.vacant() = 7;
   queue.submit();
   const auto first = queue.take();
@@ -116,8 +116,8 @@ TEST(round_queue, an_item_is_done_when_its_last_part_is) {
   EXPECT_EQ(queue.collect(), 7);
 }
 
-TEST(round_queue, is_full_until_the_oldest_item_is_collected) {
-  round_queue<int> queue(2, 1);
+TEST(batch_queue, is_full_until_the_oldest_item_is_collected) {
+  batch_queue<int> queue(2, 1);
   for (int n = 0; n < 2; ++n) {
     EXPECT_FALSE(queue.full());
     queue.vacant() = n;
@@ -130,8 +130,8 @@ TEST(round_queue, is_full_until_the_oldest_item_is_collected) {
   EXPECT_FALSE(queue.full());
 }
 
-TEST(round_queue, closing_stops_those_who_wait_and_leaves_work_undone) {
-  round_queue<int> queue(2, 2);
+TEST(batch_queue, closing_stops_those_who_wait_and_leaves_work_undone) {
+  batch_queue<int> queue(2, 2);
   std::latch waits(1);
   std::thread waiting([&] {
     waits.count_down();

@@ -1,32 +1,32 @@
-#include "subsystem/tcp/crowd.hpp"
+#include "subsystem/tcp/connection_limit.hpp"
 
 #include <utility>
 
 namespace khelp::tcp {
 
-void crowd::make_room(uint64_t packet) {
-  order when{packet, phase::crowded};
-  for (member next = in_the_way(); next.keeper != nullptr; next = in_the_way()) {
-    next.keeper->give_up(*next.connection, when);
-    ++when.place;
+void connection_limit::evict_for(uint64_t packet) {
+  event_key when{packet, phase::evicted};
+  for (member next = next_to_evict(); next.keeper != nullptr; next = next_to_evict()) {
+    next.keeper->evict(*next.connection, when);
+    ++when.rank;
   }
 }
 
-size_t crowd::number_at(stage how_far) const {
+size_t connection_limit::number_at(stage how_far) const {
   size_t count = 0;
   for (const engine* one : engines_)
     count += one->table().number_at(how_far);
   return count;
 }
 
-size_t crowd::live() const {
+size_t connection_limit::live() const {
   size_t count = 0;
   for (const engine* one : engines_)
     count += one->live();
   return count;
 }
 
-crowd::member crowd::longest_idle(stage how_far) const {
+connection_limit::member connection_limit::longest_idle(stage how_far) const {
   const auto silence = [](const flow& f) { return std::pair(f.active_ns, f.began_at); };
   member longest;
   for (engine* one : engines_) {
@@ -38,7 +38,7 @@ crowd::member crowd::longest_idle(stage how_far) const {
   return longest;
 }
 
-crowd::member crowd::in_the_way() const {
+connection_limit::member connection_limit::next_to_evict() const {
   if (number_at(stage::opening) >= limits_.opening_flows)
     return longest_idle(stage::opening);
   if (live() < limits_.flows)

@@ -1,4 +1,4 @@
-#include "subsystem/tcp/silence_clock.hpp"
+#include "subsystem/tcp/idle_clock.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,21 +7,21 @@ namespace {
 
 constexpr int64_t second = 1'000'000'000;
 
-TEST(silence_clock, goes_on_with_capture_time_wherever_that_begins) {
-  silence_clock clock;
+TEST(idle_clock, goes_on_with_capture_time_wherever_that_begins) {
+  idle_clock clock;
   const int64_t begin = clock.advance(1'000'000 * second);
   EXPECT_EQ(clock.advance(1'000'005 * second), begin + 5 * second);
 }
 
-TEST(silence_clock, a_stray_time_stamp_counts_as_a_minute) {
-  silence_clock clock;
+TEST(idle_clock, a_stray_time_stamp_counts_as_a_minute) {
+  idle_clock clock;
   const int64_t begin = clock.advance(1000 * second);
   EXPECT_EQ(clock.advance(1'000'000'000 * second), begin + 60 * second);
   EXPECT_EQ(clock.advance(1001 * second), begin + 60 * second);
 }
 
-TEST(silence_clock, goes_on_where_time_ran_backwards) {
-  silence_clock clock;
+TEST(idle_clock, goes_on_where_time_ran_backwards) {
+  idle_clock clock;
   const int64_t begin = clock.advance(1'000'000 * second);
   EXPECT_EQ(clock.advance(0), begin);
   EXPECT_EQ(clock.advance(7 * second), begin + 7 * second);

@@ -1,4 +1,4 @@
-/// Where something stands among all that happens in a replay.
+/// The key by which the events of all shards are sorted.
 #pragma once
 
 #include <compare>
@@ -12,7 +12,7 @@ enum class phase : uint8_t {
   silent_open,
   silent_ending,
   reused,    ///< the packet begins a connection anew: the old one closes,
-  crowded,   ///< and one is given up for it
+  evicted,   ///< and one is evicted for it
   passing,   ///< the packet passes the hook points
   shed,      ///< connections that ended are closed early: there are many
   released,  ///< helpers' data goes, connections stay
@@ -21,18 +21,18 @@ enum class phase : uint8_t {
   flushed_open,
 };
 
-/// Ascends through a replay. Says the same however many threads follow the connections.
-struct order {
+/// Ascends through a replay, and is the same however many threads follow the connections.
+struct event_key {
   uint64_t packet = 0;  ///< of the replay, from 1
   enum phase phase = phase::passing;
   /// Closing connections: flow::active_ns (silent, shed), flow::queued_at (reused, flushed), or how
-  /// many were given up before (crowded),
-  uint64_t place = 0;
+  /// many were evicted before (evicted),
+  uint64_t rank = 0;
   uint64_t began = 0;  ///< and flow::began_at
 
-  auto operator<=>(const order&) const = default;
+  auto operator<=>(const event_key&) const = default;
 };
 
-constexpr order last_order{~uint64_t{0}, phase::flushed_open, ~uint64_t{0}, ~uint64_t{0}};
+constexpr event_key last_event_key{~uint64_t{0}, phase::flushed_open, ~uint64_t{0}, ~uint64_t{0}};
 
 }  // namespace khelp::tcp

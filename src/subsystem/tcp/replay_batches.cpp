@@ -1,4 +1,4 @@
-/// How a replay's rounds run: by the shards' threads, by the session's own, and delivered in order.
+/// How a replay's batches run: by the shards' threads, by the session's own, and delivered in order.
 #include <csignal>
 #include <system_error>
 #include <utility>
@@ -29,7 +29,7 @@ class signals_blocked {
 
 void replay_session::dispatch() {
   filling_ = false;
-  round& next = rounds_.vacant();
+  batch& next = batches_.vacant();
   if (!may_run_apart(next)) {
     collect_all();
     run_alone(next);
@@ -37,18 +37,18 @@ void replay_session::dispatch() {
     return;
   }
   segments_under_way_ += next.segments.size();
-  rounds_.submit();
-  while (rounds_.full() || (!rounds_.idle() && rounds_.oldest_is_done()))
+  batches_.submit();
+  while (batches_.full() || (!batches_.idle() && batches_.oldest_is_done()))
     collect_oldest();
 }
 
-/// By the shards' own threads. The first round decides whether that is worth it: small captures are
+/// By the shards' own threads. The first batch decides whether that is worth it: small captures are
 /// done before threads have started.
-bool replay_session::may_run_apart(const round& next) {
+bool replay_session::may_run_apart(const batch& next) {
   if (shards_.size() == 1)
     return false;
   const bool of_packets = !next.closing && !next.release;
-  if (threads_.empty() && (!of_packets || !std::exchange(beyond_one_round_, true)))
+  if (threads_.empty() && (!of_packets || !std::exchange(beyond_one_batch_, true)))
     return false;
   if (!start_threads())
     return false;
@@ -58,7 +58,7 @@ bool replay_session::may_run_apart(const round& next) {
 }
 
 /// Each of its segments may begin a connection, and none will be in another's way.
-bool replay_session::has_room_for(const round& next) const {
+bool replay_session::has_room_for(const batch& next) const {
   const size_t more = segments_under_way_ + next.segments.size();
   return live_ + more <= wanted_.limits.flows && opening_ + more <= wanted_.limits.opening_flows;
 }
@@ -79,12 +79,12 @@ bool replay_session::start_threads() {
 }
 
 void replay_session::work() {
-  for (auto next = rounds_.take(); next.item != nullptr; next = rounds_.take())
+  for (auto next = batches_.take(); next.item != nullptr; next = batches_.take())
     run_part(next);
 }
 
-/// A shard's part of a round. After a failure there are no more.
-void replay_session::run_part(const round_queue<round>::part& mine) {
+/// A shard's part of a batch. After a failure there are no more.
+void replay_session::run_part(const batch_queue<batch>::part& mine) {
   shard& runs = *shards_[mine.lane];
   try {
     if (!runs.failed())
@@ -93,12 +93,12 @@ void replay_session::run_part(const round_queue<round>::part& mine) {
     mine.item->outcomes[mine.lane].failure = std::current_exception();
     runs.fail();
   }
-  rounds_.done(mine);
+  batches_.done(mine);
 }
 
-void replay_session::run_alone(round& all) {
+void replay_session::run_alone(batch& all) {
   if (shards_.size() == 1) {
-    shards_.front()->run(all, &crowd_);
+    shards_.front()->run(all, &connection_limit_);
   } else if (has_room_for(all)) {
     for (const auto& each : shards_)
       each->run(all, nullptr);
@@ -108,19 +108,19 @@ void replay_session::run_alone(round& all) {
 }
 
 /// Packet by packet, as they came.
-void replay_session::run_in_step(round& all) {
+void replay_session::run_in_step(batch& all) {
   for (const auto& each : shards_)
     each->begin(all);
   for (const routed_segment& what : all.segments) {
     for (const auto& each : shards_)
-      each->advance(all, what.moment);
-    shards_[shard_of(what.hash, shards_.size())]->apply(what, &crowd_);
+      each->advance(all, what.time);
+    shards_[shard_of(what.hash, shards_.size())]->apply(what, &connection_limit_);
   }
   for (const auto& each : shards_)
     each->finish(all);
 }
 
-void replay_session::deliver(round& done) {
+void replay_session::deliver(batch& done) {
   live_ = opening_ = ending_ = 0;
   for (const shard_outcome& each : done.outcomes) {
     if (each.failure)
@@ -129,9 +129,9 @@ void replay_session::deliver(round& done) {
     opening_ += each.opening;
     ending_ += each.ending;
   }
-  if (wanted_.on_round)
-    wanted_.on_round(done.outcomes);
-  done.moments.clear();
+  if (wanted_.on_batch)
+    wanted_.on_batch(done.outcomes);
+  done.times.clear();
   done.segments.clear();
   for (auto& mine : done.of_shard)
     mine.clear();
@@ -141,21 +141,21 @@ void replay_session::deliver(round& done) {
 
 /// This thread has nothing better to do than to help.
 void replay_session::collect_oldest() {
-  for (auto next = rounds_.take_until_oldest_is_done(); next.item != nullptr;
-       next = rounds_.take_until_oldest_is_done())
+  for (auto next = batches_.take_until_oldest_is_done(); next.item != nullptr;
+       next = batches_.take_until_oldest_is_done())
     run_part(next);
-  round& oldest = rounds_.collect();
+  batch& oldest = batches_.collect();
   segments_under_way_ -= oldest.segments.size();
   deliver(oldest);
 }
 
 void replay_session::collect_all() {
-  while (!rounds_.idle())
+  while (!batches_.idle())
     collect_oldest();
 }
 
 void replay_session::settle() {
-  if (filling_ && !rounds_.vacant().moments.empty())
+  if (filling_ && !batches_.vacant().times.empty())
     dispatch();
   collect_all();
 }

@@ -1,20 +1,20 @@
-#include "app/replay/gathering.hpp"
+#include "app/replay/merger.hpp"
 
 #include <cstddef>
 
 namespace khelp::app {
 
-void gathering::add(const std::vector<tcp::shard_outcome>& round) {
+void merger::add(const std::vector<tcp::shard_outcome>& batch) {
   struct reading {
-    const happenings* shard;
+    const shard_events* shard;
     std::size_t next = 0;
     bool any() const { return next < shard->all.size(); }
-    const happening& front() const { return shard->all[next]; }
+    const replay_event& front() const { return shard->all[next]; }
   };
   std::vector<reading> shards;
-  shards.reserve(round.size());
-  for (const tcp::shard_outcome& each : round)
-    shards.push_back({static_cast<const happenings*>(each.found.get())});
+  shards.reserve(batch.size());
+  for (const tcp::shard_outcome& each : batch)
+    shards.push_back({static_cast<const shard_events*>(each.found.get())});
   for (;;) {
     reading* first = nullptr;
     for (reading& each : shards) {
@@ -26,17 +26,17 @@ void gathering::add(const std::vector<tcp::shard_outcome>& round) {
     report(*first->shard, first->front());
     ++first->next;
   }
-  for (const tcp::shard_outcome& each : round)
-    static_cast<happenings&>(*each.found).clear();
+  for (const tcp::shard_outcome& each : batch)
+    static_cast<shard_events&>(*each.found).clear();
 }
 
-void gathering::report(const happenings& shard, const happening& next) {
-  if (next.what == happening::began) {
+void merger::report(const shard_events& shard, const replay_event& next) {
+  if (next.what == replay_event::began) {
     numbers_.add(next.connection, ++connections_);
     return;
   }
   listener_(next, shard.text_of(next), numbers_.of(next.connection));
-  if (next.what == happening::closed)
+  if (next.what == replay_event::closed)
     numbers_.remove(next.connection);
 }
 
