@@ -14,7 +14,9 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "host/file_check.hpp"
-#include "host/loader.hpp"
+#include "host/files.hpp"
+#include "host/load.hpp"
+#include "host/unload.hpp"
 
 namespace {
 
@@ -109,7 +111,7 @@ int khelp_load(const char* name, const struct khelp_load_options* options, int32
     const auto request = request_of(name, options);
     if (!request)
       return request.error();
-    const auto loaded = the_loader().load(*request);
+    const auto loaded = load(*request);
     if (!loaded) {
       tell_refusal(concat(quoted(request->name), " is not loaded: "), loaded.error());
       return loaded.error();
@@ -137,7 +139,7 @@ int khelp_check_file(const char* file, void (*fn)(void* arg, int severity, const
 
 int khelp_unload(int32_t id, int how, int64_t timeout_ns) {
   return cold_call([&] {
-    auto unloaded = the_loader().unload(id, request_of(how, timeout_ns));
+    auto unloaded = unload(id, request_of(how, timeout_ns));
     if (!unloaded)
       tell_refusal(concat("file ", id, " is not unloaded: "), unloaded.error());
     return unloaded;
@@ -145,12 +147,12 @@ int khelp_unload(int32_t id, int how, int64_t timeout_ns) {
 }
 
 int32_t khelp_module_find(const char* name) {
-  return name == nullptr ? -1 : the_loader().find(name);
+  return name == nullptr ? -1 : the_files().find(name);
 }
 
 int khelp_modules(void (*fn)(void* arg, const struct khelp_module_info* info), void* arg) {
   return cold_call([&]() -> result<void> {
-    for (loader::listing& line : the_loader().list()) {
+    for (file_table::listing& line : the_files().list()) {
       line.info.name = line.name.c_str();
       line.info.file = line.path.c_str();
       line.info.reason = line.reason.c_str();
@@ -162,18 +164,18 @@ int khelp_modules(void (*fn)(void* arg, const struct khelp_module_info* info), v
 }
 
 int khelp_kld_next(int32_t id, int32_t* next) {
-  return cold_call([&] { return give(the_loader().file_after(id), next); });
+  return cold_call([&] { return give(the_files().file_after(id), next); });
 }
 
 int khelp_kld_find(const char* name, int32_t* id) {
-  return cold_call([&] { return give(the_loader().file_named(name), id); });
+  return cold_call([&] { return give(the_files().file_named(name), id); });
 }
 
 int khelp_kld_stat(int32_t id, struct khelp_kld_info* info) {
   return cold_call([&]() -> result<void> {
     if (info->size < sizeof *info)
       return failure(EINVAL, "struct khelp_kld_info is shorter than this library's");
-    return the_loader().describe(id, *info);
+    return the_files().describe(id, *info);
   });
 }
 
@@ -181,7 +183,7 @@ int khelp_kld_sym(int32_t id, const char* symbol, void** address, uint64_t* size
   return cold_call([&]() -> result<void> {
     if (symbol == nullptr || *symbol == '\0')
       return failure(EINVAL, "a symbol without a name");
-    const auto found = the_loader().find_symbol(id, symbol);
+    const auto found = the_files().find_symbol(id, symbol);
     if (!found)
       return found.error();
     *address = found->address;
@@ -192,25 +194,25 @@ int khelp_kld_sym(int32_t id, const char* symbol, void** address, uint64_t* size
 }
 
 int khelp_kld_first_module(int32_t id, int32_t* module) {
-  return cold_call([&] { return give(the_loader().newest_module(id), module); });
+  return cold_call([&] { return give(the_files().newest_module(id), module); });
 }
 
 int khelp_mod_next(int32_t id, int32_t* next) {
-  return cold_call([&] { return give(the_loader().module_after(id), next); });
+  return cold_call([&] { return give(the_files().module_after(id), next); });
 }
 
 int khelp_mod_next_in_file(int32_t id, int32_t* next) {
-  return cold_call([&] { return give(the_loader().module_before_in_file(id), next); });
+  return cold_call([&] { return give(the_files().module_before_in_file(id), next); });
 }
 
 int khelp_mod_find(const char* name, int32_t* id) {
-  return cold_call([&] { return give(the_loader().module_named(name), id); });
+  return cold_call([&] { return give(the_files().module_named(name), id); });
 }
 
 int khelp_mod_stat(int32_t id, struct khelp_mod_info* info) {
   return cold_call([&]() -> result<void> {
     if (info->size < sizeof *info)
       return failure(EINVAL, "struct khelp_mod_info is shorter than this library's");
-    return the_loader().describe_module(id, *info);
+    return the_files().describe_module(id, *info);
   });
 }

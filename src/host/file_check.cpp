@@ -6,6 +6,7 @@
 #include <khelp/loader.h>
 
 #include "base/text.hpp"
+#include "host/files.hpp"
 #include "host/linker_calls.hpp"
 #include "host/load_plan.hpp"
 #include "host/own_threads.hpp"
@@ -32,7 +33,7 @@ std::string place_of(const module_dependency& need, const load_plan& plan) {
   }
   if (need.name == "kernel")
     return "this program";
-  return the_loader().find(need.name) >= 0 ? "loaded already" : "not here";
+  return the_files().find(need.name) >= 0 ? "loaded already" : "not here";
 }
 
 /// Where the dynamic linker would take a library from.
@@ -79,7 +80,7 @@ std::vector<std::string> describe(const load_plan& plan) {
 
 result<void> check_file(const load_request& request,
                         void (*fn)(void* arg, int severity, const char* line), void* arg) {
-  const auto plan = the_loader().plan(request);
+  const auto plan = plan_of(request);
   if (!plan)
     return plan.error();
   const planned_file& checked = plan->files.back();

@@ -3,7 +3,7 @@
 
 #include <khelp/result.hpp>
 
-#include "host/loader.hpp"
+#include "host/load.hpp"
 
 namespace khelp {
 

@@ -1,6 +1,8 @@
 #include "host/file_copy.hpp"
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <fcntl.h>
 #include <new>
@@ -72,23 +74,16 @@ void file_copy::swap(file_copy& other) noexcept {
   name_.swap(other.name_);
 }
 
-/// "/./" may stand anywhere between folders.
-std::string file_copy::path(std::size_t length) const {
+/// Between folders "./" and ".//" may stand as often as one likes: they spell a number that counts up.
+std::string file_copy::unused_path(std::size_t length) const {
+  static std::atomic<std::uint64_t> paths{0};
   const std::string last = name_.empty() ? std::to_string(fd_.get()) : name_;
   std::string path = folder_ + "/";
+  for (std::uint64_t number = ++paths; number != 0; number >>= 1)
+    path += (number & 1) != 0 ? ".//" : "./";
   while (path.size() + last.size() < length)
     path += "./";
   return path + last;
-}
-
-result<void> file_copy::take_another_path() {
-  if (!name_.empty())
-    return failure(EEXIST, "the dynamic linker has something under the name of its copy");
-  unique_fd higher(fcntl(fd_.get(), F_DUPFD_CLOEXEC, fd_.get() + 1));
-  if (!higher)
-    return failed(errno, "no descriptor is left");
-  fd_ = std::move(higher);
-  return {};
 }
 
 void file_copy::remove_name() noexcept {

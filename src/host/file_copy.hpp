@@ -35,12 +35,9 @@ class file_copy {
     reset();
   }
 
-  /// A path that leads to the copy, of `length` characters or more.
-  std::string path(std::size_t length) const;
-  /// Take another path, which it has not had before.
-  ///
-  /// Errors   EMFILE.
-  result<void> take_another_path();
+  /// A path that leads to the copy, of `length` characters or more, which this has not given before
+  /// for any copy: to the dynamic linker, a name that it has had leads to what it has.
+  std::string unused_path(std::size_t length) const;
   /// It is mapped: where its path is a file's name of its own, that goes.
   void remove_name() noexcept;
   /// It is not mapped any more.

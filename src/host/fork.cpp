@@ -1,35 +1,37 @@
-// Around a fork: the loader's own state is whole in the child.
+// Around a fork: the table of files is whole in the child.
 #include <new>
 
+#include "host/files.hpp"
 #include "host/linker_calls.hpp"
-#include "host/loader.hpp"
 
 namespace khelp {
 
-void loader::before_fork() KHELP_NO_TSA {
+void file_table::before_fork() KHELP_NO_TSA {
   linker_calls::before_fork();
-  mutex_.lock();
-  turn_.before_fork();
+  loader_mutex.lock();
+  load_turn.before_fork();
 }
 
-void loader::after_fork_in_parent() KHELP_NO_TSA {
-  turn_.after_fork_in_parent();
-  mutex_.unlock();
+void file_table::after_fork_in_parent() KHELP_NO_TSA {
+  load_turn.after_fork_in_parent();
+  loader_mutex.unlock();
   linker_calls::after_fork_in_parent();
 }
 
-/// Only the forking thread lives on. A turn that another one had is free; what it had in work is
-/// the child's, which looks at it with the next cold call (adopt()).
-void loader::after_fork_in_child() KHELP_NO_TSA {
-  new (&settled_) condition;
-  (void)turn_.after_fork_in_child();
-  for (const file& f : files_) {
+/// Only the forking thread lives on. A turn that another one had is free; the files that others worked
+/// on are looked at by the next control-path call of the child (adopt() in unload.cpp).
+void file_table::after_fork_in_child() KHELP_NO_TSA {
+  new (&work_ended_) condition;
+  (void)load_turn.after_fork_in_child();
+  for (const auto& [id, f] : files_) {
     if (!f->busy || pthread_equal(f->worker, pthread_self()))
       continue;
+    unfinished_ -= needs_finishing(*f);
     f->busy = false;
     f->orphaned = true;
+    unfinished_ += needs_finishing(*f);
   }
-  mutex_.unlock();
+  loader_mutex.unlock();
   linker_calls::after_fork_in_child();
 }
 

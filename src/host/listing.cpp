@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/text.hpp"
+#include "host/files.hpp"
 #include "host/linker_calls.hpp"
-#include "host/loader.hpp"
 
 namespace khelp {
 namespace {
@@ -76,12 +76,12 @@ failure no_module(std::int32_t id) {
 }
 
 /// A load that this very thread is in the middle of.
-bool loaded_by_me(const loaded_file& f) {
+bool loaded_by_me(const loaded_file& f) KHELP_REQUIRES(loader_mutex) {
   return f.state == KHELP_MODULE_LOADING && f.busy && pthread_equal(f.worker, pthread_self());
 }
 
-std::uint32_t references(const loaded_file& f) {
-  const std::uint32_t held = f.userrefs + f.dependants;
+std::uint32_t references(const loaded_file& f) KHELP_REQUIRES(loader_mutex) {
+  const std::uint32_t held = f.userrefs + f.dependents;
   if (f.state == KHELP_MODULE_DEAD || f.state == KHELP_MODULE_ZOMBIE)
     return held;
   // One that nobody holds any more is still there: something spoke against its unload.
@@ -90,30 +90,14 @@ std::uint32_t references(const loaded_file& f) {
 
 }  // namespace
 
-/// Files have a number for others from when they are loaded to when they are gone; for the code that
-/// runs in their load, from its beginning.
-bool loader::is_listed(const loaded_file& f) const {
-  return f.state != KHELP_MODULE_DEAD && (f.state != KHELP_MODULE_LOADING || loaded_by_me(f));
+/// A file is visible from LIVE to DEAD; to the thread that loads it, from LOADING.
+bool file_table::is_listed(const loaded_file& f) {
+  return f.state != KHELP_MODULE_LOADING || loaded_by_me(f);
 }
 
-loader::file loader::find_file(std::int32_t id) const {
-  const auto found = std::find_if(files_.begin(), files_.end(),
-                                  [id](const file& other) { return other->id == id; });
-  return found == files_.end() ? nullptr : *found;
-}
-
-std::string loader::names_of_dependants(const file& f) const {
-  std::string names;
-  for (const file& other : files_) {
-    if (std::find(other->stands_on.begin(), other->stands_on.end(), f) != other->stands_on.end())
-      names += (names.empty() ? "" : ", ") + other->name;
-  }
-  return names;
-}
-
-std::int32_t loader::find(std::string_view module) {
-  lock_guard held(mutex_);
-  for (const file& f : files_) {
+std::int32_t file_table::find(std::string_view module) {
+  lock_guard held(loader_mutex);
+  for (const auto& [number, f] : files_) {
     if (f->state != KHELP_MODULE_LIVE && f->state != KHELP_MODULE_DRAINING && !loaded_by_me(*f))
       continue;
     for (const registered_module& other : f->registered) {
@@ -124,52 +108,60 @@ std::int32_t loader::find(std::string_view module) {
   return -1;
 }
 
-std::vector<loader::listing> loader::list() {
-  lock_guard held(mutex_);
+file_table::listing file_table::line_of(const loaded_file& f) {
+  listing line{};
+  line.name = f.name;
+  line.path = f.path;
+  line.reason = f.reason;
+  line.held_by = names_of_dependents(f);
+  line.info.size = sizeof line.info;
+  line.info.id = f.id;
+  line.info.state = f.state;
+  line.info.version = f.version;
+  line.info.references = references(f);
+  line.info.user_references = f.userrefs;
+  line.info.permanent = f.permanent;
+  line.info.personality = f.personality;
+  line.info.bytes = f.bytes;
+  const bool mapped = f.started && f.state != KHELP_MODULE_DEAD;
+  line.info.base = mapped ? f.code.base() : 0;
+  line.info.helper = mapped ? f.registered.front().helper : 0;
+  return line;
+}
+
+std::vector<file_table::listing> file_table::list() {
+  lock_guard held(loader_mutex);
   std::vector<listing> all;
-  for (const file& f : files_) {
-    listing line{};
-    line.name = f->name;
-    line.path = f->path;
-    line.reason = f->reason;
-    line.held_by = names_of_dependants(f);
-    line.info.size = sizeof line.info;
-    line.info.id = f->id;
-    line.info.state = f->state;
-    line.info.version = f->version;
-    line.info.references = references(*f);
-    line.info.user_references = f->userrefs;
-    line.info.permanent = f->permanent;
-    line.info.personality = f->personality;
-    line.info.bytes = f->bytes;
-    const bool mapped = f->started && f->state != KHELP_MODULE_DEAD;
-    line.info.base = mapped ? f->code.base() : 0;
-    line.info.helper = mapped ? f->registered.front().helper : 0;
-    all.push_back(std::move(line));
-  }
-  std::erase_if(files_, [](const file& f) { return f->state == KHELP_MODULE_DEAD; });
+  all.reserve(files_.size() + dead_.size());
+  for (const auto& [id, f] : files_)
+    all.push_back(line_of(*f));
+  for (const auto& [id, f] : dead_)
+    all.push_back(line_of(*f));
+  dead_.clear();
+  std::sort(all.begin(), all.end(),
+            [](const listing& a, const listing& b) { return a.info.id < b.info.id; });
   return all;
 }
 
 // ---- by number
 
-result<std::int32_t> loader::file_after(std::int32_t id) {
+result<std::int32_t> file_table::file_after(std::int32_t id) {
   if (id == 0)
     return program_file;
-  lock_guard held(mutex_);
-  const file before = find_file(id);
+  lock_guard held(loader_mutex);
+  const loaded_file* const before = find_file(id);
   if (id != program_file && (before == nullptr || !is_listed(*before)))
     return no_file(id);
-  for (const file& f : files_) {
-    if (f->id > id && is_listed(*f))
-      return f->id;
+  for (auto next = files_.upper_bound(id); next != files_.end(); ++next) {
+    if (is_listed(*next->second))
+      return next->first;
   }
   return 0;
 }
 
-result<std::int32_t> loader::file_named(std::string_view name) {
-  lock_guard held(mutex_);
-  for (const file& f : files_) {
+result<std::int32_t> file_table::file_named(std::string_view name) {
+  lock_guard held(loader_mutex);
+  for (const auto& [number, f] : files_) {
     if (is_listed(*f) && bare(f->path) == bare(name))
       return f->id;
   }
@@ -178,7 +170,7 @@ result<std::int32_t> loader::file_named(std::string_view name) {
   return failure(ENOENT, concat("no module file ", quoted(name)));
 }
 
-result<void> loader::describe(std::int32_t id, khelp_kld_info& into) {
+result<void> file_table::describe(std::int32_t id, khelp_kld_info& into) {
   into.id = id;
   if (id == program_file) {
     const program_place place = find_program();
@@ -190,14 +182,14 @@ result<void> loader::describe(std::int32_t id, khelp_kld_info& into) {
     copy_text(into.name, without_folders(path));
     copy_text(into.path, path);
     copy_text(into.remark, "");
-    lock_guard held(mutex_);
+    lock_guard held(loader_mutex);
     into.references = 1;  // and all files depend on it
-    for (const file& f : files_)
+    for (const auto& [number, f] : files_)
       into.references += is_listed(*f);
     return {};
   }
-  lock_guard held(mutex_);
-  const file f = find_file(id);
+  lock_guard held(loader_mutex);
+  const loaded_file* const f = find_file(id);
   if (f == nullptr || !is_listed(*f))
     return no_file(id);
   into.state = f->state;
@@ -207,8 +199,8 @@ result<void> loader::describe(std::int32_t id, khelp_kld_info& into) {
   into.bytes = f->bytes;
   copy_text(into.name, without_folders(f->path));
   copy_text(into.path, f->path);
-  if (f->userrefs == 0 && f->dependants != 0)
-    copy_text(into.remark, "held by " + names_of_dependants(f));
+  if (f->userrefs == 0 && f->dependents != 0)
+    copy_text(into.remark, "held by " + names_of_dependents(*f));
   else
     copy_text(into.remark, f->reason);
   return {};
@@ -216,7 +208,7 @@ result<void> loader::describe(std::int32_t id, khelp_kld_info& into) {
 
 /// What a module file exports is known from its bytes: the dynamic linker, whose lock a constructor
 /// that asks may hold, is only asked for the program and its libraries, and without a lock of ours.
-result<symbol_place> loader::find_symbol(std::int32_t id, const char* symbol) {
+result<symbol_place> file_table::find_symbol(std::int32_t id, const char* symbol) {
   const bool of_program = id == 0 || id == program_file;
   if (of_program && !linker_is_whole())
     return failure(ENOTRECOVERABLE, linker_is_not_whole);
@@ -224,15 +216,15 @@ result<symbol_place> loader::find_symbol(std::int32_t id, const char* symbol) {
     if (const auto found = find_global_symbol(symbol))
       return *found;
   }
-  lock_guard held(mutex_);
+  lock_guard held(loader_mutex);
   bool known = of_program;
-  for (const file& f : files_) {
+  for (const auto& [number, f] : files_) {
     if ((id != 0 && f->id != id) || !is_listed(*f))
       continue;
     known = true;
     const auto named = [&](const elf_export& e) { return e.placed && e.name == symbol; };
-    const auto found = std::find_if(f->exports->begin(), f->exports->end(), named);
-    if (f->bound && found != f->exports->end())
+    const auto found = std::find_if(f->exports.begin(), f->exports.end(), named);
+    if (f->bound && found != f->exports.end())
       return symbol_place{reinterpret_cast<void*>(f->code.base() + found->address), found->size};
   }
   if (!known)
@@ -241,11 +233,11 @@ result<symbol_place> loader::find_symbol(std::int32_t id, const char* symbol) {
                                  : concat("file ", id, " does not export ", quoted(symbol)));
 }
 
-result<std::int32_t> loader::newest_module(std::int32_t id) {
+result<std::int32_t> file_table::newest_module(std::int32_t id) {
   if (id == program_file)
     return 0;
-  lock_guard held(mutex_);
-  const file f = find_file(id);
+  lock_guard held(loader_mutex);
+  const loaded_file* const f = find_file(id);
   if (f == nullptr || !is_listed(*f))
     return no_file(id);
   std::int32_t newest = 0;
@@ -256,11 +248,11 @@ result<std::int32_t> loader::newest_module(std::int32_t id) {
   return newest;
 }
 
-result<std::int32_t> loader::module_after(std::int32_t id) {
-  lock_guard held(mutex_);
+result<std::int32_t> file_table::module_after(std::int32_t id) {
+  lock_guard held(loader_mutex);
   bool known = id == 0;
   std::int32_t next = 0;
-  for (const file& f : files_) {
+  for (const auto& [number, f] : files_) {
     if (!is_listed(*f))
       continue;
     for (const registered_module& module : f->registered) {
@@ -274,9 +266,9 @@ result<std::int32_t> loader::module_after(std::int32_t id) {
   return next;
 }
 
-result<std::int32_t> loader::module_before_in_file(std::int32_t id) {
-  lock_guard held(mutex_);
-  for (const file& f : files_) {
+result<std::int32_t> file_table::module_before_in_file(std::int32_t id) {
+  lock_guard held(loader_mutex);
+  for (const auto& [number, f] : files_) {
     if (!is_listed(*f))
       continue;
     std::int32_t before = 0;
@@ -291,9 +283,9 @@ result<std::int32_t> loader::module_before_in_file(std::int32_t id) {
   return no_module(id);
 }
 
-result<std::int32_t> loader::module_named(std::string_view name) {
-  lock_guard held(mutex_);
-  for (const file& f : files_) {
+result<std::int32_t> file_table::module_named(std::string_view name) {
+  lock_guard held(loader_mutex);
+  for (const auto& [number, f] : files_) {
     if (!is_listed(*f))
       continue;
     for (const registered_module& module : f->registered) {
@@ -304,9 +296,9 @@ result<std::int32_t> loader::module_named(std::string_view name) {
   return failure(ENOENT, concat("no module ", quoted(name)));
 }
 
-result<void> loader::describe_module(std::int32_t id, khelp_mod_info& into) {
-  lock_guard held(mutex_);
-  for (const file& f : files_) {
+result<void> file_table::describe_module(std::int32_t id, khelp_mod_info& into) {
+  lock_guard held(loader_mutex);
+  for (const auto& [number, f] : files_) {
     if (!is_listed(*f))
       continue;
     for (const registered_module& module : f->registered) {

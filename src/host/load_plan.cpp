@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include <khelp/module.h>
 
 #include "base/text.hpp"
 #include "host/file_copy.hpp"
+#include "host/files.hpp"
 #include "host/linker_calls.hpp"
 #include "host/symbols.hpp"
 
@@ -38,8 +40,7 @@ std::vector<std::string> layout_problems(const module_file& file) {
 
 class planner {
  public:
-  planner(const std::vector<present_file>& present, const load_policy& policy)
-      : present_(present), policy_(policy) {}
+  explicit planner(const load_policy& policy) : policy_(policy) {}
 
   static result<planned_file> read(const std::string& path) {
     auto bytes = read_whole_file(path);
@@ -93,33 +94,30 @@ class planner {
                   std::string problem) {
     refuse_here(code, path, std::move(problem));
     if (other.ending)
-      plan_.hindrance = other.id;
+      plan_.blocker = other.id;
   }
 
   void check_names_free(const planned_file& file) {
     for (const declared_module& module : file.contents.modules) {
-      for (const present_file& other : present_) {
-        if (std::find(other.modules.begin(), other.modules.end(), module.name) !=
-            other.modules.end())
-          refuse_for(
-              other, EEXIST, file.path,
-              concat("module ", quoted(module.name), " is loaded already, by file ", other.id));
-      }
+      if (const auto other = files_.with_module(module.name))
+        refuse_for(
+            *other, EEXIST, file.path,
+            concat("module ", quoted(module.name), " is loaded already, by file ", other->id));
     }
     for (const offered_interface& offer : file.contents.offers) {
-      for (const present_file& other : present_) {
-        const auto same = [&](const offered_interface& o) {
-          return o.name == offer.name && o.version == offer.version;
-        };
-        const bool told = declares(file.contents.modules, offer.name) &&
-                          std::find(other.modules.begin(), other.modules.end(), offer.name) !=
-                              other.modules.end();
-        if (!told && std::any_of(other.offers.begin(), other.offers.end(), same))
-          refuse_for(other, EEXIST, file.path,
-                     concat("version ", offer.version, " of ", quoted(offer.name),
-                            " is offered already, by file ", other.id));
+      const bool declared = declares(file.contents.modules, offer.name);
+      for (const present_offer& other : files_.offers_of(offer.name)) {
+        if (other.version != offer.version || other.withdrawn || (declared && other.names_present))
+          continue;
+        refuse_for(other.file, EEXIST, file.path,
+                   concat("version ", offer.version, " of ", quoted(offer.name),
+                          " is offered already, by file ", other.file.id));
       }
     }
+    const std::string& name =
+        file.contents.modules.empty() ? std::string() : file.contents.modules.front().name;
+    if (std::string why = files_.too_many_zombies(name, policy_.most_zombies); !why.empty())
+      refuse_here(EBUSY, file.path, std::move(why));
   }
 
   static bool declares(const std::vector<declared_module>& modules, const std::string& name) {
@@ -129,7 +127,7 @@ class planner {
 
   result<void> meet(planned_file& file, const module_dependency& need) {
     std::string others;
-    const present_file* on_its_way = nullptr;
+    std::optional<present_file> on_its_way;
     const provider present = best_present(need, others, on_its_way);
     const provider planned = best_planned(need);
     if (planned.found && (!present.found || better(need, planned.version, present.version))) {
@@ -137,7 +135,7 @@ class planner {
       return {};
     }
     if (present.found) {
-      add_once(file.needs_present, present_[present.place].id);
+      add_once(file.needs_present, present.file);
       return {};
     }
     for (const planned_file* open : in_progress_) {
@@ -147,7 +145,7 @@ class planner {
         return {};
       }
     }
-    if (on_its_way != nullptr) {
+    if (on_its_way) {
       refuse_for(*on_its_way, ENOENT, file.path,
                  concat("it needs ", quoted(need.name), " ", range_of(need),
                         "; it is there, but not ready or on its way out"));
@@ -173,50 +171,47 @@ class planner {
     });
   }
 
-  /// Who offers an interface: a place in the list of those that are there, or in the plan.
+  /// Who offers an interface: a file that is there, or a place in the plan.
   struct provider {
     bool found = false;
+    std::int32_t file = 0;
     std::size_t place = 0;
     std::int32_t version = 0;
 
-    void take_if_better(const module_dependency& need, std::size_t other,
-                        const std::vector<offered_interface>& offers) {
-      for (const offered_interface& offer : offers) {
-        if (offer.name != need.name || !need.accepts(offer.version))
-          continue;
-        if (!found || better(need, offer.version, version))
-          *this = {true, other, offer.version};
-      }
+    bool is_worse(const module_dependency& need, std::int32_t other) const {
+      return need.accepts(other) && (!found || better(need, other, version));
     }
   };
 
   /// `others` becomes what is there of the interface and does not do; `on_its_way` a file that
   /// would do at another time.
   provider best_present(const module_dependency& need, std::string& others,
-                        const present_file*& on_its_way) {
+                        std::optional<present_file>& on_its_way) {
     provider best;
-    for (std::size_t i = 0; i < present_.size(); i++) {
-      const present_file& file = present_[i];
-      for (const offered_interface& offer : file.offers) {
-        if (offer.name == need.name && !need.accepts(offer.version))
-          others = concat("version ", offer.version, " is loaded");
-        else if (offer.name == need.name && !file.usable)
-          on_its_way = &file;
+    for (const present_offer& offer : files_.offers_of(need.name)) {
+      if (offer.withdrawn) {
+        if (need.accepts(offer.version))
+          others = concat("it belongs to a module of file ", offer.file.id, " that did not start");
+        continue;
       }
-      for (const offered_interface& offer : file.withdrawn) {
-        if (offer.name == need.name && need.accepts(offer.version))
-          others = concat("it belongs to a module of file ", file.id, " that did not start");
-      }
-      if (file.usable)
-        best.take_if_better(need, i, file.offers);
+      if (!need.accepts(offer.version))
+        others = concat("version ", offer.version, " is loaded");
+      else if (!offer.usable)
+        on_its_way = offer.file;
+      if (offer.usable && best.is_worse(need, offer.version))
+        best = {true, offer.file.id, 0, offer.version};
     }
     return best;
   }
 
   provider best_planned(const module_dependency& need) {
     provider best;
-    for (std::size_t i = 0; i < plan_.files.size(); i++)
-      best.take_if_better(need, i, plan_.files[i].contents.offers);
+    for (std::size_t i = 0; i < plan_.files.size(); i++) {
+      for (const offered_interface& offer : plan_.files[i].contents.offers) {
+        if (offer.name == need.name && best.is_worse(need, offer.version))
+          best = {true, 0, i, offer.version};
+      }
+    }
     return best;
   }
 
@@ -267,10 +262,9 @@ class planner {
     std::vector<std::string> problems;
     repeated_problem refused(problems, "libraries");
     for (const std::string& library : file.contents.elf.beyond_runtime) {
-      const auto present = std::find_if(present_.begin(), present_.end(),
-                                        [&](const auto& other) { return other.soname == library; });
+      const auto present = files_.with_soname(library);
       const planned_file* const planned = planned_library(library);
-      if (present != present_.end()) {
+      if (present) {
         if (contains(file.needs_present, present->id))
           continue;
         refuse_for(*present, ENOEXEC, file.path,
@@ -302,7 +296,7 @@ class planner {
   }
 
   /// What the dynamic linker would refuse in this process, or what would end it.
-  void check_process(const planned_file& file) {
+  void check_process(planned_file& file) {
     if (!linker_is_whole())
       return refuse_here(ENOTRECOVERABLE, file.path, linker_is_not_whole);
     const elf_summary& elf = file.contents.elf;
@@ -312,24 +306,25 @@ class planner {
                          own_path(), ", and call ", other,
                          ", which knows nothing of it: link the program and its plugins with one "
                          "shared libkhelp, or load it by that copy"));
-    bool all_there = true;
-    for (const std::string& library : elf.needed) {
-      const bool there = planned_library(library) != nullptr || is_mapped_library(library);
-      all_there = all_there && there;
-      if (!there && must_come_first(library))
+    const process_answer answer = ask_process(elf);
+    for (const std::string& library : answer.absent) {
+      if (planned_library(library) != nullptr)
+        continue;
+      file.brings_in.push_back(library);
+      if (must_come_first(library))
         refuse_here(ENOEXEC, file.path,
                     concat("it needs ", quoted(library),
                            ", a sanitizer's run-time, which ends a program that was started "
                            "without it: build the program with that sanitizer, or preload it "
                            "(LD_PRELOAD)"));
     }
-    for (const std::string& version : missing_versions(elf))
+    for (const std::string& version : answer.missing_versions)
       refuse_here(ENOEXEC, file.path,
                   concat("it needs a version that the library here does not have, ", version,
                          ": build it on this system, or on an older one"));
     // What a library brings that is not there yet is not known.
-    if (all_there)
-      check_symbols(file);
+    if (file.brings_in.empty())
+      check_symbols(file, answer.undefined);
   }
 
   static bool must_come_first(std::string_view library) {
@@ -348,11 +343,11 @@ class planner {
   }
 
   /// Functions are bound when the file is mapped: what nobody defines is refused by the linker.
-  void check_symbols(const planned_file& file) {
+  void check_symbols(const planned_file& file, const std::vector<std::string>& undefined) {
     constexpr std::size_t most = 8;
     std::string names;
     std::size_t count = 0;
-    for (const std::string& symbol : undefined_symbols(file.contents.elf)) {
+    for (const std::string& symbol : undefined) {
       if (comes_with_it(symbol, file))
         continue;
       if (count++ >= most)
@@ -392,14 +387,10 @@ class planner {
       if (exports(plan_.files[place].contents.elf.exports, symbol))
         return plan_.files[place].path;
     }
-    for (const present_file& other : present_) {
-      if (other.usable && other.exports != nullptr && exports(*other.exports, symbol))
-        return other.path;
-    }
-    return {};
+    return files_.exporter_of(symbol);
   }
 
-  const std::vector<present_file>& present_;
+  file_table& files_ = the_files();
   const load_policy& policy_;
   load_plan plan_;
   std::vector<const planned_file*> in_progress_;
@@ -419,9 +410,8 @@ failure load_plan::refusal() const {
   return failure(code, std::move(words));
 }
 
-result<load_plan> plan_load(const std::string& path, const std::vector<present_file>& present,
-                            const load_policy& policy) {
-  planner plan(present, policy);
+result<load_plan> plan_load(const std::string& path, const load_policy& policy) {
+  planner plan(policy);
   auto file = planner::read(path);
   if (!file)
     return std::move(file.error());

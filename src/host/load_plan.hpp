@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include <khelp/loader.h>
 #include <khelp/result.hpp>
 
 #include "host/module_file.hpp"
@@ -15,24 +15,11 @@
 
 namespace khelp {
 
-/// A file that is in the process now, as far as a plan must know. Of a zombie, all that counts is
-/// the name under which the dynamic linker still has it.
-struct present_file {
-  std::int32_t id;
-  bool usable;  // LIVE: others may depend on it
-  bool ending;  // another thread is about to take it away
-  std::vector<std::string> modules;
-  std::vector<offered_interface> offers;
-  std::string soname;
-  std::string path = {};
-  std::shared_ptr<const std::vector<elf_export>> exports = {};
-  std::vector<offered_interface> withdrawn = {};  // of modules that did not start
-};
-
 /// What the host lets a load use.
 struct load_policy {
-  module_path folders;                 // where the files that it needs are looked for
-  std::vector<std::string> libraries;  // that may be brought in: stands_for()
+  module_path folders;                              // where the files that it needs are looked for
+  std::vector<std::string> libraries;               // that may be brought in: stands_for()
+  std::uint32_t most_zombies = KHELP_MOST_ZOMBIES;  // of one module
 };
 
 struct planned_file {
@@ -41,6 +28,7 @@ struct planned_file {
   module_file contents;
   std::vector<std::int32_t> needs_present;  // ids
   std::vector<std::size_t> needs_planned;   // places in the plan, all before its own
+  std::vector<std::string> brings_in;       // libraries that are not mapped yet
 };
 
 /// What speaks against a load.
@@ -54,17 +42,17 @@ struct plan_problem {
 struct load_plan {
   std::vector<planned_file> files;     // dependencies first, the file itself last
   std::vector<plan_problem> problems;  // none: it can be tried
-  std::int32_t hindrance = 0;  // an ending file that speaks against it: its end may be waited for
+  std::int32_t blocker = 0;  // an ending file that speaks against it: its end may be waited for
 
   /// All problems, one per line, under the gravest code: ENOEXEC a file is refused · EEXIST only
   /// that something of it is there already · else why a dependency is missing.
   failure refusal() const;
 };
 
-/// Plan the load of a file and of what it depends on.
+/// Plan the load of a file and of what it depends on, as the table of files (files.hpp) and the process
+/// are now.
 ///
 /// Errors   ENOMEM · as open(2) for the file itself. All else are the plan's problems.
-result<load_plan> plan_load(const std::string& path, const std::vector<present_file>& present,
-                            const load_policy& policy);
+result<load_plan> plan_load(const std::string& path, const load_policy& policy);
 
 }  // namespace khelp

@@ -70,7 +70,7 @@ void at_every_allocation(Call call, After after) {
       break;
     ASSERT_LT(n, 100'000);
   }
-  EXPECT_GT(n, 3) << "hardly anything was allocated: are the operators ours?";
+  EXPECT_GE(n, 3) << "hardly anything was allocated: are the operators ours?";
 }
 
 class loader_memory : public testing::Test {

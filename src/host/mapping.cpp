@@ -40,16 +40,16 @@ bool is_what_was_checked(std::uint64_t base, std::span<const std::byte> checked,
   return true;
 }
 
-/// Whether something is mapped under this name, or at this place under this name.
-bool is_mapped(const std::string& name, std::optional<std::uint64_t> base = {}) noexcept {
+/// Whether something is mapped at this place under this name.
+bool is_mapped(const std::string& name, std::uint64_t base) noexcept {
   const linker_calls mine;
   struct search {
     const char* name;
-    std::optional<std::uint64_t> base;
+    std::uint64_t base;
   } wanted{name.c_str(), base};
   const auto compare = [](dl_phdr_info* info, std::size_t, void* arg) -> int {
     const search& it = *static_cast<search*>(arg);
-    return (!it.base || info->dlpi_addr == *it.base) && std::strcmp(info->dlpi_name, it.name) == 0;
+    return info->dlpi_addr == it.base && std::strcmp(info->dlpi_name, it.name) == 0;
   };
   return dl_iterate_phdr(compare, &wanted) != 0;
 }
@@ -70,36 +70,52 @@ void show_as(link_map& map, const std::string& name) noexcept {
   dl_iterate_phdr(write, &wanted);
 }
 
-}  // namespace
-
-bool mapping::is_taken(const std::string& link_name) noexcept {
-  const linker_calls mine;
-  void* old = dlopen(link_name.c_str(), RTLD_NOW | RTLD_NOLOAD);
+/// Whether the linker has something under this name: it would answer with that.
+bool is_taken(const std::string& name) noexcept {
+  void* const old = dlopen(name.c_str(), RTLD_NOW | RTLD_NOLOAD);
   if (old != nullptr)
     dlclose(old);
   return old != nullptr;
 }
 
-std::string mapping::unused_name(const std::string& path) {
-  const std::size_t folders = path.rfind('/') + 1;
+/// One of the ways to write a path: "./" may stand before its last part as often as one likes.
+std::string spelled(const std::string& path, unsigned spelling) {
   std::string name = path;
-  do
+  for (const std::size_t folders = path.rfind('/') + 1; spelling > 0; spelling--)
     name.insert(folders, "./");
-  while (is_mapped(name));
   return name;
 }
 
-result<mapping> mapping::open(const link_names& names, std::span<const std::byte> checked,
+}  // namespace
+
+result<void> mapping::find_names(const mapping_request& request,
+                                 std::span<const std::byte> checked) {
+  if (request.by_path) {
+    opened_name_ = shown_name_ = request.full_path;
+    return {};
+  }
+  auto copy = seal_copy(checked, request.copy_name);
+  if (!copy)
+    return std::move(copy.error());
+  copy_ = std::move(*copy);
+  shown_name_ = spelled(request.full_path, request.spelling);
+  opened_name_ = copy_.unused_path(shown_name_.size());
+  return {};
+}
+
+result<mapping> mapping::open(const mapping_request& request, std::span<const std::byte> checked,
                               const elf_summary& elf) {
-  const linker_calls mine;
-  if (is_taken(names.opened))
-    return failure(EEXIST, "the process has this file mapped already");
   mapping made;
-  made.names_ = names;
   made.size_ = elf.memory_size;
-  made.handle_ = dlopen(names.opened.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (auto named = made.find_names(request, checked); !named)
+    return std::move(named.error());
+  const linker_calls mine;
+  if (request.by_path && is_taken(made.opened_name_))
+    return failure(EEXIST, "the process has this file mapped already");
+  made.handle_ = dlopen(made.opened_name_.c_str(), RTLD_NOW | RTLD_LOCAL);
+  made.copy_.remove_name();
   if (made.handle_ == nullptr)
-    return failure(ENOEXEC, linker_words(names.opened));
+    return failure(ENOEXEC, linker_words(made.opened_name_));
   link_map* map = nullptr;
   const bool known = dlinfo(made.handle_, RTLD_DI_LINKMAP, &map) == 0;
   if (known)
@@ -108,8 +124,8 @@ result<mapping> mapping::open(const link_names& names, std::span<const std::byte
     made.close();
     return failure(ENOEXEC, "the dynamic linker mapped another file than the one that was checked");
   }
-  if (names.shown != names.opened)
-    show_as(*map, names.shown);
+  if (!request.by_path)
+    show_as(*map, made.shown_name_);
   return made;
 }
 
@@ -118,18 +134,19 @@ void mapping::close() noexcept {
   if (handle_ != nullptr)
     dlclose(handle_);
   handle_ = nullptr;
+  copy_.reset();
 }
 
 bool mapping::is_there() const noexcept {
-  return is_mapped(names_.shown, base_);
+  return is_mapped(shown_name_, base_);
 }
 
 void mapping::let_go_again() noexcept {
   const linker_calls mine;
   // Its path may lead to something else by now, which the linker would open to look at.
-  if (!is_mapped(names_.shown, base_))
+  if (!is_mapped(shown_name_, base_))
     return;
-  if (void* handle = dlopen(names_.opened.c_str(), RTLD_NOW | RTLD_NOLOAD))
+  if (void* handle = dlopen(opened_name_.c_str(), RTLD_NOW | RTLD_NOLOAD))
     dlclose(handle);
 }
 

@@ -11,6 +11,7 @@
 #include <khelp/result.hpp>
 
 #include "elf/reader.hpp"
+#include "host/file_copy.hpp"
 
 namespace khelp {
 
@@ -23,34 +24,33 @@ struct symbol_place {
 /// Of the program or a library that everybody's symbols are looked up in.
 std::optional<symbol_place> find_global_symbol(const char* symbol) noexcept;
 
-/// The two names of what is mapped. `opened` is dlopen(3)'s, and leads to the bytes that were checked;
-/// `shown` is where debuggers and the like look for it once it is mapped (docs/decisions, "Names for
-/// debuggers"). If they differ, `shown` is not the longer one.
-struct link_names {
-  std::string opened;
-  std::string shown;
+/// How a file is to be mapped. Either the file itself, for profilers; or a sealed copy of the checked
+/// bytes, which then has two names (docs/decisions/0010): dlopen(3)'s leads to the copy, and debuggers
+/// and the like are shown a spelling of the file's path once it is mapped. The dynamic linker takes
+/// files of one name for one, so both differ from those of all other files.
+struct mapping_request {
+  std::string full_path;
+  unsigned spelling;      // of the path: no file that is mapped has the same
+  std::string copy_name;  // what the maps of the process show
+  bool by_path;           // the file itself
 };
 
 class mapping {
  public:
   mapping() = default;
 
-  /// A way to write a file's absolute path that no file of the process has as its name: the linker
-  /// takes files of one name for one.
-  static std::string unused_name(const std::string& path);
-
-  /// Whether the linker has something under this name: it would answer with that.
-  static bool is_taken(const std::string& link_name) noexcept;
-
-  /// Map the file that the linker finds under `names.opened`, which must be the checked bytes. Its
-  /// constructors run.
+  /// Map the file. Its constructors run.
   ///
-  /// Errors   EEXIST the name is taken · ENOEXEC the linker refuses, or has mapped something else.
-  static result<mapping> open(const link_names& names, std::span<const std::byte> checked,
+  /// Errors   EEXIST the file is mapped already · ENOEXEC the linker refuses, or has mapped something
+  ///          else · as seal_copy().
+  static result<mapping> open(const mapping_request& request, std::span<const std::byte> checked,
                               const elf_summary& elf);
 
   /// Give it back. Its destructors run if the linker lets it go; is_there() tells. Once.
   void close() noexcept;
+
+  /// The linker needs no descriptor of what it has mapped, and never looks at the copy again.
+  void drop_copy() noexcept { copy_.reset(); }
 
   /// Whether close() is still to come.
   bool is_open() const noexcept { return handle_ != nullptr; }
@@ -67,12 +67,16 @@ class mapping {
 
   bool contains(const void* address, std::size_t size) const noexcept;
 
-  /// Whether the linker takes this very file for a library of that name that another one needs: of
-  /// all that have the name, the first that came.
+  /// Whether this file is the one that DT_NEEDED `name` binds to: the first loaded with that
+  /// DT_SONAME.
   bool is_library(const std::string& name) const noexcept;
 
  private:
-  link_names names_;
+  result<void> find_names(const mapping_request& request, std::span<const std::byte> checked);
+
+  file_copy copy_;  // open as long as the code is mapped
+  std::string opened_name_;
+  std::string shown_name_;  // not longer
   void* handle_ = nullptr;
   std::uint64_t base_ = 0;
   std::uint64_t size_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <dlfcn.h>
 #include <link.h>
 
@@ -72,11 +73,6 @@ bool defines(void* handle, const elf_import& symbol, const elf_summary& elf) {
                                        elf.versions[symbol.version - 1].name.c_str()) != nullptr;
 }
 
-bool library_defines(const std::string& library, const elf_import& symbol, const elf_summary& elf) {
-  const mapped_library mapped(library);
-  return mapped && defines(mapped.handle(), symbol, elf);
-}
-
 }  // namespace
 
 bool is_mapped_library(const std::string& name) {
@@ -84,30 +80,29 @@ bool is_mapped_library(const std::string& name) {
   return static_cast<bool>(mapped_library(name));
 }
 
-std::vector<std::string> missing_versions(const elf_summary& elf) {
+process_answer ask_process(const elf_summary& elf) {
   const linker_calls mine;
-  std::vector<std::string> missing;
+  process_answer answer;
+  std::deque<mapped_library> libraries;
+  for (const std::string& name : elf.needed) {
+    if (!libraries.emplace_back(name))
+      answer.absent.push_back(name);
+  }
   for (const elf_version& version : elf.versions) {
-    const std::string& library = elf.needed[version.library];
-    const mapped_library mapped(library);
-    if (mapped && !mapped.offers(version.name))
-      missing.push_back(concat(library, ": ", version.name));
+    const mapped_library& library = libraries[version.library];
+    if (library && !library.offers(version.name))
+      answer.missing_versions.push_back(concat(elf.needed[version.library], ": ", version.name));
   }
-  return missing;
-}
-
-std::vector<std::string> undefined_symbols(const elf_summary& elf) {
-  const linker_calls mine;
-  std::vector<std::string> undefined;
   for (const elf_import& symbol : elf.imports) {
-    const bool defined = defines(RTLD_DEFAULT, symbol, elf) ||
-                         std::any_of(elf.needed.begin(), elf.needed.end(), [&](const auto& name) {
-                           return library_defines(name, symbol, elf);
-                         });
+    const bool defined =
+        defines(RTLD_DEFAULT, symbol, elf) ||
+        std::any_of(libraries.begin(), libraries.end(), [&](const mapped_library& library) {
+          return library && defines(library.handle(), symbol, elf);
+        });
     if (!defined)
-      undefined.push_back(symbol.name);
+      answer.undefined.push_back(symbol.name);
   }
-  return undefined;
+  return answer;
 }
 
 /// What a function answers tells the copies apart; its address may be that of a program's own entry
