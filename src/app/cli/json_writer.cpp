@@ -55,6 +55,22 @@ void json_writer::decimal(std::int64_t value, int digits) {
   append_fixed_decimal(out_, value, digits);
 }
 
+void json_writer::text_or_null(std::string_view name, std::string_view value) {
+  key(name);
+  if (value.empty())
+    null();
+  else
+    text(value);
+}
+
+void json_writer::texts(std::string_view name, const std::vector<std::string>& values) {
+  key(name);
+  begin_array();
+  for (const std::string& value : values)
+    text(value);
+  end_array();
+}
+
 void json_writer::open(char bracket) {
   separate();
   out_ += bracket;

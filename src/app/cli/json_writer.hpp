@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace khelp::app {
 
@@ -30,6 +31,24 @@ class json_writer {
   void decimal(std::int64_t value, int digits);
   void boolean(bool value) { literal(value ? "true" : "false"); }
   void null() { literal("null"); }
+
+  // A member of an object: its key and its value.
+
+  void text(std::string_view name, std::string_view value) {
+    key(name);
+    text(value);
+  }
+  void text_or_null(std::string_view name, std::string_view value);  ///< "": null
+  void texts(std::string_view name, const std::vector<std::string>& values);
+  void number(std::string_view name, std::uint64_t value) {
+    key(name);
+    number(value);
+  }
+  void boolean(std::string_view name, bool value) {
+    key(name);
+    boolean(value);
+  }
+
   /// A value that `append` appends to the text.
   template <class Append>
   void embed(Append append) {

@@ -54,5 +54,22 @@ TEST(jsonwriter, strings_are_escaped_and_broken_utf8_is_replaced) {
   EXPECT_EQ(nlohmann::json::parse(out).get<std::string>(), "a\"b\\\n\xef\xbf\xbd");
 }
 
+TEST(jsonwriter, members_are_written_with_their_keys) {
+  std::string out;
+  json_writer json(out);
+  json.begin_object();
+  json.boolean("b", true);
+  json.number("n", 7);
+  json.text("t", "x");
+  json.text_or_null("there", "y");
+  json.text_or_null("nothing", "");
+  json.texts("list", {"1", "2"});
+  json.texts("none", {});
+  json.end_object();
+  EXPECT_EQ(out,
+            R"({"b": true, "n": 7, "t": "x", "there": "y", "nothing": null, "list": ["1", "2"], )"
+            R"("none": []})");
+}
+
 }  // namespace
 }  // namespace khelp::app

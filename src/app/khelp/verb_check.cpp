@@ -66,14 +66,6 @@ void write_text(const checked_file& found, output& out) {
     out.write(fmt::format("  refused: {}\n", printable(line)));
 }
 
-void write_list(json_writer& json, const char* key, const std::vector<std::string>& lines) {
-  json.key(key);
-  json.begin_array();
-  for (const std::string& line : lines)
-    json.text(line);
-  json.end_array();
-}
-
 std::string json_text(const std::vector<checked_file>& files) {
   std::string text;
   json_writer json(text);
@@ -82,23 +74,16 @@ std::string json_text(const std::vector<checked_file>& files) {
   json.begin_array();
   for (const checked_file& found : files) {
     json.begin_object();
-    write_list(json, "description", found.lines[description]);
-    json.key("error");
-    if (found.error == 0)
-      json.null();
-    else
-      json.text(found.words);
-    json.key("file");
-    json.text(found.file);
-    json.key("fits");
-    json.boolean(found.passed());
-    write_list(json, "permanent", found.lines[permanent]);
-    write_list(json, "problems", found.lines[refused]);
+    json.texts("description", found.lines[description]);
+    json.text_or_null("error", found.words);
+    json.text("file", found.file);
+    json.boolean("fits", found.passed());
+    json.texts("permanent", found.lines[permanent]);
+    json.texts("problems", found.lines[refused]);
     json.end_object();
   }
   json.end_array();
-  json.key("schema");
-  json.number(1);
+  json.number("schema", 1);
   json.end_object();
   return text + "\n";
 }

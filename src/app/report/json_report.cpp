@@ -55,8 +55,7 @@ void write_time(json_writer& json, std::optional<std::int64_t> ns) {
 void write_not_followed(json_writer& json, const reason_counts& counts) {
   json.begin_object();
   for (const reason_count& reason : counts) {
-    json.key(reason.key);
-    json.number(reason.frames);
+    json.number(reason.key, reason.frames);
   }
   json.end_object();
 }
@@ -65,34 +64,20 @@ std::string capture_text(const capture_report& capture) {
   std::string text;
   json_writer json(text);
   json.begin_object();
-  json.key("error");
-  if (capture.error.empty())
-    json.null();
-  else
-    json.text(capture.error);
-  json.key("file");
-  json.text(capture.file);
+  json.text_or_null("error", capture.error);
+  json.text("file", capture.file);
   json.key("first");
   write_time(json, capture.first_ns);
-  json.key("fragments");
-  json.number(capture.fragments);
+  json.number("fragments", capture.fragments);
   json.key("last");
   write_time(json, capture.last_ns);
-  json.key("link_type");
-  if (capture.link_type.empty())
-    json.null();
-  else
-    json.text(capture.link_type);
-  json.key("malformed");
-  json.number(capture.malformed);
+  json.text_or_null("link_type", capture.link_type);
+  json.number("malformed", capture.malformed);
   json.key("not_followed");
   write_not_followed(json, capture.not_followed);
-  json.key("packets");
-  json.number(capture.packets);
-  json.key("tcp_segments");
-  json.number(capture.tcp_segments);
-  json.key("without_time");
-  json.number(capture.without_time);
+  json.number("packets", capture.packets);
+  json.number("tcp_segments", capture.tcp_segments);
+  json.number("without_time", capture.without_time);
   json.end_object();
   return text;
 }
@@ -101,24 +86,19 @@ std::string helper_text(const snapshot::helper_info& helper) {
   std::string text;
   json_writer json(text);
   json.begin_object();
-  json.key("attached");
-  json.number(helper.attached_total);
-  json.key("calls");
-  json.number(helper.calls);
-  json.key("name");
-  json.text(helper.name);
+  json.number("attached", helper.attached_total);
+  json.number("calls", helper.calls);
+  json.text("name", helper.name);
   json.key("skipped");
   json.begin_object();
   std::map<std::string_view, std::uint64_t> skipped;
   for (int reason = 0; reason < KHELP_SKIP_REASONS; ++reason)
     skipped[khelp_skip_name(reason)] = helper.skipped[static_cast<std::size_t>(reason)];
   for (const auto& [reason, times] : skipped) {
-    json.key(reason);
-    json.number(times);
+    json.number(reason, times);
   }
   json.end_object();
-  json.key("version");
-  json.number(helper.version);
+  json.number("version", helper.version);
   json.end_object();
   return text;
 }
@@ -198,32 +178,24 @@ void connection_json::append(std::string& text, const connection_report& connect
   for (const direction_report& direction : connection.directions)
     write_direction(json, direction);
   json.end_array();
-  json.key("instance");
-  json.number(connection.instance);
-  json.key("opened");
-  json.boolean(connection.opened);
+  json.number("instance", connection.instance);
+  json.boolean("opened", connection.opened);
   json.end_object();
 }
 
 void connection_json::write_direction(json_writer& json, const direction_report& direction) const {
   json.begin_object();
-  json.key("bytes");
-  json.number(direction.bytes);
-  json.key("copies");
-  json.number(direction.copies);
-  json.key("dst");
-  json.text(direction.dst);
+  json.number("bytes", direction.bytes);
+  json.number("copies", direction.copies);
+  json.text("dst", direction.dst);
   json.key("helpers");
   json.begin_object();
   for (const helper_layout& helper : helpers_)
     write_helper(json, helper, direction.helpers[helper.at]);
   json.end_object();
-  json.key("retransmitted");
-  json.number(direction.retransmitted);
-  json.key("segments");
-  json.number(direction.segments);
-  json.key("src");
-  json.text(direction.src);
+  json.number("retransmitted", direction.retransmitted);
+  json.number("segments", direction.segments);
+  json.text("src", direction.src);
   json.end_object();
 }
 
@@ -236,8 +208,7 @@ void connection_json::write_helper(json_writer& json, const helper_layout& helpe
   }
   if (helper.raw) {
     json.begin_object();
-    json.key("raw");
-    json.text(data->raw);
+    json.text("raw", data->raw);
     json.end_object();
     return;
   }

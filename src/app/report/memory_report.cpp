@@ -69,24 +69,19 @@ std::string memory_text(const snapshot::memory_info& memory, bool colour) {
 }
 
 void write_memory(json_writer& json, const snapshot::memory_info& memory) {
-  const auto number = [&json](const char* key, std::uint64_t value) {
-    json.key(key);
-    json.number(value);
-  };
   json.begin_object();
   json.key("types");
   json.begin_array();
   for (const snapshot::memory_type_info& type : memory.types) {
     json.begin_object();
-    number("bytes", type.bytes);
-    number("failures", type.failures);
-    number("frees", type.frees);
-    number("high_water", type.high_water);
-    number("in_use", type.in_use);
-    number("mismatches", type.mismatches);
-    json.key("name");
-    json.text(type.name);
-    number("requests", type.requests);
+    json.number("bytes", type.bytes);
+    json.number("failures", type.failures);
+    json.number("frees", type.frees);
+    json.number("high_water", type.high_water);
+    json.number("in_use", type.in_use);
+    json.number("mismatches", type.mismatches);
+    json.text("name", type.name);
+    json.number("requests", type.requests);
     json.key("sizes");
     json.begin_array();
     for (std::uint64_t size : type.sizes)
@@ -99,16 +94,15 @@ void write_memory(json_writer& json, const snapshot::memory_info& memory) {
   json.begin_array();
   for (const snapshot::zone_info& zone : memory.zones) {
     json.begin_object();
-    number("cross", zone.cross);
-    number("failures", zone.failures);
-    number("free", zone.free);
-    number("item_size", zone.item_size);
-    number("limit", zone.limit);
-    json.key("name");
-    json.text(zone.name);
-    number("requests", zone.requests);
-    number("sleeps", zone.sleeps);
-    number("used", zone.used);
+    json.number("cross", zone.cross);
+    json.number("failures", zone.failures);
+    json.number("free", zone.free);
+    json.number("item_size", zone.item_size);
+    json.number("limit", zone.limit);
+    json.text("name", zone.name);
+    json.number("requests", zone.requests);
+    json.number("sleeps", zone.sleeps);
+    json.number("used", zone.used);
     json.end_object();
   }
   json.end_array();
