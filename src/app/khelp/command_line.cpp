@@ -18,7 +18,8 @@ std::vector<const char*> normalized(int argc, const char* const* argv) {
     return arguments;
   const std::string_view first = arguments[1];
   if (first == "help") {
-    arguments.erase(arguments.begin() + 1);
+    const bool of_help_itself = arguments.size() > 2 && std::string_view(arguments[2]) == "help";
+    arguments.erase(arguments.begin() + 1, arguments.begin() + (of_help_itself ? 3 : 2));
     arguments.push_back("--help");
   } else if (first == "--version") {
     arguments[1] = "version";
@@ -38,7 +39,7 @@ std::string unknown_first(const CLI::App& program, const std::vector<const char*
                : "";
   if (find_verb(table, first) != nullptr)
     return "";
-  std::vector<std::string_view> names;
+  std::vector<std::string_view> names = {"help"};
   for (const verb_entry& each : table)
     names.emplace_back(each.name);
   const std::string_view near = nearest(first, names);

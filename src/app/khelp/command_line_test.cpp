@@ -72,6 +72,7 @@ TEST(commandline, help_lists_the_table) {
     EXPECT_THAT(help, HasSubstr(each.summary));
   }
   EXPECT_EQ(help_of({"help"}), help);
+  EXPECT_EQ(help_of({"help", "help"}), help);
 }
 
 TEST(commandline, help_of_a_verb_has_its_options_then_its_footer_then_the_exit_status) {
@@ -94,6 +95,7 @@ TEST(commandline, what_is_no_command_is_named_and_what_may_be_meant) {
   EXPECT_EQ(first_line(mistake_of({"help", "dance"})), "there is no command 'dance'");
   EXPECT_EQ(first_line(mistake_of({"anwser"})),
             "there is no command 'anwser'; did you mean 'answer'?");
+  EXPECT_EQ(first_line(mistake_of({"hlep"})), "there is no command 'hlep'; did you mean 'help'?");
   EXPECT_EQ(first_line(mistake_of({""})), "there is no command ''");
   EXPECT_EQ(first_line(mistake_of({"-v"})), "there is no option '-v'");
   EXPECT_EQ(first_line(mistake_of({"--json", "answer"})), "there is no option '--json'");
