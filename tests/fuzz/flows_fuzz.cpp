@@ -52,7 +52,7 @@ class bytes_source final : public khelp::tcp::packet_source {
   }
   const std::string& link_name() const override { return name_; }
   const std::string& name() const override { return name_; }
-  std::span<const std::string> remarks() const override { return {}; }
+  std::span<const std::string> warnings() const override { return {}; }
 
   static constexpr std::size_t file_header = 24;
   static constexpr std::size_t record_header = 16;

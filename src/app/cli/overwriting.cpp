@@ -36,12 +36,12 @@ result<void> check_overwriting(const std::vector<used_file>& written,
     for (const used_file& source : read) {
       if (same(written[i], source))
         return failure(EINVAL, fmt::format("{} would overwrite {}: they are one file",
-                                           written[i].words, source.words));
+                                           written[i].description, source.description));
     }
     for (std::size_t earlier = 0; earlier < i; ++earlier) {
       if (same(written[i], written[earlier]))
         return failure(EINVAL, fmt::format("{} would overwrite {}: they are one file",
-                                           written[i].words, written[earlier].words));
+                                           written[i].description, written[earlier].description));
     }
   }
   return {};

@@ -24,7 +24,7 @@ std::optional<file_identity> identity_of(int descriptor);
 
 /// A file that the program uses, and for what: "--samples x.csv", "the capture in.pcap".
 struct used_file {
-  std::string words;
+  std::string description;
   std::optional<file_identity> identity;
 };
 

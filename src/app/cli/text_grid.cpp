@@ -68,14 +68,14 @@ std::string text_grid::render(bool colour) const {
   for (const row_of_cells& row : rows_) {
     std::string gap;  // written before the next visible cell, so that no line ends in spaces
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
-      const auto& [words, style] = row.cells[i];
-      const std::string padding(width[i] - characters(words), ' ');
+      const auto& [content, style] = row.cells[i];
+      const std::string padding(width[i] - characters(content), ' ');
       if (columns_[i] == align::right)
         gap += padding;
-      if (!words.empty()) {
+      if (!content.empty()) {
         text += gap;
         gap.clear();
-        text += colour ? fmt::format(style, "{}", words) : words;
+        text += colour ? fmt::format(style, "{}", content) : content;
       }
       if (columns_[i] == align::left)
         gap += padding;

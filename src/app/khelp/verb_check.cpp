@@ -22,7 +22,7 @@ struct checked_file {
   std::string file;
   bool is_refused = false;
   int error = 0;                      ///< of reading it
-  std::string words;                  ///< with an error
+  std::string text;                   ///< with an error
   std::vector<std::string> lines[3];  ///< by severity
 
   bool passed() const { return error == 0 && !is_refused; }
@@ -44,9 +44,9 @@ checked_file check_one(const std::string& file, const std::vector<const char*>& 
   found.is_refused = !found.lines[refused].empty();
   if (error != 0 && !found.is_refused) {
     found.error = error;
-    found.words = khelp_failure_text();
-    if (found.words.empty())
-      found.words = fmt::format("{}: {}", file, khelp_strerror(error));
+    found.text = khelp_failure_text();
+    if (found.text.empty())
+      found.text = fmt::format("{}: {}", file, khelp_strerror(error));
   }
   return found;
 }
@@ -75,7 +75,7 @@ std::string json_text(const std::vector<checked_file>& files) {
   for (const checked_file& found : files) {
     json.begin_object();
     json.texts("description", found.lines[description]);
-    json.text_or_null("error", found.words);
+    json.text_or_null("error", found.text);
     json.text("file", found.file);
     json.boolean("fits", found.passed());
     json.texts("permanent", found.lines[permanent]);
@@ -122,7 +122,7 @@ class check_verb final : public verb {
       if (!json_)
         write_text(found, out);
       if (found.error != 0)
-        report_error(found.words);
+        report_error(found.text);
     }
     return complete(out.flush()) ? exit_status(files) : static_cast<int>(exit_failed);
   }

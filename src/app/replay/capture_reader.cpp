@@ -49,8 +49,8 @@ void capture_reader::close() {
   const tcp::capture_summary& capture = session_.captures().back();
   if (interruption() == 0 && !capture.error.empty())
     report_error(capture.error);
-  for (const std::string& remark : capture.remarks)
-    report_error(remark);
+  for (const std::string& warning : capture.warnings)
+    report_error(warning);
   how_each_went_.push_back(capture.error.empty() ? exit_done : exit_failed);
 }
 
@@ -88,7 +88,7 @@ reason_counts reasons_of(const tcp::not_followed_counts& counts) {
   reason_counts reasons;
   for (std::size_t i = 0; i < tcp::not_followed_texts.size(); ++i)
     reasons.push_back(
-        {tcp::not_followed_texts[i].key, tcp::not_followed_texts[i].words, counts.by_reason()[i]});
+        {tcp::not_followed_texts[i].key, tcp::not_followed_texts[i].text, counts.by_reason()[i]});
   return reasons;
 }
 

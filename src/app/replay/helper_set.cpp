@@ -47,7 +47,7 @@ std::string hexadecimal(const void* data, std::size_t size) {
 
 }  // namespace
 
-// Without totals and remarks, which nobody reads any more: memory may be what has run out.
+// Without totals and warnings, which nobody reads any more: memory may be what has run out.
 helper_set::~helper_set() {
   for (; !files_.empty(); files_.pop_back())
     (void)khelp_unload(files_.back(), KHELP_UNLOAD_REVOKE, 0);
@@ -153,18 +153,18 @@ std::vector<snapshot::helper_info> helper_set::totals() const {
 std::vector<std::string> helper_set::unload() {
   final_totals_ = totals();
   members_.clear();
-  std::vector<std::string> remarks;
+  std::vector<std::string> warnings;
   std::reverse(files_.begin(), files_.end());
   for (const std::int32_t file : std::exchange(files_, {})) {
     if (khelp_unload(file, KHELP_UNLOAD_REVOKE, 0) != 0)
-      remarks.emplace_back(khelp_failure_text());
+      warnings.emplace_back(khelp_failure_text());
   }
   for (const snapshot::module_info& module : snapshot::read_modules()) {
     if (module.state == KHELP_MODULE_ZOMBIE)
-      remarks.push_back(
+      warnings.push_back(
           fmt::format("{} is unloaded, but its code stays mapped: {}", module.name, module.reason));
   }
-  return remarks;
+  return warnings;
 }
 
 }  // namespace khelp::app

@@ -41,7 +41,7 @@ class helper_set {
 
   /// Unload all, revoking their data from live objects. The last loaded goes first.
   ///
-  /// Returns remarks in words: what could not be unloaded, or stays mapped, and why.
+  /// Returns warnings: what could not be unloaded, or stays mapped, and why.
   std::vector<std::string> unload();
 
  private:

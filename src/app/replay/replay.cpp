@@ -75,8 +75,8 @@ class replay {
       return;
     session_.tcp().release_data();
     khelp_sample_set_sink(nullptr);  // what they say while they go is about no connection
-    for (const std::string& remark : helpers_.unload())
-      report_error(remark);
+    for (const std::string& warning : helpers_.unload())
+      report_error(warning);
   }
 
   int finish() {

@@ -19,7 +19,7 @@ std::string not_followed_text(const reason_counts& counts) {
     text += (first ? "" : ", ") + grouped(reason.frames);
     if (first)
       text += reason.frames == 1 ? " frame" : " frames";
-    text += std::string(" ") + reason.words;
+    text += std::string(" ") + reason.text;
   }
   return text;
 }

@@ -54,8 +54,8 @@ struct connection_report {
 
 /// Frames that were not followed, for one reason.
 struct reason_count {
-  const char* key;    ///< JSON
-  const char* words;  ///< after "5 frames"
+  const char* key;   ///< JSON
+  const char* text;  ///< after "5 frames"
   std::uint64_t frames = 0;
 };
 

@@ -7,20 +7,20 @@ namespace khelp::tcp {
 namespace {
 
 std::string ipv6_text(const uint8_t* address, uint16_t port) {
-  char words[INET6_ADDRSTRLEN] = "";
-  inet_ntop(AF_INET6, address, words, sizeof words);
-  return "[" + std::string(words) + "]:" + std::to_string(port);
+  char text[INET6_ADDRSTRLEN] = "";
+  inet_ntop(AF_INET6, address, text, sizeof text);
+  return "[" + std::string(text) + "]:" + std::to_string(port);
 }
 
 /// inet_ntop() prints through printf, which takes longer than a segment takes to be followed.
 std::string ipv4_text(const uint8_t* address, uint16_t port) {
-  std::string words;
-  words.reserve(sizeof "255.255.255.255:65535");
+  std::string text;
+  text.reserve(sizeof "255.255.255.255:65535");
   for (int i = 0; i < 4; ++i) {
-    words += std::to_string(address[i]);
-    words += i < 3 ? '.' : ':';
+    text += std::to_string(address[i]);
+    text += i < 3 ? '.' : ':';
   }
-  return words += std::to_string(port);
+  return text += std::to_string(port);
 }
 
 std::string text(bool ipv6, const uint8_t* address, uint16_t port_in_network_order) {

@@ -10,7 +10,7 @@ namespace khelp::tcp {
 
 namespace {
 
-constexpr size_t most_remarks = 8;
+constexpr size_t most_warnings = 8;
 constexpr size_t batch_packets = 512;
 constexpr size_t most_batches = 4;  ///< under way at once
 constexpr uint64_t packets_between_sheddings = 4096;
@@ -126,8 +126,8 @@ void replay_session::finish(const std::string& error) {
   capture.error = error;
   capture.link_type = source_->link_name();
   capture.not_followed.add(not_followed::block, source_->skipped_blocks());
-  const auto odd = source_->remarks();
-  capture.remarks.insert(capture.remarks.begin(), odd.begin(), odd.end());
+  const auto odd = source_->warnings();
+  capture.warnings.insert(capture.warnings.begin(), odd.begin(), odd.end());
   source_.reset();
 }
 
@@ -194,9 +194,9 @@ bool replay_session::add(const frame& packet, batch& into) {
   into.segments.remove_last();
   if (found.what == verdict::not_followed)
     capture.not_followed.add(found.reason);
-  if (found.what == verdict::malformed && ++capture.malformed <= most_remarks)
-    capture.remarks.push_back(capture.file + ": packet " + std::to_string(capture.packets) + ": " +
-                              found.why);
+  if (found.what == verdict::malformed && ++capture.malformed <= most_warnings)
+    capture.warnings.push_back(capture.file + ": packet " + std::to_string(capture.packets) + ": " +
+                               found.why);
   return true;
 }
 

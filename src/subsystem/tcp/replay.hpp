@@ -34,7 +34,7 @@ struct capture_summary {
   std::optional<int64_t> first_ns;  ///< time of its first packet that has one
   std::optional<int64_t> last_ns;
   std::string error;  ///< why it could not be opened or read on, where; "": it was read whole
-  std::vector<std::string> remarks;  ///< oddities that did not stop the reading; the first few
+  std::vector<std::string> warnings;  ///< oddities that did not stop the reading; the first few
 };
 
 /// Captures in the order they are opened, packet by packet, as one stream on one clock.

@@ -288,11 +288,11 @@ TEST(replay, survives_malformed_captures_and_says_what_is_wrong_with_them) {
         continue;
       SCOPED_TRACE(name);
       const replayed found(entry.path());
-      std::vector<std::string> said = found.summary.remarks;
+      std::vector<std::string> said = found.summary.warnings;
       if (!found.summary.error.empty())
         said.push_back(found.summary.error);
-      for (const std::string& words : said)
-        EXPECT_THAT(words, HasSubstr(entry.path().string() + ": ")) << "names the file";
+      for (const std::string& text : said)
+        EXPECT_THAT(text, HasSubstr(entry.path().string() + ": ")) << "names the file";
       if (valid_files.contains(name)) {
         EXPECT_TRUE(said.empty()) << said.front();
       }
@@ -353,7 +353,7 @@ class moved_source final : public packet_source {
   }
   const std::string& link_name() const override { return source_->link_name(); }
   const std::string& name() const override { return source_->name(); }
-  std::span<const std::string> remarks() const override { return source_->remarks(); }
+  std::span<const std::string> warnings() const override { return source_->warnings(); }
 
  private:
   const std::unique_ptr<packet_source> source_;
@@ -548,7 +548,7 @@ class refusals final : public packet_source {
   }
   const std::string& link_name() const override { return name_; }
   const std::string& name() const override { return name_; }
-  std::span<const std::string> remarks() const override { return {}; }
+  std::span<const std::string> warnings() const override { return {}; }
 
  private:
   uint32_t left_;

@@ -19,7 +19,7 @@ class file_input final : public byte_input {
   ~file_input() override;
 
   result<size_t> read(std::span<uint8_t> to) override;
-  void on_wait(const std::function<void()>& told) override { on_wait_ = told; }
+  void on_wait(const std::function<void()>& listener) override { on_wait_ = listener; }
   int unread_file() const override { return regular_ ? descriptor_ : -1; }
   uint64_t size() const override { return size_; }
 

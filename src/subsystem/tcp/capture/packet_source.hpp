@@ -44,7 +44,7 @@ class packet_source {
   /// Parts whose kind is not known and that were skipped: they may have held packets.
   virtual uint64_t skipped_blocks() const { return 0; }
   /// Oddities that did not stop the reading, in words; the first few.
-  virtual std::span<const std::string> remarks() const = 0;
+  virtual std::span<const std::string> warnings() const = 0;
 };
 
 }  // namespace khelp::tcp

@@ -76,11 +76,11 @@ result<std::unique_ptr<packet_source>> pcap_source::open(const std::string& name
   std::unique_ptr<char[]> room(new char[read_size]);
   (void)std::setvbuf(file, room.get(), _IOFBF, read_size);
   (void)__fsetlocking(file, FSETLOCKING_BYCALLER);  // this reader is the only one
-  char words[PCAP_ERRBUF_SIZE] = "";
-  pcap* handle = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, words);
+  char text[PCAP_ERRBUF_SIZE] = "";
+  pcap* handle = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, text);
   if (handle == nullptr) {
     (void)std::fclose(file);
-    return failure(EINVAL, name + ": " + words);
+    return failure(EINVAL, name + ": " + text);
   }
 
   std::unique_ptr<pcap_source> source(new pcap_source(name, handle));  // takes the file along
@@ -94,8 +94,8 @@ result<std::unique_ptr<packet_source>> pcap_source::open(const std::string& name
   return std::unique_ptr<packet_source>(std::move(source));
 }
 
-void pcap_source::on_wait(const std::function<void()>& told) {
-  stream_->input->on_wait(told);
+void pcap_source::on_wait(const std::function<void()>& listener) {
+  stream_->input->on_wait(listener);
 }
 
 std::optional<double> pcap_source::share_read() const {
@@ -111,8 +111,8 @@ std::string pcap_source::position() const {
          std::to_string(ftello(pcap_file(handle_)));
 }
 
-void pcap_source::remark(const std::string& words) {
-  remarks_.add(position() + ": " + words);
+void pcap_source::warn(const std::string& text) {
+  warnings_.add(position() + ": " + text);
 }
 
 /// A time stamp whose fraction is a second or more says nothing beyond its seconds.
@@ -122,11 +122,11 @@ packet_time pcap_source::time_of(int64_t seconds, int64_t nanoseconds) {
   if (seconds < 0 && seconds >= std::numeric_limits<int32_t>::min())
     seconds += wrap_32;  // the file's field is unsigned; libpcap sign-extends it
   if (seconds < 0 || seconds > latest_s) {
-    remark("its time stamp is outside the years 1970 to 2262");
+    warn("its time stamp is outside the years 1970 to 2262");
     return times_.unknown();
   }
   if (nanoseconds < 0 || nanoseconds >= second_ns) {
-    remark("the fraction of its time stamp is not below a second");
+    warn("the fraction of its time stamp is not below a second");
     const int64_t begin = seconds * second_ns;
     return times_.unknown_between(begin, begin + second_ns - 1);
   }
@@ -143,7 +143,7 @@ result<bool> pcap_source::next(frame& packet) {
     return failure(EIO, position() + ": " + pcap_geterr(handle_));
 
   if (header->caplen > header->len)
-    remark("more bytes were captured than it had");
+    warn("more bytes were captured than it had");
   packet.captured = {bytes, header->caplen};
   packet.length = std::max(header->len, header->caplen);
   packet.link = link_;

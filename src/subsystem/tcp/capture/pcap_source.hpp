@@ -22,11 +22,11 @@ class pcap_source final : public packet_source {
                                                      std::unique_ptr<byte_input> input);
 
   result<bool> next(frame& packet) override;
-  void on_wait(const std::function<void()>& told) override;
+  void on_wait(const std::function<void()>& listener) override;
   const std::string& link_name() const override { return link_name_; }
   const std::string& name() const override { return name_; }
   std::optional<double> share_read() const override;
-  std::span<const std::string> remarks() const override { return remarks_.words(); }
+  std::span<const std::string> warnings() const override { return warnings_.texts(); }
 
   ~pcap_source() override;
 
@@ -37,7 +37,7 @@ class pcap_source final : public packet_source {
 
   std::string position() const;
   packet_time time_of(int64_t seconds, int64_t nanoseconds);
-  void remark(const std::string& words);
+  void warn(const std::string& text);
 
   // Constant after open().
   const std::string name_;
@@ -49,7 +49,7 @@ class pcap_source final : public packet_source {
 
   uint64_t packets_ = 0;  // delivered so far
   packet_times times_;
-  remark_list remarks_;
+  warning_list warnings_;
 };
 
 }  // namespace khelp::tcp

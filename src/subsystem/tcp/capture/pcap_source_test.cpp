@@ -75,7 +75,7 @@ TEST_F(pcap_files, reads_both_byte_orders_and_both_resolutions) {
       EXPECT_EQ(packet.length, frame.size());
       EXPECT_FALSE(*(*source)->next(packet));
       EXPECT_EQ((*source)->link_name(), "EN10MB");
-      EXPECT_TRUE((*source)->remarks().empty());
+      EXPECT_TRUE((*source)->warnings().empty());
     }
   }
 }
@@ -163,8 +163,8 @@ TEST_F(pcap_files, a_fraction_of_a_second_or_more_does_not_move_a_packet_out_of_
     ASSERT_TRUE(*(*source)->next(packet));
     EXPECT_EQ(packet.when_ns, when_ns);
   }
-  ASSERT_EQ((*source)->remarks().size(), 3u);
-  EXPECT_EQ((*source)->remarks()[0],
+  ASSERT_EQ((*source)->warnings().size(), 3u);
+  EXPECT_EQ((*source)->warnings()[0],
             name + ": packet 1, at byte 100: the fraction of its time stamp is not below a second");
 }
 
@@ -200,10 +200,10 @@ TEST_F(pcap_files, keeps_the_wire_length_of_a_snapped_packet_and_remarks_an_impo
   ASSERT_TRUE(*(*source)->next(packet));
   EXPECT_EQ(packet.captured.size(), 60u);
   EXPECT_EQ(packet.length, 100u);
-  EXPECT_TRUE((*source)->remarks().empty());
+  EXPECT_TRUE((*source)->warnings().empty());
   ASSERT_TRUE(*(*source)->next(packet));
   EXPECT_EQ(packet.length, 60u) << "never below what was captured";
-  EXPECT_THAT((*source)->remarks().front(), HasSubstr("packet 2"));
+  EXPECT_THAT((*source)->warnings().front(), HasSubstr("packet 2"));
 }
 
 }  // namespace

@@ -134,8 +134,8 @@ std::string pcapng_source::position() const {
          std::to_string(blocks_.position());
 }
 
-failure pcapng_source::damaged(const std::string& words) const {
-  return {EIO, position() + ": " + words};
+failure pcapng_source::damaged(const std::string& text) const {
+  return {EIO, position() + ": " + text};
 }
 
 /// The window begins with it then. false: there is none.
@@ -307,7 +307,7 @@ result<bool> pcapng_source::deliver(size_t number, std::span<const uint8_t> capt
   if (!from.named)
     name_link(from);
   if (captured.size() > length)
-    remarks_.add(position() + ": more bytes were captured than it had");
+    warnings_.add(position() + ": more bytes were captured than it had");
   packet.captured = captured;
   packet.length = std::max(length, static_cast<uint32_t>(captured.size()));
   packet.link = from.link;
@@ -375,7 +375,7 @@ packet_time pcapng_source::time_of(const interface& from, std::optional<uint64_t
     return times_.unknown();
   const auto ns = from.time.nanoseconds(*stamp);
   if (!ns) {
-    remarks_.add(position() + ": its time stamp is outside the years 1970 to 2262");
+    warnings_.add(position() + ": its time stamp is outside the years 1970 to 2262");
     return times_.unknown();
   }
   return times_.at(*ns);

@@ -30,12 +30,14 @@ class pcapng_source final : public packet_source {
 
   /// Errors   also ENOTSUP: it held packets, and no link type of them can be decoded.
   result<bool> next(frame& packet) override;
-  void on_wait(const std::function<void()>& told) override { blocks_.input().on_wait(told); }
+  void on_wait(const std::function<void()>& listener) override {
+    blocks_.input().on_wait(listener);
+  }
   const std::string& link_name() const override { return link_name_; }
   const std::string& name() const override { return name_; }
   std::optional<double> share_read() const override;
   uint64_t skipped_blocks() const override { return skipped_blocks_; }
-  std::span<const std::string> remarks() const override { return remarks_.words(); }
+  std::span<const std::string> warnings() const override { return warnings_.texts(); }
 
  private:
   /// How an interface's clock counts: units since 1970 become nanoseconds.
@@ -82,7 +84,7 @@ class pcapng_source final : public packet_source {
   uint16_t u16(std::span<const uint8_t> bytes, size_t at) const;
   uint32_t u32(std::span<const uint8_t> bytes, size_t at) const;
   std::string position() const;
-  failure damaged(const std::string& words) const;
+  failure damaged(const std::string& text) const;
 
   const std::string name_;
   block_reader blocks_;
@@ -94,7 +96,7 @@ class pcapng_source final : public packet_source {
   uint64_t unknown_links_ = 0;
   uint64_t skipped_blocks_ = 0;
   packet_times times_;
-  remark_list remarks_;
+  warning_list warnings_;
 };
 
 }  // namespace khelp::tcp

@@ -30,7 +30,7 @@ struct reading {
   int code = 0;
   std::string link_name;
   uint64_t skipped = 0;
-  std::vector<std::string> remarks;
+  std::vector<std::string> warnings;
 
   std::vector<int64_t> times() const {
     std::vector<int64_t> all;
@@ -62,7 +62,7 @@ reading read_in_chunks(const bytes& file, size_t chunk) {
   }
   found.link_name = (*source)->link_name();
   found.skipped = (*source)->skipped_blocks();
-  found.remarks.assign((*source)->remarks().begin(), (*source)->remarks().end());
+  found.warnings.assign((*source)->warnings().begin(), (*source)->warnings().end());
   return found;
 }
 
@@ -174,8 +174,8 @@ TEST(pcapng, a_time_that_nobody_can_mean_is_no_time) {
     ASSERT_EQ(found.packets.size(), 2u) << found.error;
     EXPECT_FALSE(found.packets[1].timed);
     EXPECT_EQ(found.packets[1].when_ns, second) << "that of the packet in front";
-    ASSERT_EQ(found.remarks.size(), 1u);
-    EXPECT_THAT(found.remarks[0], HasSubstr("outside the years 1970 to 2262"));
+    ASSERT_EQ(found.warnings.size(), 1u);
+    EXPECT_THAT(found.warnings[0], HasSubstr("outside the years 1970 to 2262"));
   }
   for (const uint8_t beyond_64_bits : {30, 127, 0xff}) {
     const reading found =
@@ -297,8 +297,8 @@ TEST(pcapng, a_packet_that_is_longer_than_it_was_is_remarked) {
   const reading found = read(ng.section() + ng.interface() + block);
   ASSERT_EQ(found.packets.size(), 1u);
   EXPECT_EQ(found.packets[0].length, 61u);
-  ASSERT_EQ(found.remarks.size(), 1u);
-  EXPECT_EQ(found.remarks[0], "file: packet 1, at byte 48: more bytes were captured than it had");
+  ASSERT_EQ(found.warnings.size(), 1u);
+  EXPECT_EQ(found.warnings[0], "file: packet 1, at byte 48: more bytes were captured than it had");
 }
 
 TEST(pcapng, says_what_is_damaged_and_keeps_what_was_read) {
@@ -312,7 +312,7 @@ TEST(pcapng, says_what_is_damaged_and_keeps_what_was_read) {
   const size_t next_size = ng.enhanced(0, 2, frame_a).size();
   const struct {
     bytes file;
-    const char* words;
+    const char* text;
   } cases[] = {
       {with(4, 0), "a block cannot have a length of 0"},
       {with(4, 8), "a block cannot have a length of 8"},
@@ -337,10 +337,10 @@ TEST(pcapng, says_what_is_damaged_and_keeps_what_was_read) {
   };
   for (const auto& each : cases) {
     const reading found = read(each.file);
-    EXPECT_EQ(found.packets.size(), 1u) << each.words;
+    EXPECT_EQ(found.packets.size(), 1u) << each.text;
     EXPECT_EQ(found.code, EIO);
     EXPECT_THAT(found.error, HasSubstr("file: packet 2, at byte 144: "));
-    EXPECT_THAT(found.error, HasSubstr(each.words));
+    EXPECT_THAT(found.error, HasSubstr(each.text));
   }
 }
 

@@ -9,18 +9,18 @@
 
 namespace khelp::tcp {
 
-/// Oddities, in words: the first few.
-class remark_list {
+/// Oddities that do not stop the reading: the first few.
+class warning_list {
  public:
-  void add(const std::string& words) {
+  void add(const std::string& text) {
     constexpr size_t most = 8;
-    if (words_.size() < most)
-      words_.push_back(words);
+    if (texts_.size() < most)
+      texts_.push_back(text);
   }
-  std::span<const std::string> words() const { return words_; }
+  std::span<const std::string> texts() const { return texts_; }
 
  private:
-  std::vector<std::string> words_;
+  std::vector<std::string> texts_;
 };
 
 /// When a packet was captured, or the best guess where that is not known.

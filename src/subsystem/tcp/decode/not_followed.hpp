@@ -32,8 +32,8 @@ enum class not_followed : uint8_t {
 
 /// How reports call a reason.
 struct not_followed_text {
-  const char* key;    ///< JSON. The enumerators' names, and in their order: the alphabet's
-  const char* words;  ///< go behind "5 frames"
+  const char* key;   ///< JSON. The enumerators' names, and in their order: the alphabet's
+  const char* text;  ///< after "5 frames"
 };
 
 inline constexpr std::array not_followed_texts{
