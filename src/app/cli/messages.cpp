@@ -20,7 +20,7 @@ void report_error(std::string_view text) {
   while (line.ends_with(' ') || line.ends_with('\n'))
     line.pop_back();
   line += '\n';
-  // Nobody is left to tell if standard error cannot be written.
+  // If standard error cannot be written, there is no place left to report that.
   (void)std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

@@ -33,7 +33,7 @@ class output {
   void write(std::string_view text) noexcept;
   bool failed() const noexcept { return error_ != 0; }
 
-  /// Which file it is. Nothing: it keeps nothing (a device, a pipe).
+  /// Device and inode. Nothing: a device or a pipe, which keeps nothing.
   std::optional<file_identity> identity() const { return identity_of(descriptor_); }
 
   /// Everything written so far is with the kernel, or why not.
@@ -56,7 +56,7 @@ class output {
   int descriptor_ = -1;   ///< moved from: -1
   std::string name_;      ///< for people
   bool owned_ = false;
-  bool by_line_ = false;  ///< somebody looks on
+  bool by_line_ = false;  ///< a terminal
   bool unbegun_ = false;  ///< name_ is a file that open() made, and nothing has begun
   int error_ = 0;         ///< errno of the first failure
 };

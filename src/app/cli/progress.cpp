@@ -23,7 +23,7 @@ std::string progress_text(const std::string& file, std::optional<double> share,
 }
 
 void progress::show(time now, const std::string& text) {
-  // To the line's start, and afterwards erase what an older text left behind.
+  // To the line's start, and afterwards erase what is left of an older text.
   (void)std::fprintf(terminal_, "\r%s\x1b[K", text.c_str());
   (void)std::fflush(terminal_);
   drawn_ = now;

@@ -8,7 +8,7 @@ namespace khelp::app {
 
 /// How text for people may look.
 struct appearance {
-  bool colour = false;  ///< a terminal, and nobody asked for none (NO_COLOR, TERM=dumb)
+  bool colour = false;  ///< a terminal, unless NO_COLOR or TERM=dumb forbids it
   std::optional<std::size_t>
       width;  ///< characters of a terminal's line; nothing: as many as wanted
 };

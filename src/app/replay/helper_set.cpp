@@ -47,7 +47,7 @@ std::string hexadecimal(const void* data, std::size_t size) {
 
 }  // namespace
 
-// Without totals and warnings, which nobody reads any more: memory may be what has run out.
+// Without totals and warnings, which are not read any more: memory may be what has run out.
 helper_set::~helper_set() {
   for (; !files_.empty(); files_.pop_back())
     (void)khelp_unload(files_.back(), KHELP_UNLOAD_REVOKE, 0);

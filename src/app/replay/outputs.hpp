@@ -23,8 +23,8 @@ class outputs {
   /// Errors   EINVAL, in words.
   result<void> check(const std::vector<std::string>& helper_files) const;
 
-  /// Once there is something to write: what the files held goes. Until then a mistake costs nobody
-  /// last week's results. Called again it does nothing.
+  /// Once there is something to write: what the files held goes. Until then a mistake does
+  /// not cost last week's results. Called again it does nothing.
   ///
   /// Errors   throws refusal.
   void begin();

@@ -23,7 +23,7 @@ struct helpers_request {
   std::string module_path;
   std::vector<std::string> libraries;  ///< that helpers may bring in
   bool debug = false;                  ///< mapped from their own files
-  bool raw = false;                    ///< data that nobody describes is reported in hexadecimal
+  bool raw = false;  ///< data of helpers that declare no fields is reported in hexadecimal
 };
 
 struct replay_request {

@@ -30,6 +30,7 @@ class reported_session {
   bool report_missing(const helper_set& helpers) const;
 
  private:
+  /// The result is complete only if no report function of a helper threw.
   bool report_thrown(const helper_set& helpers) const;
 
   reporting common_;

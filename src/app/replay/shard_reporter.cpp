@@ -6,7 +6,7 @@
 
 namespace khelp::app {
 
-/// Keeps room for what a batch usually holds: growing piece by piece would leave holes behind.
+/// Keeps room for what a batch usually holds: growing piece by piece would fragment the heap.
 /// After one in which many connections closed at once the rest goes back.
 void shard_events::clear() {
   constexpr std::size_t usual_events = 256;
@@ -62,7 +62,7 @@ void shard_reporter::closes(const tcp::flow& gone, tcp::ending) {
   closing_ = describe(gone, [this](const tcp::end& end) { return read(end); });
 }
 
-/// Behind the samples of its data's destructors, which belong to it, too.
+/// Noted after the samples of its helpers' destructors, which belong to this connection.
 void shard_reporter::closed(const tcp::flow& gone) {
   replay_event& closed = note(gone, replay_event::closed);
   for (const direction_report& direction : closing_.directions) {

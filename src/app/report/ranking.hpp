@@ -26,7 +26,7 @@ struct other_directions {
   std::uint64_t retransmitted = 0;
 };
 
-/// Keeps the `places` busiest: by bytes, then segments, then who came first.
+/// Keeps the `places` busiest: by bytes, then segments, then the order in which they came.
 class ranking {
  public:
   explicit ranking(std::size_t places) : places_(places) {}

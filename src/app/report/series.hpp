@@ -1,6 +1,6 @@
 /// A quantity over time, in bounded memory.
 ///
-/// Time is cut into equal slots. When a measurement lies behind the last slot, neighbours are
+/// Time is cut into equal slots. When a measurement lies past the last slot, neighbours are
 /// joined and every slot is twice as long, so the slots always span everything measured. A slot
 /// keeps its extremes: no spike is lost by joining.
 #pragma once

@@ -25,16 +25,16 @@ class batch_queue {
 
   batch_queue(size_t items, size_t lanes) : ring_(items), lanes_(lanes) {}
 
-  // ---- the one who fills
+  // ---- the filling thread
 
-  /// All items, while nobody works.
+  /// All items, while no thread works.
   std::vector<Item>& items() { return ring_; }
   bool full() const { return submitted_ - collected_ == ring_.size(); }
   bool idle() const { return submitted_ == collected_; }
   /// The next item to fill; not when full().
   Item& vacant() { return ring_[submitted_ % ring_.size()]; }
-  /// It is filled: its parts may be taken. Others who wait are woken when there is work for a
-  /// while: who fills faster than they work does not wait for them, and who fills more slowly would
+  /// It is filled: its parts may be taken. Waiting threads are woken only when there is work for a
+  /// while. A filler that is faster than they are does not need them at once, and a slower one would
   /// wake them for each item.
   void submit() {
     bool worth_waking = false;
@@ -63,7 +63,7 @@ class batch_queue {
   /// Take the oldest item, which is done, out of the ring. It may be filled again when the ring is
   /// full without it.
   Item& collect() { return ring_[collected_++ % ring_.size()]; }
-  /// Nobody is to take any more parts, whatever is left.
+  /// No more parts are taken, whatever is left.
   void close() {
     {
       const std::lock_guard held(mutex_);
@@ -105,7 +105,7 @@ class batch_queue {
  private:
   struct lane {
     uint64_t done = 0;   ///< items
-    bool taken = false;  ///< somebody does the next one's part
+    bool taken = false;  ///< a thread does the next item's part
   };
 
   uint64_t slowest() const {
@@ -113,7 +113,7 @@ class batch_queue {
                             [](const lane& a, const lane& b) { return a.done < b.done; })
         ->done;
   }
-  /// Of those with work that nobody does, the one furthest behind.
+  /// Of the lanes with work that no thread does, the one that is furthest behind.
   lane* vacant_lane() {
     lane* found = nullptr;
     for (lane& each : lanes_) {
@@ -130,9 +130,9 @@ class batch_queue {
   std::vector<Item> ring_;
   std::mutex mutex_;
   std::condition_variable work_;      ///< for the others
-  std::condition_variable finished_;  ///< for the one who fills
+  std::condition_variable finished_;  ///< for the filling thread
   // collected_ <= lane::done <= submitted_ <= collected_ + ring_.size(). Written under mutex_, but
-  // collected_, which belongs to the one who fills; that one reads submitted_ without it.
+  // collected_, which belongs to the filling thread; that one reads submitted_ without it.
   uint64_t submitted_ = 0;
   uint64_t collected_ = 0;
   std::vector<lane> lanes_;

@@ -41,7 +41,7 @@ class recent_segments {
     prints_[number % places] = fresh.print;
     times_[number % places] = fresh.when;
   }
-  /// Was one like this added that came at most so long before it, or behind it?
+  /// Was one like this added that came at most so long before it, or after it?
   bool holds(const look& again, int64_t within_ns) const;
 
  private:
@@ -56,7 +56,7 @@ class recent_segments {
 /// a router, by a switch that mirrors what comes and what goes?
 ///
 /// Its sender has not sent it again if both have the same IP identification, for a sender gives each
-/// packet another one: then a copy may come up to 10 ms behind the first, but not after more than a
+/// packet another one: then a copy may come up to 10 ms after the first, but not after more than a
 /// quarter of the round trip (at least 1 ms). IPv6 has no identification, and IPv4 may have 0: then it
 /// must come within a quarter of the round trip and a millisecond (50 us where the round trip is not
 /// known), which is too early for a retransmission. Without identification duplicate ACKs and

@@ -18,7 +18,7 @@ namespace khelp::tcp {
 
 namespace {
 
-// ---- who an end is ----
+// ---- the names of an end ----
 
 void name_end(end& e, const segment& seg, bool is_sender, uint32_t instance) {
   khelp_inpcb& who = e.who;
@@ -156,7 +156,7 @@ void run_points(const flow& f, end& from, end& to, const routed_segment& what, i
     from.sends_super_segments = true;
     from.block.t_flags |= KHELP_TF_TSO;
   }
-  if (!where.anybody_listens())
+  if (!where.has_hooks())
     return;
 
   const raw_sacks blocks = raw_sacks_of(seg.options);

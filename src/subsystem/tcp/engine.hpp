@@ -24,28 +24,28 @@ enum class ending : uint8_t {
   flushed,  ///< the replay ended
 };
 
-/// Is told of an engine's connections, on the thread that runs it.
+/// Is called for an engine's connections, on the thread that runs it.
 class flow_watcher {
  public:
   virtual ~flow_watcher() = default;
-  /// The engine goes on on this thread; another watcher's may have run on it meanwhile.
+  /// The engine goes on with this thread, on which other engines may have run meanwhile.
   virtual void enter() {}
   virtual void began(const flow&) {}
-  /// Called once for every connection, while helpers' data on its ends is still there,
+  /// A connection closes; helpers' data on its ends is still there. Once for every connection.
   virtual void closes(const flow&, ending) {}
-  /// and when it has gone, with whatever its destructors had to say.
+  /// The same connection: the data is gone, and its destructors have run.
   virtual void closed(const flow&) {}
   /// Helpers' data on its ends is about to go before the connection does.
   virtual void releases(const flow&) {}
 
-  event_key now;  ///< where the engine is: kept by it
+  event_key now;  ///< where the engine is, which sets it
 };
 
 /// Connections, followed one packet after the other.
 class engine {
  public:
   engine(const flow_limits& limits, flow_watcher& watcher) : watcher_(watcher), table_(limits) {}
-  /// Connections that still live end without a word.
+  /// Live connections end unreported.
   ~engine();
 
   /// Time goes on to a packet, whatever it holds: silent connections are closed, up to here.

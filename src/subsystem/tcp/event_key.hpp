@@ -1,4 +1,4 @@
-/// The key by which the events of all shards are sorted.
+/// The one order of replay events, equal for any number of threads.
 #pragma once
 
 #include <compare>

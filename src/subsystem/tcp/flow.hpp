@@ -67,7 +67,7 @@ constexpr size_t stages = 3;
 /// Those that matter least first.
 constexpr std::array<stage, stages> stages_by_weight = {stage::ending, stage::opening, stage::open};
 
-/// Who talks to whom: the two (address, port) pairs in ascending order, so that both directions
+/// The two (address, port) pairs in ascending order, so that both directions
 /// agree.
 struct flow_key {
   std::array<uint8_t, 16> low_address{};
@@ -117,7 +117,7 @@ struct flow {
 };
 
 // flow::of() relies on it: the first end's control block is where its connection begins, the second
-// end's lies behind it, and each knows its peer's.
+// end's lies after it, and each knows its peer's.
 static_assert(std::is_standard_layout_v<flow>);
 static_assert(offsetof(flow, ends) == 0 && offsetof(end, block) == 0);
 

@@ -48,7 +48,7 @@ struct segment_key {
 };
 void find_key(const segment& seg, uint32_t instance, segment_key& found);
 
-/// Of keys, with a seed of its own, so that nobody can prepare addresses that collide.
+/// Of keys, with a seed of its own, so that addresses that collide cannot be prepared.
 class flow_hash {
  public:
   flow_hash();
@@ -59,7 +59,7 @@ class flow_hash {
 };
 
 /// Flows at fixed addresses in chunks; an open-addressed index from key to flow; per stage a queue
-/// in the order in which they came to it, and a heap that knows who has been silent for how long.
+/// in the order in which they came to it, and a heap by how long they have been silent.
 ///
 /// Allocates when it grows, never for a packet of a known connection. Memory of ended flows is
 /// reused.

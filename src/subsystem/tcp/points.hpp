@@ -12,7 +12,7 @@
 
 namespace khelp::tcp {
 
-/// At fixed addresses, so that asking whether anybody listens is one load.
+/// At fixed addresses, so that asking whether there are hooks is one load.
 extern hook_point<khelp_tcp_hhook_data> est_in;
 extern hook_point<khelp_tcp_hhook_data> est_out;
 
@@ -35,7 +35,7 @@ struct point_pair {
     if (vnet != nullptr)
       khelp_vnet_set_current(vnet);
   }
-  bool anybody_listens() const { return in->enabled() || out->enabled(); }
+  bool has_hooks() const { return in->enabled() || out->enabled(); }
   void run_out(khelp_tcp_hhook_data& context) const { (*out)(context, context.tp->osd); }
   void run_in(khelp_tcp_hhook_data& context) const { (*in)(context, context.tp->osd); }
 
@@ -49,7 +49,7 @@ struct point_pair {
 /// One at a time per process.
 class points {
  public:
-  /// Errors   EEXIST somebody else registered them · ENOMEM.
+  /// Errors   EEXIST they are registered already · ENOMEM.
   static result<points> attach(instances_by by = instances_by::none);
   points(points&& other) noexcept;
   points& operator=(points&&) = delete;

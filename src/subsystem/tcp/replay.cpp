@@ -14,7 +14,7 @@ constexpr size_t most_warnings = 8;
 constexpr size_t batch_packets = 512;
 constexpr size_t most_batches = 4;  ///< under way at once
 constexpr uint64_t packets_between_sheddings = 4096;
-constexpr int64_t long_silence_ns = 10'000'000'000;  ///< many may close at the packet behind it
+constexpr int64_t long_silence_ns = 10'000'000'000;  ///< many may close at the packet after it
 
 std::vector<std::unique_ptr<shard>> make_shards(const replay_session::settings& wanted) {
   std::vector<std::unique_ptr<shard>> made;
@@ -104,7 +104,7 @@ void replay_session::open(std::unique_ptr<packet_source> source) {
   if (source_ != nullptr)
     finish("");
   source_ = std::move(source);
-  // Where packets come one by one, nobody wants to wait until a batch is full.
+  // Where packets come one by one, a batch is not waited for until it is full.
   source_->on_wait([this] {
     try {
       settle();

@@ -57,7 +57,7 @@ class replay_session {
     flow_limits limits = {};
     instances_by instances = instances_by::none;
     size_t shards = 1;  ///< as many threads, the session's included
-    /// Makes who is told of a shard's connections, on the thread that runs them.
+    /// Makes the watcher of a shard's connections, which is called on the thread that runs them.
     std::function<std::unique_ptr<shard_watcher>(size_t shard)> watcher_of = {};
     /// Called on the session's thread for each batch, in their order: what the watchers noted.
     std::function<void(const std::vector<shard_outcome>&)> on_batch = {};

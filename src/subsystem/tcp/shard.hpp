@@ -17,7 +17,7 @@ inline size_t shard_of(uint64_t hash, size_t shards) {
   return static_cast<size_t>(static_cast<wide>(hash) * shards >> 64);
 }
 
-/// Is told of a shard's connections, and notes what it finds out batch by batch.
+/// Is called for a shard's connections, and notes what there is to report batch by batch.
 class shard_watcher : public flow_watcher {
  public:
   /// What it will note of a batch; nullptr: nothing. Used again for later batches.
@@ -38,13 +38,15 @@ class shard {
   /// engine::apply().
   void run(batch& work, connection_limit* limit);
 
-  /// The same piece by piece: the batch begins,
+  // The same piece by piece, in this order.
+
+  /// The batch begins.
   void begin(batch& work);
-  /// time goes on to one of its packets,
+  /// Time goes on to one of its packets.
   void advance(const batch& work, size_t time);
-  /// a segment of the shard's own at that time,
+  /// That packet is a segment of this shard.
   void apply(const routed_segment& what, connection_limit* limit);
-  /// and what comes after its last segment.
+  /// What comes after its last segment.
   void finish(batch& work);
 
   /// An exception left it in the middle of something: it is not run any more.

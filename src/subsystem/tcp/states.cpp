@@ -77,7 +77,7 @@ bool begins_anew(const flow& f, const end& from, const segment& seg) {
   }
   if (f.how_far == stage::ending)
     return true;
-  if (from.known)  // the SYN may come behind what it opened
+  if (from.known)  // the SYN may come after what it opened
     return from.lowest - (seg.seq + 1) > handshake_reach;
   return f.how_far != stage::opening;
 }

@@ -46,7 +46,7 @@ uint32_t timestamp_map::sent(uint32_t tsval, uint32_t now) {
     return now;
   }
 
-  // An older value: a segment the network or the capture put behind later ones.
+  // An older value: a segment the network or the capture put after later ones.
   const size_t position = lower_bound(tsval);
   if (position < size_ && at(position).tsval == tsval)
     return at(position).tick;

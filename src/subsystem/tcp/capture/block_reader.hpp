@@ -27,7 +27,7 @@ class block_reader {
   }
   /// What the window holds.
   std::span<const uint8_t> window() const { return {&buffer_[begin_], end_ - begin_}; }
-  /// The window begins behind that many of its bytes.
+  /// The window begins after that many of its bytes.
   void skip(size_t bytes) {
     begin_ += bytes;
     position_ += bytes;

@@ -21,7 +21,7 @@ enum class link_layer : uint8_t {
   fddi,               ///< frame control, addresses, IEEE 802.2
   ieee80211,          ///< IEEE 802.11
   radiotap,           ///< radiotap header, then IEEE 802.11
-  ppi,                ///< per-packet information: a header that names the link type behind it
+  ppi,                ///< per-packet information: a header that names the link type of what follows
   pktap,              ///< Darwin's pktap: the same
   netfilter_log,      ///< Linux NFLOG: attributes, of which one is an IP packet
   packet_filter_log,  ///< OpenBSD's and FreeBSD's pf: a header, then an IP packet

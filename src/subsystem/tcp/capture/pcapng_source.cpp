@@ -149,7 +149,7 @@ result<bool> pcapng_source::next_block(block& found) {
     return damaged(cut);
   }
   if (held && begins_with(blocks_.window())) {
-    // Its byte order stands behind the length that is written in it.
+    // Its byte order stands after the length that is written in it.
     held = blocks_.hold(head_size + 4);
     if (held && !*held)
       return damaged(cut);

@@ -16,7 +16,7 @@ namespace khelp::tcp {
 /// through libpcap.
 ///
 /// Blocks that hold no packet are passed over; so are those of an unknown type, which are counted.
-/// What contradicts itself ends the reading: nothing behind it can be trusted to be a block.
+/// What contradicts itself ends the reading: nothing after it can be trusted to be a block.
 ///
 /// Source   draft-ietf-opsawg-pcapng.
 class pcapng_source final : public packet_source {

@@ -80,7 +80,7 @@ decoded decode_fddi(const view& packet, segment& out) {
   return decode_llc(packet.skip(header), out);
 }
 
-/// What lies behind a header that names its link type. Such a header behind another is refused.
+/// What follows a header that names its link type. Such a header after another is refused.
 decoded decode_inner(uint32_t link_type, const view& packet, segment& out) {
   const link_layer inner = link_layer_of(link_type);
   if (inner == link_layer::ppi || inner == link_layer::pktap)

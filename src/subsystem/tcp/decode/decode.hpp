@@ -22,7 +22,7 @@ struct segment_options {
   uint8_t window_scale = 0;
   uint8_t sack_count = 0;
   std::array<khelp_tcp_range, KHELP_TCP_MAX_SACKS> sacks{};
-  bool damaged = false;  ///< an option's length is impossible; those behind it were not read
+  bool damaged = false;  ///< an option's length is impossible; those after it were not read
 };
 
 /// A piece of an IP packet. Offsets and lengths are in bytes of what was divided.
@@ -33,7 +33,7 @@ struct fragment {
   uint16_t offset = 0;
   uint16_t headers =
       0;  ///< of a first piece: bytes in front of the payload; 0: they do not end in it
-  uint8_t protocol = 0;  ///< of the packet, in the first header behind IP's
+  uint8_t protocol = 0;  ///< of the packet, in the first header after IP's
   bool more = false;     ///< it is not the last
 };
 

@@ -16,7 +16,7 @@ constexpr uint8_t flag_more_fragments = 0x04;
 constexpr uint8_t flag_protected = 0x40;
 constexpr uint8_t flag_order = 0x80;
 
-/// `aligned`: the receiver put padding behind the header, up to a multiple of 4 bytes.
+/// `aligned`: the receiver put padding after the header, up to a multiple of 4 bytes.
 decoded decode_frame(const view& packet, bool aligned, segment& out) {
   constexpr size_t shortest = 10;  // an acknowledgement
   if (packet.length < shortest)

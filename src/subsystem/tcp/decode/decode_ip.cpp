@@ -116,7 +116,7 @@ bool is_extension(uint8_t next) {
   }
 }
 
-/// The authentication header in transport mode: what it authenticates lies in the open behind it.
+/// The authentication header in transport mode: what it authenticates follows it unencrypted.
 ///
 /// Source   RFC 4302 2: its length is in units of 4 bytes, less 2; 12 bytes are fixed.
 decoded skip_authentication(view& packet, uint8_t& next) {
@@ -139,7 +139,7 @@ decoded skip_authentication(view& packet, uint8_t& next) {
 
 constexpr decoded is_fragment{verdict::fragment, {}, ""};
 
-/// A piece that says what it is a piece of. What lies behind its headers is only looked at in a first
+/// A piece that says what it is a piece of. What follows its headers is only looked at in a first
 /// one, and there it is `found`.
 decoded check_fragment(const fragment& piece, const decoded& found, segment& out) {
   constexpr uint32_t largest_packet = 65535;
@@ -297,7 +297,7 @@ decoded decode_ipv6_fragment(const view& packet, segment& out) {
       piece, first ? decode_ipv6_payload(payload, piece.protocol, false, out) : not_tcp, out);
 }
 
-/// Follow the extension headers to TCP. `packet` begins behind the fixed header.
+/// Follow the extension headers to TCP. `packet` begins after the fixed header.
 decoded decode_ipv6_payload(view packet, uint8_t next, bool length_unknown, segment& out) {
   while (next != protocol_tcp) {
     if (next == protocol_authentication) {

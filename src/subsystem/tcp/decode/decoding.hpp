@@ -92,9 +92,9 @@ decoded decode_ip(const view& packet, segment& out);
 
 // ---- what lies between link header and IP: decode_between.cpp
 
-/// What an EtherType announces. `packet` begins behind it.
+/// What an EtherType announces. `packet` begins after it.
 decoded decode_ethertype(uint16_t type, view packet, segment& out);
-/// An IEEE 802.2 header, where a length or a protocol number stood instead of a type. IP lies behind
+/// An IEEE 802.2 header, where a length or a protocol number stood instead of a type. IP lies after
 /// a SNAP header.
 decoded decode_llc(const view& packet, segment& out);
 decoded decode_pppoe(const view& packet, segment& out);

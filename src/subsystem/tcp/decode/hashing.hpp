@@ -12,7 +12,7 @@ inline uint64_t fold(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
-/// A seed of its own for each hash, so that nobody can prepare keys that collide.
+/// A seed of its own for each hash, so that keys that collide cannot be prepared.
 uint64_t random_seed();
 
 }  // namespace khelp::tcp

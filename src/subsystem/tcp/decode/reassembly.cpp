@@ -86,7 +86,7 @@ void reassembly::take(packet& of, const segment& whose) {
   const fragment& piece = whose.piece;
   const range taken{piece.offset, piece.offset + piece.bytes};
   const bool first = piece.offset == 0;
-  constexpr uint16_t overwrites_flags = 8;  // where TCP's flags may lie behind this
+  constexpr uint16_t overwrites_flags = 8;  // where TCP's flags may lie beyond this
   const bool tcp_of_ipv4 = whose.ip_version == 4 && piece.protocol == IPPROTO_TCP;
   if ((first && piece.headers == 0) || (tcp_of_ipv4 && piece.offset == overwrites_flags))
     return give_up(of, not_followed::fragments_tiny);

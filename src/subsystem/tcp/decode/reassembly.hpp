@@ -30,7 +30,7 @@ struct reassembly_limits {
 ///
 /// A piece that repeats one exactly is dropped. Where pieces overlap in any other way all of the
 /// packet is given up, the pieces that are still to come included (RFC 5722, RFC 8200 4.5); so is one
-/// whose TCP header does not end in its first piece, or that has a piece 8 bytes behind its start
+/// whose TCP header does not end in its first piece, or that has a piece 8 bytes after its start
 /// (RFC 1858, RFC 3128, RFC 7112). Both rules are kept for IPv4, too.
 class reassembly {
  public:
