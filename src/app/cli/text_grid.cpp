@@ -62,6 +62,15 @@ std::vector<std::size_t> text_grid::widths() const {
   return widest;
 }
 
+text_grid::text_grid(const std::vector<titled_column>& columns) {
+  std::vector<cell> titles;
+  for (const titled_column& each : columns) {
+    columns_.push_back(each.side);
+    titles.push_back({each.title, title_style});
+  }
+  row(std::move(titles));
+}
+
 std::string text_grid::render(bool colour) const {
   const std::vector<std::size_t> width = widths();
   std::string text;

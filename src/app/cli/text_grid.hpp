@@ -10,6 +10,9 @@ namespace khelp::app {
 
 enum class align { left, right };
 
+/// How the title of a column looks.
+const auto title_style = fmt::text_style(fmt::emphasis::bold);
+
 /// Rows of cells; each column is as wide as its widest cell. Widths count characters, not bytes.
 class text_grid {
  public:
@@ -18,7 +21,14 @@ class text_grid {
     fmt::text_style style{};
   };
 
+  struct titled_column {
+    const char* title;
+    align side = align::right;
+  };
+
   explicit text_grid(std::vector<align> columns) : columns_(std::move(columns)) {}
+  /// Columns with titles, which are the first row.
+  explicit text_grid(const std::vector<titled_column>& columns);
 
   /// A row with fewer cells than columns ends early.
   void row(std::vector<cell> cells);

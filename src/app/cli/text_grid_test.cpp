@@ -63,5 +63,12 @@ TEST(textgrid, a_line_across_widens_no_column) {
   EXPECT_EQ(grid.render(false), "a  b\n    a very long line\n");
 }
 
+TEST(textgrid, titled_columns_begin_with_their_titles) {
+  text_grid grid({{"NAME", align::left}, {"USED"}});
+  grid.row({{"a"}, {"1,000"}});
+  EXPECT_EQ(grid.render(false), "NAME   USED\na     1,000\n");
+  EXPECT_NE(grid.render(true).find("\x1b[1mNAME"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace khelp::app

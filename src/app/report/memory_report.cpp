@@ -9,27 +9,18 @@
 namespace khelp::app {
 namespace {
 
-const auto heading = fmt::text_style(fmt::emphasis::bold);
-
-std::vector<text_grid::cell> titles(std::initializer_list<const char*> names) {
-  std::vector<text_grid::cell> cells;
-  for (const char* name : names)
-    cells.push_back({name, heading});
-  return cells;
-}
-
-std::vector<align> first_left(std::size_t columns) {
-  std::vector<align> all(columns, align::right);
-  all[0] = align::left;
-  return all;
-}
-
 std::string zones_text(const std::vector<snapshot::zone_info>& zones, bool colour) {
   if (zones.empty())
     return "No zone was made.\n";
-  text_grid grid(first_left(9));
-  grid.row(titles(
-      {"ZONE", "SIZE", "LIMIT", "USED", "FREE", "REQUESTS", "FAILURES", "SLEEPS", "CROSSED"}));
+  text_grid grid({{"ZONE", align::left},
+                  {"SIZE"},
+                  {"LIMIT"},
+                  {"USED"},
+                  {"FREE"},
+                  {"REQUESTS"},
+                  {"FAILURES"},
+                  {"SLEEPS"},
+                  {"CROSSED"}});
   for (const snapshot::zone_info& zone : zones)
     grid.row({{printable(zone.name)},
               {grouped(zone.item_size)},
@@ -46,9 +37,15 @@ std::string zones_text(const std::vector<snapshot::zone_info>& zones, bool colou
 std::string types_text(const std::vector<snapshot::memory_type_info>& types, bool colour) {
   if (types.empty())
     return "No type of memory was used.\n";
-  text_grid grid(first_left(9));
-  grid.row(titles({"TYPE", "IN USE", "MEMORY", "HIGH WATER", "REQUESTS", "FREES", "WRONG TYPE",
-                   "FAILURES", "SIZES"}));
+  text_grid grid({{"TYPE", align::left},
+                  {"IN USE"},
+                  {"MEMORY"},
+                  {"HIGH WATER"},
+                  {"REQUESTS"},
+                  {"FREES"},
+                  {"WRONG TYPE"},
+                  {"FAILURES"},
+                  {"SIZES"}});
   for (const snapshot::memory_type_info& type : types)
     grid.row({{printable(type.name)},
               {grouped(type.in_use)},

@@ -14,7 +14,6 @@ namespace {
 
 using row = std::vector<text_grid::cell>;
 
-const auto heading = fmt::text_style(fmt::emphasis::bold);
 const auto quiet = fmt::text_style(fmt::emphasis::faint);
 const auto warning = fmt::fg(fmt::terminal_color::yellow);
 const auto curve = fmt::fg(fmt::terminal_color::cyan);
@@ -58,12 +57,12 @@ class directions_grid {
 
   void headings() {
     row groups(first_columns());
-    row titles = first_cells({instance_title_, heading});
-    const row fixed = {{"SENDER", heading},
-                       {"RECEIVER", heading},
-                       {"SEGMENTS", heading},
-                       {"DATA", heading},
-                       {"RESENT", heading}};
+    row titles = first_cells({instance_title_, title_style});
+    const row fixed = {{"SENDER", title_style},
+                       {"RECEIVER", title_style},
+                       {"SEGMENTS", title_style},
+                       {"DATA", title_style},
+                       {"RESENT", title_style}};
     titles.insert(titles.end(), fixed.begin(), fixed.end());
     for (const helper_schema& schema : schemas_) {
       bool first = true;
@@ -71,14 +70,14 @@ class directions_grid {
         if (!field.in_table)
           continue;
         groups.push_back({first ? printable(schema.name) : "", quiet});
-        titles.push_back({title(field), heading});
+        titles.push_back({title(field), title_style});
         first = false;
       }
     }
     if (groups.size() > first_columns())
       grid_.row(std::move(groups));
     if (with_curves_)
-      titles.push_back({"RTT OVER TIME", heading});
+      titles.push_back({"RTT OVER TIME", title_style});
     for (const text_grid::cell& one : titles)
       titles_.push_back(one.text);
     grid_.row(std::move(titles));
