@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
   int error;
 
   /* 4. register the point, and say which layout its context has */
-  khelp_event_declare("web_request", KHELP_FINGERPRINT(struct web_request, WEB_REQUEST_FIELDS));
+  KHELP_EVENT_DECLARE(web_request);
   error = hhook_head_register(HHOOK_TYPE_WEB, HHOOK_WEB_REQUEST, &request_point, HHOOK_WAITOK);
   if (error == 0 && argc > 1)
     error = khelp_load(argv[1], NULL, &helper_file);

@@ -130,6 +130,9 @@ struct khelp_hhook_head_x {
   uint32_t spare;
   int32_t result_when_skipped; /**< what a hook that was not called, or threw, counts for */
   uint32_t spare_2;
+  /// The event's fields (KHELP_EVENT_FIELDS, module.h), so that a module of another layout is told which
+  /// of them differ; copied; or NULL.
+  const struct khelp_modinfo_fields* fields;
 };
 
 /// Register a point.

@@ -41,6 +41,13 @@ namespace khelp {
 template <class Event>
 struct event_traits;
 
+/// An event type's fields.
+template <unsigned N>
+struct event_table {
+  khelp_modinfo_fields table;
+  khelp_event_field fields[N];
+};
+
 }  // namespace khelp
 
 /// Declare an event type, at global scope: KHELP_EVENT(web::request, path, bytes). The fields (up
@@ -50,6 +57,8 @@ struct event_traits;
   struct khelp::event_traits<Type> {                                                     \
     static constexpr const char* name = #Type;                                           \
     static constexpr std::uint64_t fingerprint = KHELP_FINGERPRINT(Type, __VA_ARGS__);   \
+    static constexpr khelp::event_table<KHELP_FP_COUNT(__VA_ARGS__)> fields =            \
+        KHELP_EVENT_FIELDS(#Type, Type, __VA_ARGS__);                                    \
   };                                                                                     \
   KHELP_EVENT_RECORD_AS(KHELP_CONCAT(khelp_modinfo_event_at_, __COUNTER__), #Type, Type, \
                         __VA_ARGS__)
@@ -183,6 +192,8 @@ class hook_point {
     x.event = event_traits<Event>::name;
     x.fingerprint = event_traits<Event>::fingerprint;
     x.result_when_skipped = when_skipped_;
+    if constexpr (requires { event_traits<Event>::fields; })
+      x.fields = &event_traits<Event>::fields.table;
     khelp_hhook_head* registered = nullptr;
     auto done = outcome(khelp_hhook_head_register_x(type_, id_, &head_, &registered, &x));
     open_ = open_ || done.has_value();

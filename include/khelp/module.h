@@ -11,6 +11,10 @@
 
 #include <khelp/export.h>
 
+#ifdef __cplusplus
+#include <type_traits>
+#endif
+
 KHELP_BEGIN_DECLS
 
 #define KHELP_MODINFO_SECTION "khelp_modinfo"
@@ -25,7 +29,8 @@ enum khelp_modinfo_kind {
   KHELP_MODINFO_MODULE = 1,
   KHELP_MODINFO_VERSION = 2,
   KHELP_MODINFO_DEPEND = 3,
-  KHELP_MODINFO_EVENT = 4
+  KHELP_MODINFO_EVENT = 4,
+  KHELP_MODINFO_FIELDS = 5
 };
 
 enum khelp_modinfo_personality {
@@ -83,6 +88,39 @@ struct khelp_modinfo_event {
   char name[48];
   uint64_t fingerprint;
   uint64_t event_size;
+};
+
+/// What a field of an event type holds, as far as a compiler can tell.
+enum khelp_event_field_kind {
+  KHELP_KIND_OPAQUE = 0, /**< a struct, a union, an array of these or of numbers */
+  KHELP_KIND_INT = 1,
+  KHELP_KIND_UINT = 2,
+  KHELP_KIND_FLOAT = 3,
+  KHELP_KIND_BOOL = 4,
+  KHELP_KIND_TEXT = 5,  /**< an array of char */
+  KHELP_KIND_BYTES = 6, /**< an array of signed or unsigned char */
+  KHELP_KIND_POINTER = 7
+};
+
+/// One field of an event type.
+struct khelp_event_field {
+  char name[40];   /**< as it is written in the declaration, at most 39 characters */
+  uint32_t offset; /**< bytes from the struct's begin */
+  uint32_t size;   /**< bytes */
+  uint32_t kind;   /**< enum khelp_event_field_kind */
+  uint32_t spare;
+};
+
+/// The fields of an event type, which follow the record: `count` of them, of `field_size` bytes each.
+/// A file says them beside the layout's fingerprint, so that people are told which field differs.
+struct khelp_modinfo_fields {
+  struct khelp_modinfo_header header;
+  char name[48];
+  uint64_t fingerprint; /**< of the layout whose fields these are */
+  uint32_t event_size;  /**< bytes */
+  uint32_t count;
+  uint32_t field_size; /**< sizeof(struct khelp_event_field): it may grow */
+  uint32_t spare;
 };
 
 /// FreeBSD's moduledata_t.
@@ -165,23 +203,151 @@ struct khelp_moduledata {
   KHELP_CONCAT(KHELP_FP_, KHELP_FP_COUNT(__VA_ARGS__)) \
   (type, KHELP_FP_STEP(KHELP_FP_BASIS, sizeof(type)), __VA_ARGS__)
 
-/// Emit an event type's layout into this file's records; a point header does so for each of its
-/// types. Modules carry the record, and the loader compares. `tag`: an identifier, and the type's
-/// name for the loader.
+/* ---- fields of event types ---- */
+
+#ifdef __cplusplus
+extern "C++" {
+namespace khelp {
+namespace detail {
+// By a field's type, as KHELP_KIND_OF() does in C.
+template <class Field>
+struct event_field_kind {
+  using type = typename std::remove_cv<typename std::remove_reference<Field>::type>::type;
+  using element = typename std::remove_cv<typename std::remove_extent<type>::type>::type;
+  static constexpr bool is_text = std::is_array<type>::value && std::is_same<element, char>::value;
+  static constexpr bool is_bytes =
+      std::is_array<type>::value &&
+      (std::is_same<element, unsigned char>::value || std::is_same<element, signed char>::value);
+  template <class T, bool is_enum>
+  struct number {
+    using type = T;
+  };
+  template <class T>
+  struct number<T, true> {
+    using type = typename std::underlying_type<T>::type;
+  };
+  using numeric = typename number<type, std::is_enum<type>::value>::type;
+  static constexpr khelp_event_field_kind value =
+      is_text                               ? KHELP_KIND_TEXT
+      : is_bytes                            ? KHELP_KIND_BYTES
+      : std::is_pointer<type>::value        ? KHELP_KIND_POINTER
+      : std::is_same<type, bool>::value     ? KHELP_KIND_BOOL
+      : std::is_floating_point<type>::value ? KHELP_KIND_FLOAT
+      : !std::is_integral<numeric>::value   ? KHELP_KIND_OPAQUE
+      : std::is_signed<numeric>::value      ? KHELP_KIND_INT
+                                            : KHELP_KIND_UINT;
+};
+}  // namespace detail
+}  // namespace khelp
+}
+#define KHELP_KIND_OF_FIELD(type, field) \
+  (::khelp::detail::event_field_kind<decltype((((type*)0)->field))>::value)
+#else
+/* An array is what changes its type as an operand. */
+#define KHELP_KIND_OF(e)                                                                     \
+  (__extension__ _Generic(                                                                   \
+      &(e), char(*)[sizeof(e)]                                                               \
+      : KHELP_KIND_TEXT, const char(*)[sizeof(e)]                                            \
+      : KHELP_KIND_TEXT, unsigned char(*)[sizeof(e)]                                         \
+      : KHELP_KIND_BYTES, signed char(*)[sizeof(e)]                                          \
+      : KHELP_KIND_BYTES, default                                                            \
+      : _Generic(                                                                            \
+          (e), _Bool                                                                         \
+          : KHELP_KIND_BOOL, char                                                            \
+          : ((char)-1 < (char)1 ? KHELP_KIND_INT : KHELP_KIND_UINT), signed char             \
+          : KHELP_KIND_INT, short                                                            \
+          : KHELP_KIND_INT, int                                                              \
+          : KHELP_KIND_INT, long                                                             \
+          : KHELP_KIND_INT, long long                                                        \
+          : KHELP_KIND_INT, unsigned char                                                    \
+          : KHELP_KIND_UINT, unsigned short                                                  \
+          : KHELP_KIND_UINT, unsigned int                                                    \
+          : KHELP_KIND_UINT, unsigned long                                                   \
+          : KHELP_KIND_UINT, unsigned long long                                              \
+          : KHELP_KIND_UINT, float                                                           \
+          : KHELP_KIND_FLOAT, double                                                         \
+          : KHELP_KIND_FLOAT, long double                                                    \
+          : KHELP_KIND_FLOAT, default                                                        \
+          : (__builtin_classify_type(e) == 5 &&                                              \
+                     __builtin_types_compatible_p(__typeof__(e), __typeof__(((void)0, (e)))) \
+                 ? KHELP_KIND_POINTER                                                        \
+                 : KHELP_KIND_OPAQUE))))
+#define KHELP_KIND_OF_FIELD(type, field) KHELP_KIND_OF(((type*)0)->field)
+#endif
+#define KHELP_EVENT_FIELD(type, field) \
+  { #field, offsetof(type, field), sizeof(((type*)0)->field), KHELP_KIND_OF_FIELD(type, field), 0 }
+#define KHELP_EF_1(t, a) KHELP_EVENT_FIELD(t, a)
+#define KHELP_EF_2(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_1(t, __VA_ARGS__)
+#define KHELP_EF_3(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_2(t, __VA_ARGS__)
+#define KHELP_EF_4(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_3(t, __VA_ARGS__)
+#define KHELP_EF_5(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_4(t, __VA_ARGS__)
+#define KHELP_EF_6(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_5(t, __VA_ARGS__)
+#define KHELP_EF_7(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_6(t, __VA_ARGS__)
+#define KHELP_EF_8(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_7(t, __VA_ARGS__)
+#define KHELP_EF_9(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_8(t, __VA_ARGS__)
+#define KHELP_EF_10(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_9(t, __VA_ARGS__)
+#define KHELP_EF_11(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_10(t, __VA_ARGS__)
+#define KHELP_EF_12(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_11(t, __VA_ARGS__)
+#define KHELP_EF_13(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_12(t, __VA_ARGS__)
+#define KHELP_EF_14(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_13(t, __VA_ARGS__)
+#define KHELP_EF_15(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_14(t, __VA_ARGS__)
+#define KHELP_EF_16(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_15(t, __VA_ARGS__)
+
+/// An initialiser for a struct of a struct khelp_modinfo_fields and an array of so many fields.
+#define KHELP_EVENT_FIELDS(name, type, ...)                                   \
+  {                                                                           \
+    {{KHELP_MODINFO_MAGIC, KHELP_MODINFO_FIELDS, KHELP_ABI,                   \
+      sizeof(struct khelp_modinfo_fields) +                                   \
+          KHELP_FP_COUNT(__VA_ARGS__) * sizeof(struct khelp_event_field),     \
+      0},                                                                     \
+     name,                                                                    \
+     KHELP_FINGERPRINT(type, __VA_ARGS__),                                    \
+     sizeof(type),                                                            \
+     KHELP_FP_COUNT(__VA_ARGS__),                                             \
+     sizeof(struct khelp_event_field),                                        \
+     0},                                                                      \
+    {                                                                         \
+      KHELP_CONCAT(KHELP_EF_, KHELP_FP_COUNT(__VA_ARGS__))(type, __VA_ARGS__) \
+    }                                                                         \
+  }
+
+/// Emit an event type's layout and its fields into this file's records; a point header does so for each
+/// of its types. Modules carry the records, and the loader compares. `tag`: an identifier, and the
+/// type's name for the loader.
 #define KHELP_EVENT_RECORD(tag, type, ...) \
   KHELP_EVENT_RECORD_AS(khelp_modinfo_event_##tag, #tag, type, __VA_ARGS__)
 #define KHELP_EVENT_RECORD_AS(variable, name_, type, ...)                           \
   static struct khelp_modinfo_event variable KHELP_MODINFO_ATTRIBUTE = {            \
       KHELP_MODINFO_HEADER(KHELP_MODINFO_EVENT, struct khelp_modinfo_event), name_, \
-      KHELP_FINGERPRINT(type, __VA_ARGS__), sizeof(type)}
+      KHELP_FINGERPRINT(type, __VA_ARGS__), sizeof(type)};                          \
+  static struct {                                                                   \
+    struct khelp_modinfo_fields table;                                              \
+    struct khelp_event_field fields[KHELP_FP_COUNT(__VA_ARGS__)];                   \
+  } KHELP_CONCAT(variable, _fields) KHELP_MODINFO_ATTRIBUTE =                       \
+      KHELP_EVENT_FIELDS(name_, type, __VA_ARGS__)
 
 /// Make an event type's layout known, so that modules built against another one are refused. Points
 /// declare theirs through struct khelp_hhook_head_x.
 ///
 /// Errors   EEXIST known with another fingerprint · ENOMEM.
 KHELP_API int khelp_event_declare(const char* name, uint64_t fingerprint);
+/// The same, and its fields: a module that is refused is told which of them differ.
+///
+/// Shape    `fields`: made by KHELP_EVENT_RECORD() or KHELP_EVENT_FIELDS(); copied.
+/// Errors   as khelp_event_declare() · EINVAL the record's sizes do not fit.
+KHELP_API int khelp_event_declare_fields(const struct khelp_modinfo_fields* fields);
 /// The fingerprint declared for a name; 0: nobody declared one.
 KHELP_API uint64_t khelp_event_fingerprint(const char* name);
+/// Declare the event type of a KHELP_EVENT_RECORD() of this file.
+#define KHELP_EVENT_DECLARE(tag) \
+  khelp_event_declare_fields(&KHELP_CONCAT(khelp_modinfo_event_##tag, _fields).table)
+/// Call fn for each field that was declared for a name, in their order, until it returns non-zero.
+///
+/// Context  any thread; fn is called without a lock of the library.
+/// Errors   what fn returned · ENOENT no fields were declared for the name · ENOMEM.
+KHELP_API int khelp_event_fields(const char* name,
+                                 int (*fn)(void* arg, const struct khelp_event_field* field),
+                                 void* arg);
 
 KHELP_END_DECLS
 

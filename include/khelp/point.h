@@ -30,6 +30,7 @@ struct khelp_point {
   int32_t type; /**< type and id 0: those of the name */
   int32_t id;
   int32_t result_when_skipped; /**< see struct khelp_hhook_head_x */
+  const struct khelp_modinfo_fields* fields;
 };
 
 /// Define a point, at file scope: its name, how it combines results (KHELP_HHOOK_RESULT_...), its
@@ -46,6 +47,10 @@ struct khelp_point {
 /// The same with what a hook counts for that was skipped or threw (struct khelp_hhook_head_x): with
 /// EACCES, say, a policy fails closed.
 #define KHELP_POINT_X(point, name, type, id, flags, result_when_skipped, event, ...) \
+  static const struct {                                                              \
+    struct khelp_modinfo_fields table;                                               \
+    struct khelp_event_field fields[KHELP_FP_COUNT(__VA_ARGS__)];                    \
+  } khelp_fields_of_##point = KHELP_EVENT_FIELDS(#event, struct event, __VA_ARGS__); \
   struct khelp_point point = {{0, 0, 0, 0, 0, 0, 0, {0, 0, 0}, 0, {0}},              \
                               name,                                                  \
                               #event,                                                \
@@ -53,7 +58,8 @@ struct khelp_point {
                               flags,                                                 \
                               type,                                                  \
                               id,                                                    \
-                              result_when_skipped};                                  \
+                              result_when_skipped,                                   \
+                              &khelp_fields_of_##point.table};                       \
   static struct khelp_point* const khelp_point_of_##point                            \
       __attribute__((section("khelp_points"), used, retain)) = &point
 
@@ -95,13 +101,14 @@ static inline int khelp_points_open(void) {
     struct khelp_point* point = *at;
     int32_t type = point->type;
     int32_t id = point->id;
-    struct khelp_hhook_head_x x = {sizeof x, 0, 0, 0, 0, 0, 0, 0, 0};
+    struct khelp_hhook_head_x x = {sizeof x, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     int error = 0;
     x.flags = point->flags | KHELP_HHOOK_WAITOK;
     x.name = point->name;
     x.event = point->event;
     x.fingerprint = point->fingerprint;
     x.result_when_skipped = point->result_when_skipped;
+    x.fields = point->fields;
     if (type == 0 && id == 0)
       error = khelp_hhook_name(point->name, &type, &id);
     if (error == 0)

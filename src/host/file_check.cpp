@@ -60,9 +60,9 @@ std::vector<std::string> describe(const load_plan& plan) {
   for (const module_dependency& need : file.needs)
     lines.push_back(concat("needs ", need.name, " version ", need.minimum, " to ", need.maximum,
                            ", best ", need.preferred, ": ", place_of(need, plan)));
-  for (const event_layout& event : file.events)
-    lines.push_back(concat("compiled against ", event.name, ", ", event.size, " bytes, layout ",
-                           hex(event.fingerprint)));
+  for (const auto& [name, layout] : file.events)
+    lines.push_back(concat("compiled against ", name, ", ", layout.size, " bytes, layout ",
+                           hex(layout.fingerprint)));
   for (const std::string& library : file.elf.needed)
     lines.push_back(linker_is_whole()
                         ? concat("linked with ", library, ": ", place_of_library(library, plan))

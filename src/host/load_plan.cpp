@@ -29,11 +29,12 @@ bool better(const module_dependency& need, std::int32_t version, std::int32_t be
 /// The layouts that a file was compiled against and this process knows otherwise, in words.
 std::vector<std::string> layout_problems(const module_file& file) {
   std::vector<std::string> problems;
-  for (const event_layout& event : file.events) {
-    const std::uint64_t known = khelp_event_fingerprint(event.name.c_str());
-    if (known != 0 && known != event.fingerprint)
-      problems.push_back(concat("it was compiled against another layout of ", quoted(event.name),
-                                " (", event.size, " bytes there): compile it again"));
+  for (const auto& [name, theirs] : file.events) {
+    const event_layout ours = known_event(name);
+    if (ours.fingerprint != 0 && ours.fingerprint != theirs.fingerprint)
+      problems.push_back(concat("it was compiled against another layout of ", quoted(name),
+                                layout_difference(theirs, ours),
+                                ": compile it again with this program's header"));
   }
   return problems;
 }

@@ -67,6 +67,9 @@ class record_reader {
       case KHELP_MODINFO_EVENT:
         with<khelp_modinfo_event>(header.size, [this](const auto& r) { add_event(r); });
         break;
+      case KHELP_MODINFO_FIELDS:
+        with<khelp_modinfo_fields>(header.size, [this](const auto& r) { add_fields(r); });
+        break;
       default:
         break;  // of a newer library; its absence changes nothing for what we know
     }
@@ -145,18 +148,40 @@ class record_reader {
     file_.needs.push_back({*module, *name, record.minimum, record.preferred, record.maximum});
   }
 
-  /// Every object file that sees a point's header carries its records, so they repeat.
+  /// Every object file that sees a point's header carries its records, so they repeat. A file of an
+  /// older compilation has no record of the fields.
+  void add_layout(const std::string& name, event_layout layout) {
+    const auto known = std::find_if(file_.events.begin(), file_.events.end(),
+                                    [&](const named_layout& e) { return e.name == name; });
+    if (known == file_.events.end())
+      file_.events.push_back({name, std::move(layout)});
+    else if (known->layout.fingerprint != layout.fingerprint)
+      file_.problems.push_back(concat("its parts were compiled against different layouts of ",
+                                      quoted(name), layout_difference(layout, known->layout)));
+    else if (known->layout.fields.empty())
+      known->layout.fields = std::move(layout.fields);
+  }
+
   void add_event(const khelp_modinfo_event& record) {
+    if (const std::optional<std::string> name = name_in(record.name))
+      add_layout(*name, {record.fingerprint, record.event_size, {}});
+  }
+
+  void add_fields(const khelp_modinfo_fields& record) {
     const std::optional<std::string> name = name_in(record.name);
     if (!name)
       return;
-    const auto known = std::find_if(file_.events.begin(), file_.events.end(),
-                                    [&](const event_layout& e) { return e.name == *name; });
-    if (known == file_.events.end())
-      file_.events.push_back({*name, record.fingerprint, record.event_size});
-    else if (known->fingerprint != record.fingerprint)
-      file_.problems.push_back(
-          concat("its parts were compiled against different layouts of ", quoted(*name)));
+    auto layout = layout_in(
+        record, section_.subspan(at_ + sizeof record, record.header.size - sizeof record));
+    if (!layout) {
+      refuse("is too short for its fields");
+      return;
+    }
+    for (const khelp_event_field& field : layout->fields) {
+      if (!name_in(field.name))
+        return;
+    }
+    add_layout(*name, std::move(*layout));
   }
 
   std::span<const std::byte> section_;

@@ -9,6 +9,7 @@
 #include <khelp/module.h>
 #include <khelp/result.hpp>
 
+#include "core/points/event_types.hpp"
 #include "elf/reader.hpp"
 
 /// What a helper's file says about itself (khelp/module.h), read from its bytes: names, versions,
@@ -47,10 +48,10 @@ struct module_dependency {
   }
 };
 
-struct event_layout {
+/// A layout that the file was compiled against.
+struct named_layout {
   std::string name;
-  std::uint64_t fingerprint;
-  std::uint64_t size;
+  event_layout layout;
 };
 
 /// A linker set of the file: where it will be, from the base; of no size when there is none.
@@ -72,7 +73,7 @@ struct module_file {
   std::vector<declared_module> modules;  // in the order of their initialisation
   std::vector<offered_interface> offers;
   std::vector<module_dependency> needs;  // without those that the file satisfies itself
-  std::vector<event_layout> events;
+  std::vector<named_layout> events;
   startup_sets sets;
   std::vector<std::string> problems;  // of the ELF structure and of the records, all of them
 

@@ -86,8 +86,51 @@ TEST(module_file, dependencies_and_layouts_are_read) {
   EXPECT_EQ(file.needs[0].maximum, 3);
   ASSERT_EQ(file.events.size(), 1U);
   EXPECT_EQ(file.events[0].name, "loader_test::event");
-  EXPECT_EQ(file.events[0].size, 16U);
-  EXPECT_NE(judge("other_layout").events[0].fingerprint, file.events[0].fingerprint);
+  EXPECT_EQ(file.events[0].layout.size, 16U);
+  EXPECT_NE(judge("other_layout").events[0].layout.fingerprint, file.events[0].layout.fingerprint);
+}
+
+TEST(module_file, the_fields_of_a_layout_are_read) {
+  const module_file file = judge("counter");
+  ASSERT_EQ(file.events.size(), 1u);
+  const event_layout& layout = file.events[0].layout;
+  EXPECT_EQ(layout.size, 16u);
+  ASSERT_EQ(layout.fields.size(), 2u);
+  EXPECT_STREQ(layout.fields[1].name, "inside");
+  EXPECT_EQ(layout.fields[1].offset, 8u);
+  EXPECT_EQ(layout.fields[1].kind, std::uint32_t{KHELP_KIND_POINTER});
+}
+
+TEST(module_file, a_file_without_fields_is_known_by_its_fingerprint) {
+  // As an older header made it: the record is not there; and as an older library reads a newer file.
+  const module_file file = with_records<khelp_modinfo_header>(
+      "counter", KHELP_MODINFO_FIELDS, [](khelp_modinfo_header& r) { r.kind = 99; });
+  EXPECT_TRUE(file.sound());
+  ASSERT_EQ(file.events.size(), 1u);
+  EXPECT_EQ(file.events[0].layout.fingerprint, judge("counter").events[0].layout.fingerprint);
+  EXPECT_TRUE(file.events[0].layout.fields.empty());
+}
+
+TEST(module_file, fields_that_a_record_has_no_room_for_are_a_fault) {
+  using record = khelp_modinfo_fields;
+  const auto with = [](const std::function<void(record&)>& change) {
+    return with_records<record>("counter", KHELP_MODINFO_FIELDS, change).problems;
+  };
+  const auto refused = Contains(HasSubstr("is too short for its fields"));
+  EXPECT_THAT(with([](record& r) { r.count = 3; }), refused);
+  EXPECT_THAT(with([](record& r) { r.count = UINT32_MAX; }), refused);
+  EXPECT_THAT(with([](record& r) { r.field_size = UINT32_MAX - 7; }), refused);
+  EXPECT_THAT(with([](record& r) { r.field_size = 0; }), refused);
+  EXPECT_THAT(with([](record& r) { r.name[0] = '\0'; }), Contains(HasSubstr("no readable name")));
+  struct with_first_field : record {
+    khelp_event_field field;
+  };
+  EXPECT_THAT(with_records<with_first_field>("counter", KHELP_MODINFO_FIELDS,
+                                             [](with_first_field& r) { r.field.name[1] = '\n'; })
+                  .problems,
+              Contains(HasSubstr("no readable name")));
+  EXPECT_THAT(with([](record& r) { r.fingerprint++; }),
+              Contains(HasSubstr("against different layouts of 'loader_test::event'")));
 }
 
 TEST(module_file, freebsd_modules_are_ordered_and_need_the_kernel_but_not_themselves) {

@@ -19,5 +19,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         module.record + sizeof(khelp_modinfo_module) > file->elf.memory_size)
       std::abort();
   }
+  const khelp::event_layout none;
+  for (const auto& [name, layout] : file->events) {
+    if (name.empty() ||
+        !khelp::layout_difference(layout, layout).starts_with(layout.size == 0 ? "" : ":"))
+      std::abort();
+    (void)khelp::layout_difference(none, layout);
+    (void)khelp::layout_difference(layout, file->events.front().layout);
+  }
   return 0;
 }

@@ -70,10 +70,10 @@ void note_classes_beyond(std::uint32_t classes) noexcept KHELP_REQUIRES(registry
 bool attach_inline_data(std::uint32_t classes, khelp_osd& osd) noexcept;
 result<void> attach_helpers(std::uint32_t classes, khelp_osd& osd);
 
-// After a change of these helpers' states: what a thread attaches from now on it attaches knowing them,
-// and what was attached before is counted. False: the heavy barrier is refused, so that this cannot be
-// said.
-[[nodiscard]] bool attachments_see_states(std::span<helper* const> of) noexcept;
+// After a change of helpers' states: what a thread attaches from now on it attaches knowing them, and what
+// was attached before is counted. keep_data: whether any of them does. False: the heavy barrier is
+// refused, so that this cannot be said. Takes no memory.
+[[nodiscard]] bool attachments_see_states(bool keep_data) noexcept;
 
 // 0, as khelp_destroy_osd() answers.
 int detach_helpers(khelp_osd& object);

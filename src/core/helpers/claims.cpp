@@ -1,4 +1,5 @@
 // Whether helpers may go: their objects, and who decides.
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <utility>
@@ -48,11 +49,8 @@ void keep_quiesced(helper& h) {
 
 // A thread that attaches from now on sees the helpers' states, or its reference is counted.
 result<void> have_states_seen(helper_batch batch) {
-  std::vector<helper*> all;
-  all.reserve(batch.size());
-  for (const auto& h : batch)
-    all.push_back(h.get());
-  if (attachments_see_states(all))
+  const auto keeps_data = [](const auto& h) { return h->keeps_data(); };
+  if (attachments_see_states(std::any_of(batch.begin(), batch.end(), keeps_data)))
     return {};
   return failure(ENOSYS, quoted(batch.front()->name) +
                              ": membarrier(2) is refused: whether a thread is just giving its data "

@@ -124,9 +124,9 @@ waited revoke_once(std::span<helper* const> from, run_wait* wait) {
 
 }  // namespace
 
-bool attachments_see_states(std::span<helper* const> of) noexcept {
+bool attachments_see_states(bool keep_data) noexcept {
   full_barrier();
-  if (std::none_of(of.begin(), of.end(), [](const helper* h) { return h->keeps_data(); }))
+  if (!keep_data)
     return true;
   const shut_gate nobody_passes(object_gate);
   return nobody_passes.certain();
@@ -134,7 +134,8 @@ bool attachments_see_states(std::span<helper* const> of) noexcept {
 
 waited revoke_data(std::span<helper* const> from, run_wait* wait) {
   // A thread that attaches now sees that they go, or is counted.
-  if (!attachments_see_states(from))
+  const auto keeps_data = [](const helper* h) { return h->keeps_data(); };
+  if (!attachments_see_states(std::any_of(from.begin(), from.end(), keeps_data)))
     return waited::refused;
   const auto with_data = [from] { return std::find_if(from.begin(), from.end(), holds_data); };
   auto next = with_data();

@@ -36,7 +36,18 @@ result<void> register_point(point_name name, khelp_hhook_head* storage, khelp_hh
     return failure(EINVAL,
                    "hook point " + to_string(name) + ": no instance is current on this thread");
   if (!options.event.empty()) {
-    if (auto declared = declare_event(options.event, options.fingerprint); !declared)
+    event_layout layout{options.fingerprint, 0, {}};
+    if (options.fields != nullptr) {
+      auto known = layout_in(*options.fields);
+      if (!known)
+        return std::move(known).error();
+      if (known->fingerprint != options.fingerprint)
+        return failure(EINVAL,
+                       "struct khelp_hhook_head_x: the fields are of another layout than "
+                       "the fingerprint");
+      layout = std::move(*known);
+    }
+    if (auto declared = declare_event(options.event, std::move(layout)); !declared)
       return declared;
   }
   auto added = the_hooks().add_point(name, storage, hhh != nullptr, vid, options);
@@ -111,6 +122,7 @@ int khelp_hhook_head_register_x(int32_t type, int32_t id, khelp_hhook_head* stor
       options.fingerprint = given.fingerprint;
       options.recursion_limit = given.recursion_limit;
       options.when_skipped = given.result_when_skipped;
+      options.fields = given.fields;
     }
     return register_point({type, id}, storage, hhh, options);
   });

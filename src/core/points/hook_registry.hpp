@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <khelp/hhook.h>
+#include <khelp/module.h>
 #include <khelp/result.hpp>
 
 #include "base/leftovers.hpp"
@@ -116,6 +117,7 @@ class hook_registry {
     std::uint64_t fingerprint = 0;
     std::uint32_t recursion_limit = 0;
     std::int32_t when_skipped = 0;
+    const khelp_modinfo_fields* fields = nullptr;
   };
 
   // ---- points ----

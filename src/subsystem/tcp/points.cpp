@@ -60,8 +60,7 @@ result<const point_pair*> points::pair_of(uint32_t number) {
 }
 
 result<points> points::attach(instances_by by) {
-  const auto& block = khelp_modinfo_event_khelp_tcpcb;
-  if (auto declared = outcome(khelp_event_declare(block.name, block.fingerprint)); !declared)
+  if (auto declared = outcome(KHELP_EVENT_DECLARE(khelp_tcpcb)); !declared)
     return std::move(declared).error();
   if (by != instances_by::none) {
     // The first one is there before its first packet, so that helpers can be asked about it.

@@ -15,6 +15,14 @@
 
 namespace alloc {
 
+namespace {
+
+struct of_one_field {
+  int first;
+};
+
+}  // namespace
+
 std::vector<row> rows_of_statistics_and_loading() {
   return {
       // statistics, words, time
@@ -30,6 +38,24 @@ std::vector<row> rows_of_statistics_and_loading() {
        }},
       {"khelp_event_declare", nothing,
        [] { return khelp_event_declare("an event of a name longer than a small string", 5); },
+       nothing},
+      {"khelp_event_declare_fields", nothing,
+       [] {
+         static const struct {
+           khelp_modinfo_fields table;
+           khelp_event_field fields[1];
+         } record = KHELP_EVENT_FIELDS("an event whose fields were not declared before",
+                                       of_one_field, first);
+         return khelp_event_declare_fields(&record.table);
+       },
+       nothing},
+      {"khelp_event_fields", nothing,
+       [] {
+         const int error = khelp_event_fields(
+             "an event that nobody has declared before",
+             [](void*, const khelp_event_field*) { return 0; }, nullptr);
+         return error == ENOENT ? 0 : error;
+       },
        nothing},
       {"khelp_event_fingerprint", nothing,
        [] {
