@@ -123,6 +123,8 @@ class socket_filters {
 // The process's; never destroyed.
 socket_filters& the_socket_filters();
 
+// What the list of a socket calls: its argument is the attachment.
+void ask_one_filter(void* asked, void* attachment);
 int ask_filters(filtered_socket& socket, const khelp_sflt_call& call);
 
 }  // namespace khelp

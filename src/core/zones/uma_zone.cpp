@@ -16,13 +16,7 @@ using namespace khelp::uma;
 namespace {
 
 constexpr unsigned empties_kept = 16;
-// A zone grows by a slab more for so many that it has: in one piece of memory, which may go in one.
-// Of each only the first page is touched then.
-constexpr std::size_t slabs_for_one_more = 16;
-constexpr std::size_t longest_run = 32;
-constexpr std::int64_t warning_interval_s = 300;
 constexpr std::int64_t memory_retry_ns = 10'000'000;
-constexpr std::int64_t sleep_slice_ns = 1'000'000'000;
 
 // Magazines shrink as items grow, so that a cache does not hold much memory.
 unsigned bucket_for(std::size_t stride, std::uint32_t flags) {
@@ -35,18 +29,6 @@ unsigned bucket_for(std::size_t stride, std::uint32_t flags) {
       std::clamp<std::size_t>(bytes / stride, 2, std::size_t{magazine_capacity}));
 }
 
-std::int64_t monotonic_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec;
-}
-
-slab_layout::wants beside_items(std::uint32_t flags, int debug) {
-  return {.owners = (flags & KHELP_UMA_ZONE_OWNER) != 0,
-          .debug_bits = debug >= KHELP_UMA_DEBUG_BITMAP,
-          .sites = debug >= KHELP_UMA_DEBUG_POISON};
-}
-
 }  // namespace
 
 khelp_uma_zone::khelp_uma_zone(std::string zone_name, std::size_t size, std::size_t item_alignment,
@@ -56,7 +38,7 @@ khelp_uma_zone::khelp_uma_zone(std::string zone_name, std::size_t size, std::siz
       debug(debug_level),
       alignment(item_alignment),
       name(std::move(zone_name)),
-      layout(size, item_alignment, beside_items(zone_flags, debug_level)),
+      layout(size, item_alignment, wants_of(zone_flags, debug_level)),
       bucket_size(bucket_for(layout.stride, zone_flags)) {}
 
 // ---- the slow half of an allocation ----
@@ -341,178 +323,4 @@ void khelp_uma_zone::keep_empty(magazine* m) noexcept {
 void khelp_uma_zone::count_failure() noexcept {
   lock_guard held(lock);
   ++fails;
-}
-
-// ---- limits ----
-
-void khelp_uma_zone::set_limit(std::uint64_t items) noexcept {
-  lock_guard held(lock);
-  limit = items;
-  tight = false;
-  if (!caches_items())
-    gather();
-  admit_waiters();
-}
-
-void khelp_uma_zone::set_max_cached(std::uint64_t items) noexcept {
-  lock_guard held(lock);
-  max_depot = items;
-  // A thread has two magazines.
-  bucket_size = static_cast<unsigned>(std::min<std::uint64_t>(bucket_size, items / 2));
-  gather();
-}
-
-void khelp_uma_zone::admit_waiters() noexcept {
-  while (first_waiter != nullptr && (limit == 0 || out < limit)) {
-    waiter* w = first_waiter;
-    first_waiter = w->next;
-    if (first_waiter == nullptr)
-      last_waiter = nullptr;
-    ++out;
-    ++granted;
-    w->granted = 1;
-    // Its stack may be gone before this: waking nobody is harmless.
-    futex_wake_all(w->granted);
-  }
-  if (tight && first_waiter == nullptr && (limit == 0 || out <= limit - limit / 4))
-    tight = false;
-}
-
-void khelp_uma_zone::sleep_on_limit(waiter& me) noexcept {
-  {
-    lock_guard held(lock);
-    ++sleeps;
-    (last_waiter == nullptr ? first_waiter : last_waiter->next) = &me;
-    last_waiter = &me;
-    // Room since we looked: first come, first served, so we may be the first.
-    admit_waiters();
-  }
-  while (me.granted == 0)
-    futex_wait(me.granted, 0, sleep_slice_ns);
-  lock_guard held(lock);
-  --granted;
-}
-
-void khelp_uma_zone::tell_limit() {
-  void (*action)(khelp_uma_zone*, int) = nullptr;
-  std::shared_ptr<const std::string> words;
-  {
-    lock_guard held(lock);
-    action = maxaction;
-    const std::int64_t now = monotonic_seconds();
-    if (warning != nullptr && warnings_on() &&
-        (warned_at == INT64_MIN || now - warned_at >= warning_interval_s)) {
-      warned_at = now;
-      words = warning;
-    }
-  }
-  if (words != nullptr)
-    log(KHELP_LOG_WARNING, {"[zone: ", name, "] ", *words});
-  if (action != nullptr)
-    action(this, 1);
-}
-
-// ---- slabs ----
-
-bool khelp_uma_zone::add_owners() noexcept {
-  lock_guard held(lock);
-  if ((flags & KHELP_UMA_ZONE_OWNER) != 0)
-    return true;
-  if (had_slabs)
-    return false;
-  flags |= KHELP_UMA_ZONE_OWNER;
-  layout = slab_layout(static_cast<std::size_t>(item_size), alignment, beside_items(flags, debug));
-  return true;
-}
-
-unsigned khelp_uma_zone::run_of_slabs() noexcept {
-  if (init != nullptr || layout.length != slab_alignment)
-    return 1;
-  lock_guard held(lock);
-  return static_cast<unsigned>(
-      std::clamp<std::size_t>(slabs.slabs() / slabs_for_one_more, 1, longest_run));
-}
-
-khelp_uma_zone::growth khelp_uma_zone::add_slabs(int request, unsigned count) {
-  struct mapped_slabs {
-    khelp_uma_zone& zone;
-    unsigned count;
-    slab* first;
-    ~mapped_slabs() {
-      slab_unmapping gone(zone.layout);
-      for (unsigned i = 0; first != nullptr && i < count; ++i)
-        gone.add(neighbour(*first, i));  // its items were never hidden
-    }
-  };
-  const bool in_core_dumps = (flags & KHELP_UMA_ZONE_NODUMP) == 0;
-  mapped_slabs made{*this, count, map_slabs(this, layout, in_core_dumps, count)};
-  if (made.first == nullptr)
-    return growth::no_memory;
-  for (unsigned i = 0; i < count; ++i) {
-    if (!run_init(neighbour(*made.first, i), request))
-      return growth::init_failed;
-  }
-  slab& first = *std::exchange(made.first, nullptr);
-  for (unsigned i = 0; i < count; ++i)
-    prepare_free_items(*this, neighbour(first, i));
-  lock_guard held(lock);
-  had_slabs = true;
-  // So the lowest is the first to be used.
-  for (unsigned i = count; i-- > 0;)
-    slabs.add(neighbour(first, i));
-  return growth::done;
-}
-
-// ZONE_ZINIT needs nothing: slabs are mapped zeroed.
-bool khelp_uma_zone::run_init(slab& s, int request) {
-  if (init == nullptr)
-    return true;
-  unsigned made = 0;
-  try {
-    while (made < layout.items && init(layout.item(s, made), item_size, request) == 0)
-      ++made;
-  } catch (...) {
-    run_fini(s, made);
-    throw;
-  }
-  if (made == layout.items)
-    return true;
-  run_fini(s, made);
-  return false;
-}
-
-void khelp_uma_zone::run_fini(slab& s, unsigned count) noexcept {
-  if (fini == nullptr)
-    return;
-  for (unsigned i = 0; i < count; ++i)
-    guarded_to_the_end("zone", name, "its fini", [&] { fini(layout.item(s, i), item_size); });
-}
-
-bool khelp_uma_zone::may_release(bool for_good) const noexcept {
-  for (const zone_pin* p = pins; p != nullptr; p = p->next) {
-    if (p->walks)
-      return false;
-  }
-  if (for_good)
-    return true;
-  return (flags & KHELP_UMA_ZONE_NOFREE) == 0 && slabs.free_items() >= reserve + layout.items;
-}
-
-void khelp_uma_zone::release_slabs(bool for_good) {
-  slab_unmapping gone(layout);
-  while (true) {
-    slab* s = nullptr;
-    {
-      lock_guard held(lock);
-      if (may_release(for_good))
-        s = slabs.detach_free_slab();
-    }
-    if (s == nullptr)
-      return;
-    for (unsigned i = 0; i < layout.items; ++i)
-      check_free_item(*this, layout.item(*s, i));
-    run_fini(*s, layout.items);
-    forget_items(*this, *s);
-    gone.add(*s);
-  }
 }

@@ -195,6 +195,7 @@ struct khelp_uma_zone {
   void sleep_on_limit(khelp::uma::waiter& me) noexcept KHELP_EXCLUDES(lock);
   void tell_limit() KHELP_EXCLUDES(lock);
   bool may_release(bool for_good) const noexcept KHELP_REQUIRES(lock);
+  static khelp::uma::slab_layout::wants wants_of(std::uint32_t flags, int debug) noexcept;
   bool run_init(khelp::uma::slab& s, int request);
   void run_fini(khelp::uma::slab& s, unsigned count) noexcept;
 };
