@@ -20,6 +20,8 @@ class reported_session {
   ///
   /// Errors   throws refusal.
   reported_session(const replay_request& asked, const helper_set& helpers, results& to);
+  reported_session(const reported_session&) = delete;
+  reported_session& operator=(const reported_session&) = delete;
 
   tcp::replay_session& tcp() { return *session_; }
 
