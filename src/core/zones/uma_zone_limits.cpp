@@ -5,6 +5,7 @@
 
 #include "base/guarded.hpp"
 #include "base/log.hpp"
+#include "core/zones/uma_registry.hpp"
 #include "core/zones/uma_zone.hpp"
 #include "sync/futex.hpp"
 
