@@ -31,12 +31,12 @@ void merger::add(const std::vector<tcp::shard_outcome>& batch) {
 }
 
 void merger::report(const shard_events& shard, const replay_event& next) {
-  if (next.what == replay_event::began) {
+  if (next.kind == replay_event::began) {
     numbers_.add(next.connection, ++connections_);
     return;
   }
   listener_(next, shard.text_of(next), numbers_.of(next.connection));
-  if (next.what == replay_event::closed)
+  if (next.kind == replay_event::closed)
     numbers_.remove(next.connection);
 }
 

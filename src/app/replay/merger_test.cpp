@@ -15,11 +15,11 @@ class two_shards {
       each.found = std::make_unique<shard_events>();
   }
 
-  void add(std::size_t shard, replay_event::what_it_is what, std::uint64_t connection,
+  void add(std::size_t shard, replay_event::kind_of_event kind, std::uint64_t connection,
            const tcp::event_key& when, const std::string& text = "") {
     shard_events& found = of(shard);
     replay_event one;
-    one.what = what;
+    one.kind = kind;
     one.connection = connection;
     one.when = when;
     one.text_begin = found.text.size();

@@ -15,7 +15,7 @@ result<void> results::begin(const std::vector<helper_schema>& schemas) {
 }
 
 void results::add(const replay_event& next, std::string_view text, std::uint64_t number) {
-  if (next.what == replay_event::sample) {
+  if (next.kind == replay_event::sample) {
     write_numbered(*to_.samples(), text, number);
     return;
   }

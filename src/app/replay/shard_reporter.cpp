@@ -45,11 +45,11 @@ void shard_reporter::note_into(tcp::batch_result& batch) {
   batch_ = &static_cast<shard_events&>(batch);
 }
 
-replay_event& shard_reporter::note(const tcp::flow& flow, replay_event::what_it_is what) {
+replay_event& shard_reporter::note(const tcp::flow& flow, replay_event::kind_of_event kind) {
   replay_event& fresh = batch_->all.emplace_back();
   fresh.when = now;
   fresh.connection = flow.began_at;
-  fresh.what = what;
+  fresh.kind = kind;
   fresh.text_begin = fresh.text_end = batch_->text.size();
   return fresh;
 }

@@ -19,11 +19,11 @@ namespace khelp::app {
 
 /// Something to report.
 struct replay_event {
-  enum what_it_is : std::uint8_t { began, sample, closed };
+  enum kind_of_event : std::uint8_t { began, sample, closed };
 
   tcp::event_key when;
   std::uint64_t connection = 0;  ///< flow::began_at
-  what_it_is what = began;
+  kind_of_event kind = began;
   std::uint8_t directions_with_data = 0;  ///< closed
   std::uint64_t copies = 0;               ///< closed
   /// Where its text is in shard_events::text: a line of --samples, or report_writer's of a closed
@@ -75,7 +75,7 @@ class shard_reporter final : public tcp::shard_watcher {
  private:
   std::vector<std::optional<helper_data>> read(const tcp::end& end);
   std::vector<std::optional<helper_data>> read_now(const tcp::end& end);
-  replay_event& note(const tcp::flow& flow, replay_event::what_it_is what);
+  replay_event& note(const tcp::flow& flow, replay_event::kind_of_event kind);
 
   const reporting& common_;
   std::optional<measurements> measurements_;  ///< once something runs
