@@ -413,11 +413,4 @@ file_table& the_files() {
   return one;
 }
 
-file_table::file_table() {
-  // Each leaves the lock as the next one finds it, which is more than the analysis can follow.
-  pthread_atfork([]() KHELP_NO_TSA { the_files().before_fork(); },
-                 []() KHELP_NO_TSA { the_files().after_fork_in_parent(); },
-                 []() KHELP_NO_TSA { the_files().after_fork_in_child(); });
-}
-
 }  // namespace khelp

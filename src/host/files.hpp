@@ -149,8 +149,6 @@ struct present_offer {
 
 class file_table {
  public:
-  file_table();
-
   /// Who may load.
   turn_state load_turn;
 

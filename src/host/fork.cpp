@@ -1,5 +1,6 @@
 // Around a fork: the table of files is whole in the child.
 #include <new>
+#include <pthread.h>
 
 #include "host/files.hpp"
 #include "host/linker_calls.hpp"
@@ -34,5 +35,18 @@ void file_table::after_fork_in_child() KHELP_NO_TSA {
   loader_mutex.unlock();
   linker_calls::after_fork_in_child();
 }
+
+namespace {
+
+// When the library is loaded: the C library does not call, for a fork that has begun, what is noted
+// meanwhile. After the core's (src/CMakeLists.txt has the order), so that it is called before it.
+[[gnu::constructor]] void watch_forks() {
+  // Each leaves the lock as the next one finds it, which is more than the analysis can follow.
+  pthread_atfork([]() KHELP_NO_TSA { the_files().before_fork(); },
+                 []() KHELP_NO_TSA { the_files().after_fork_in_parent(); },
+                 []() KHELP_NO_TSA { the_files().after_fork_in_child(); });
+}
+
+}  // namespace
 
 }  // namespace khelp
