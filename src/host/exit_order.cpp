@@ -1,6 +1,9 @@
 #include "host/exit_order.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <string_view>
 
 #include "host/linker_calls.hpp"
 
@@ -28,6 +31,18 @@ void at_exit(void*) {
 void set_exit_function(void (*function)() noexcept) noexcept {
   exit_function = function;
   be_first_at_exit();
+}
+
+bool may_register_at_exit(const elf_summary& file) {
+  const auto may = [](const elf_import& symbol) {
+    constexpr std::string_view registering[] = {"__cxa_atexit", "atexit", "on_exit"};
+    if (std::find(std::begin(registering), std::end(registering), symbol.name) !=
+        std::end(registering))
+      return true;
+    // The run-time's symbols have versions.
+    return symbol.version == 0 && !symbol.name.starts_with("khelp_");
+  };
+  return !file.beyond_runtime.empty() || std::any_of(file.imports.begin(), file.imports.end(), may);
 }
 
 void be_first_at_exit() noexcept {

@@ -22,8 +22,10 @@ bool waits_for_runs(int how, const failure& why) noexcept {
 
 result<file_modules> file_modules::bind(const std::string& file, const mapping& code,
                                         const module_file& contents) {
-  be_first_at_exit();  // its constructors have made static objects
   file_modules made;
+  made.may_register_at_exit_ = may_register_at_exit(contents.elf);
+  if (made.may_register_at_exit_)
+    be_first_at_exit();  // its constructors have run
   made.modules_.reserve(contents.modules.size());
   for (const declared_module& declared : contents.modules) {
     auto module = module_instance::bind(code, declared);
@@ -80,7 +82,8 @@ result<void> file_modules::start(bool partial) {
     load_errors_ = "not all of its modules have started: " + words;
   if (auto ran = startup_->run_all(); !ran)
     return ran;
-  be_first_at_exit();  // its start may have made more
+  if (may_register_at_exit_)
+    be_first_at_exit();
   return {};
 }
 

@@ -77,6 +77,7 @@ class file_modules {
   std::vector<module_instance> modules_;  // in the order of their start
   std::unique_ptr<file_startup> startup_;
   std::string load_errors_;
+  bool may_register_at_exit_ = false;
 };
 
 }  // namespace khelp

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <latch>
 #include <string>
@@ -11,6 +12,21 @@
 #include <khelp/log.h>
 
 #include "test_modules/loader_test.hpp"
+
+namespace {
+
+std::atomic<unsigned> exit_functions{0};
+
+}  // namespace
+
+/// An executable's definition stands before that of the C library.
+extern "C" __attribute__((visibility("default"))) int __cxa_atexit(void (*function)(void*),
+                                                                   void* arg, void* handle) {
+  using type = int (*)(void (*)(void*), void*, void*);
+  static const auto next = reinterpret_cast<type>(dlsym(RTLD_NEXT, "__cxa_atexit"));
+  ++exit_functions;
+  return next(function, arg, handle);
+}
 
 namespace {
 
@@ -183,6 +199,25 @@ TEST(loader_exit, nothing_is_loaded_or_unloaded_any_more) {
         start("data");
         id = khelp_module_find("data");
         std::exit(7);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+/// The C library's list of exit functions never gets shorter, and each exit and unload walks it.
+TEST(loader_exit, a_module_that_registers_nothing_leaves_the_list_of_exit_functions_as_it_is) {
+  EXPECT_EXIT(
+      {
+        start("static_objects");
+        const auto registered_by = [](const char* module) {
+          const unsigned before = exit_functions;
+          load(module);
+          if (khelp_unload(khelp_module_find(module), KHELP_UNLOAD_REFUSE, 0) != 0)
+            _exit(7);
+          return exit_functions - before;
+        };
+        if (registered_by("at_exit") == 0)
+          _exit(6);
+        _exit(registered_by("point") == 0 ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
 }
