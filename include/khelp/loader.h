@@ -47,8 +47,8 @@ struct khelp_load_options {
 };
 
 /// How many zombies of one module there may be: each load of a file that cannot be unmapped again
-/// leaves one, and the next is refused (EBUSY). `most_zombies` is another number for one load;
-/// UINT32_MAX: no limit.
+/// leaves one, and the next is refused (EBUSY), which khelp_check_load() tells, too. `most_zombies` is
+/// another number for one load; UINT32_MAX: no limit.
 #define KHELP_MOST_ZOMBIES 64
 
 /// Load a module.

@@ -209,6 +209,7 @@ void summarise_sections(image& elf) {
     return;
   }
   const std::uint64_t end = names.sh_offset + names.sh_size;
+  elf.report.summary.sections.reserve(elf.sections.size());
   repeated_problem nameless(elf.report.problems, "sections");
   for (std::size_t i = 0; i < elf.sections.size(); i++) {
     const Elf64_Shdr& s = elf.sections[i];
@@ -315,6 +316,7 @@ bool read_segments(image& elf) {
     elf.problem("the table of program headers lies outside the file");
     return false;
   }
+  elf.segments.reserve(header.e_phnum);
   for (std::uint64_t i = 0; i < header.e_phnum; i++)
     elf.segments.push_back(*elf.file.read<Elf64_Phdr>(header.e_phoff + i * sizeof(Elf64_Phdr)));
 
@@ -346,6 +348,7 @@ void read_sections(image& elf) {
   const std::uint64_t size = std::uint64_t{header.e_shnum} * sizeof(Elf64_Shdr);
   if (!elf.file.contains(header.e_shoff, size))
     return elf.problem("the table of section headers lies outside the file");
+  elf.sections.reserve(header.e_shnum);
   for (std::uint64_t i = 0; i < header.e_shnum; i++)
     elf.sections.push_back(*elf.file.read<Elf64_Shdr>(header.e_shoff + i * sizeof(Elf64_Shdr)));
 

@@ -187,7 +187,7 @@ result<file_copy> file_copy::in_file(std::span<const std::byte> bytes, const std
                                 "; KHELP_LOAD=path (KHELP_LOAD_DEBUG) maps the file itself"));
 }
 
-result<std::vector<std::byte>> read_whole_file(const std::string& path) {
+result<file_bytes> read_whole_file(const std::string& path) {
   const unique_fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd)
     return failed(errno, path);
@@ -199,7 +199,7 @@ result<std::vector<std::byte>> read_whole_file(const std::string& path) {
   if (status.st_size > largest_file)
     return failure(ENOEXEC, path + ": larger than a helper can be");
 
-  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
+  file_bytes bytes(static_cast<std::size_t>(status.st_size));
   std::size_t filled = 0;
   while (filled < bytes.size()) {
     const ssize_t n = read(fd.get(), bytes.data() + filled, bytes.size() - filled);
@@ -211,7 +211,7 @@ result<std::vector<std::byte>> read_whole_file(const std::string& path) {
       break;  // it became shorter while it was read: the check tells
     filled += static_cast<std::size_t>(n);
   }
-  bytes.resize(filled);
+  bytes.shorten(filled);
   return bytes;
 }
 

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <sys/types.h>
-#include <vector>
 
 #include <khelp/result.hpp>
 
@@ -14,10 +14,29 @@
 
 namespace khelp {
 
+/// The bytes of a file. (A vector would be filled with zeros first.)
+class file_bytes {
+ public:
+  file_bytes() = default;
+  explicit file_bytes(std::size_t room)
+      : bytes_(std::make_unique_for_overwrite<std::byte[]>(room)), size_(room) {}
+
+  std::byte* data() const { return bytes_.get(); }
+  std::size_t size() const { return size_; }
+  void shorten(std::size_t size) { size_ = size; }
+  operator std::span<const std::byte>() const {  // NOLINT(google-explicit-constructor)
+    return {bytes_.get(), size_};
+  }
+
+ private:
+  std::unique_ptr<std::byte[]> bytes_;
+  std::size_t size_ = 0;
+};
+
 /// Read a regular file of reasonable size.
 ///
 /// Errors   as open(2) and read(2) · ENOEXEC no regular file, or too large for a helper.
-result<std::vector<std::byte>> read_whole_file(const std::string& path);
+result<file_bytes> read_whole_file(const std::string& path);
 
 /// A copy that nobody can change: sealed memory, or, where the system forbids that, a file of ours
 /// that is open for reading only. Programs that close descriptors they did not open are survived: a

@@ -18,6 +18,7 @@ constexpr std::int64_t longest_wait_of_a_fork_ns = 2'000'000'000;
 mutex inside_mutex;  // held over a fork: nobody enters meanwhile
 event_count left_the_linker;
 unsigned inside KHELP_GUARDED_BY(inside_mutex) = 0;           // calls, of all threads
+unsigned waiting_forks KHELP_GUARDED_BY(inside_mutex) = 0;    // for calls to end
 bool whole KHELP_GUARDED_BY(inside_mutex) = true;             // linker_is_whole()
 bool cut_off_by_fork KHELP_GUARDED_BY(inside_mutex) = false;  // the child of this fork is not whole
 thread_local unsigned inside_by_me = 0;
@@ -65,30 +66,34 @@ linker_calls::linker_calls() noexcept {
 }
 
 linker_calls::~linker_calls() {
+  bool awaited = false;
   {
     lock_guard held(inside_mutex);
     inside--;
     inside_by_me--;
+    awaited = waiting_forks != 0;
   }
-  left_the_linker.notify();
+  if (awaited)
+    left_the_linker.notify();
 }
 
 /// A thread that has the dynamic linker's lock itself (it forks in a constructor) need not wait:
 /// those who are inside wait for that lock, and have changed nothing yet.
 void linker_calls::before_fork() noexcept KHELP_NO_TSA {
   const deadline limit(longest_wait_of_a_fork_ns);
+  inside_mutex.lock();
+  waiting_forks++;
   for (;;) {
     const std::uint32_t ticket = left_the_linker.ticket();
-    inside_mutex.lock();
-    cut_off_by_fork = false;
-    if (inside == inside_by_me || called_by_linker())
-      return;
-    if (limit.has_passed()) {
-      cut_off_by_fork = true;
+    const bool free = inside == inside_by_me || called_by_linker();
+    if (free || limit.has_passed()) {
+      cut_off_by_fork = !free;
+      waiting_forks--;
       return;
     }
     inside_mutex.unlock();
     left_the_linker.wait(ticket, limit.left_ns());
+    inside_mutex.lock();
   }
 }
 
@@ -98,6 +103,7 @@ void linker_calls::after_fork_in_parent() noexcept KHELP_NO_TSA {
 
 void linker_calls::after_fork_in_child() noexcept KHELP_NO_TSA {
   inside = inside_by_me;
+  waiting_forks = 0;
   whole = whole && !cut_off_by_fork;
   inside_mutex.unlock();
 }

@@ -10,6 +10,7 @@
 #include <khelp/loader.h>
 #include <khelp/result.hpp>
 
+#include "host/file_copy.hpp"
 #include "host/module_file.hpp"
 #include "host/module_path.hpp"
 
@@ -24,7 +25,7 @@ struct load_policy {
 
 struct planned_file {
   std::string path;
-  std::vector<std::byte> bytes;
+  file_bytes bytes;
   module_file contents;
   std::vector<std::int32_t> needs_present;  // ids
   std::vector<std::size_t> needs_planned;   // places in the plan, all before its own

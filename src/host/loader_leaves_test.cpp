@@ -377,6 +377,12 @@ TEST_F(loader_leaves, zombies_of_a_module_are_as_many_as_the_program_allows) {
   }
   EXPECT_EQ(khelp_load("permanent", &options, nullptr), EBUSY);
   EXPECT_THAT(khelp_failure_text(), AllOf(HasSubstr("most_zombies"), HasSubstr("DF_1_NODELETE")));
+  std::string told;
+  const auto tell = [](void* to, int, const char* line) {
+    *static_cast<std::string*>(to) += std::string(line) + "\n";
+  };
+  EXPECT_EQ(khelp_check_load(KHELP_TEST_MODULES "/permanent.so", &options, tell, &told), 0);
+  EXPECT_THAT(told, AllOf(HasSubstr("would not load here"), HasSubstr("most_zombies")));
   options.most_zombies = UINT32_MAX;
   std::int32_t id = -1;
   EXPECT_EQ(khelp_load("permanent", &options, &id), 0) << khelp_failure_text();

@@ -2,11 +2,11 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <dlfcn.h>
 #include <sys/stat.h>
 #include <vector>
 
 #include "base/text.hpp"
+#include "host/symbols.hpp"
 
 namespace khelp {
 namespace {
@@ -25,10 +25,7 @@ void add_folders(module_path& folders, std::string_view path) {
 }
 
 void add_folder_beside_library(module_path& folders) {
-  Dl_info self;
-  if (dladdr(reinterpret_cast<void*>(&find_module_file), &self) == 0 || self.dli_fname == nullptr)
-    return;
-  const std::string_view library(self.dli_fname);
+  const std::string_view library = own_path();
   if (const std::size_t slash = library.rfind('/'); slash != std::string_view::npos)
     folders.push_back(std::string(library.substr(0, slash)) + "/khelp");
 }

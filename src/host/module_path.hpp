@@ -14,9 +14,6 @@ using module_path = std::vector<std::string>;
 
 /// Those of `first` (':' between), of KHELP_MODULE_PATH unless the process is set-id, then the folder
 /// "khelp" beside this library (the build's and the installed one alike).
-///
-/// Context  the dynamic linker is asked where this library is: nothing may be held that a constructor
-///          could wait for (linker_calls.hpp).
 module_path folders_of_modules(std::string_view first);
 
 /// NAME.so in all folders that have it: they may offer different versions.

@@ -73,6 +73,17 @@ bool defines(void* handle, const elf_import& symbol, const elf_summary& elf) {
                                        elf.versions[symbol.version - 1].name.c_str()) != nullptr;
 }
 
+/// The linker's own text: it stays as long as this library does.
+const char* find_own_file() noexcept {
+  Dl_info info;
+  const bool found =
+      dladdr(reinterpret_cast<void*>(&is_mapped_library), &info) != 0 && info.dli_fname != nullptr;
+  return found ? info.dli_fname : "this library";
+}
+
+// Found while this library is loaded: later the dynamic linker would walk all its symbols each time.
+const char* const own_file = find_own_file();
+
 }  // namespace
 
 bool is_mapped_library(const std::string& name) {
@@ -119,9 +130,8 @@ std::string other_copy_called() {
   return dladdr(found, &info) != 0 ? info.dli_fname : "another file";
 }
 
-std::string own_path() {
-  Dl_info info;
-  return dladdr(reinterpret_cast<void*>(&own_path), &info) != 0 ? info.dli_fname : "this library";
+std::string_view own_path() noexcept {
+  return own_file;
 }
 
 }  // namespace khelp

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "elf/reader.hpp"
@@ -28,6 +29,6 @@ process_answer ask_process(const elf_summary& elf);
 std::string other_copy_called();
 
 /// The file that this library lies in.
-std::string own_path();
+std::string_view own_path() noexcept;
 
 }  // namespace khelp
