@@ -179,8 +179,8 @@ void log_loaded(const std::vector<file_ref>& files, std::chrono::microseconds to
 /// and start file by file. Whatever fails, all of it is undone in reverse.
 ///
 /// `blocker`: a file whose end, which another thread works on, is all that speaks against it.
-result<std::int32_t> load_in_turn(const load_request& request, const load_policy& policy,
-                                  std::int32_t& blocker) {
+result<std::int32_t> load_in_turn(const load_request& request, std::int32_t& blocker) {
+  const load_policy policy = policy_of(request);
   const auto path = find_module_file(request.name, policy.folders);
   if (!path)
     return path.error();
@@ -247,7 +247,6 @@ result<std::int32_t> load(const load_request& request) {
   if (!linker_is_whole())
     return failure(ENOTRECOVERABLE, linker_is_not_whole);
   prepare_process();
-  const load_policy policy = policy_of(request);
   while (true) {
     std::int32_t blocker = 0;
     if (auto taken = take_turn(); !taken)
@@ -255,7 +254,7 @@ result<std::int32_t> load(const load_request& request) {
     auto loaded = [&] {
       const turn mine(the_files().load_turn, std::adopt_lock);
       khelp::reap();
-      return load_in_turn(request, policy, blocker);
+      return load_in_turn(request, blocker);
     }();
     if (loaded || blocker == 0 || !wait_for_the_end_of(blocker))
       return loaded;
