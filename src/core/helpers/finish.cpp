@@ -55,14 +55,18 @@ std::shared_ptr<helper> helper_registry::take_unfinished(std::uint64_t order) {
 
 unsigned helper_registry::finish_unloads() noexcept {
   unsigned waiting = 0;
+  bool any_going = false;
   {
     lock_guard held(registry_mutex);
     for (const auto& h : helpers_) {
       const std::uint32_t state = h->state();
+      any_going = any_going || state == KHELP_HELPER_GOING;
       if (h->hooks_off && (state == KHELP_HELPER_LIVE || state == KHELP_HELPER_DRAINING))
         put_hooks_back(*h);
     }
   }
+  if (!any_going)
+    return 0;
   std::shared_ptr<helper> h = take_unfinished(0);
   for (; h != nullptr; h = take_unfinished(h->load_order)) {
     if (h->readers != nullptr && h->readers->try_finish())
@@ -143,7 +147,7 @@ void helper_registry::bury(helper& h) {
     lock_guard held(registry_mutex);
     h.set_state(KHELP_HELPER_DEAD);
     give_khelp_slot(h.slot);
-    std::erase_if(helpers_, [&](const auto& p) { return p.get() == &h; });
+    strike(h);
   }
   if (h.on_dead)
     h.on_dead();

@@ -7,6 +7,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <khelp/khelp.h>
@@ -153,6 +155,7 @@ class helper_registry {
   result<std::shared_ptr<helper>> reserve(const helper_spec& spec) KHELP_EXCLUDES(registry_mutex);
   result<void> go_live(helper& h, std::vector<std::shared_ptr<subscription>>& wishes,
                        std::vector<std::string>& waiting_for) KHELP_EXCLUDES(registry_mutex);
+  void strike(const helper& h) noexcept KHELP_REQUIRES(registry_mutex);
   void discard(helper& h) KHELP_EXCLUDES(registry_mutex);
   std::unique_ptr<helper_list> list_with(const helper* added, helper_batch removed)
       KHELP_REQUIRES(registry_mutex);
@@ -192,6 +195,9 @@ class helper_registry {
   void bury(helper& h) KHELP_EXCLUDES(registry_mutex);
 
   std::vector<std::shared_ptr<helper>> helpers_ KHELP_GUARDED_BY(registry_mutex);  // load order
+  // The same by their names, of which zombies may have one together.
+  std::unordered_multimap<std::string_view, const helper*> by_name_
+      KHELP_GUARDED_BY(registry_mutex);
   std::uint64_t next_order_ KHELP_GUARDED_BY(registry_mutex) = 1;
   bool modules_stopped_ KHELP_GUARDED_BY(registry_mutex) = false;
   condition finished_;  // somebody has let go of a helper in finish_unloads()

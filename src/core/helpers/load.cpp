@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/log.hpp"
@@ -117,30 +118,50 @@ result<std::shared_ptr<helper>> helper_registry::reserve(const helper_spec& spec
     h->code_end = scope->code_end_;
   }
   lock_guard held(registry_mutex);
-  for (const auto& other : helpers_) {
-    if (spec.bsd != nullptr && other->bsd == spec.bsd)
-      return failure(EALREADY, quoted(spec.name) + ": this struct is registered already");
-    if (other->name == spec.name && !other->zombie)
+  const bool known =
+      spec.bsd != nullptr && std::any_of(helpers_.begin(), helpers_.end(),
+                                         [&](const auto& other) { return other->bsd == spec.bsd; });
+  if (known)
+    return failure(EALREADY, quoted(spec.name) + ": this struct is registered already");
+  const auto [begin, end] = by_name_.equal_range(h->name);
+  for (auto other = begin; other != end; ++other) {
+    if (!other->second->zombie)
       return failure(EEXIST, quoted(spec.name) + ": a helper of this name is loaded");
   }
-  helpers_.reserve(helpers_.size() + 1);
   h->block = take_counter_block();
   if (h->block == no_counter_block)
     return failure(ENOSPC, quoted(spec.name) + ": no counters left");
-  h->slot = take_khelp_slot();
-  if (h->slot == 0)
+  helpers_.push_back(h);
+  try {
+    by_name_.emplace(h->name, h.get());
+    h->slot = take_khelp_slot();
+  } catch (const std::bad_alloc&) {
+    strike(*h);
+    throw;
+  }
+  if (h->slot == 0) {
+    strike(*h);
     return failure(ENOSPC, quoted(spec.name) + ": all slots are in use");
+  }
   h->id = khelp_slot_id(h->slot);
   h->load_order = next_order_++;
-  helpers_.push_back(h);
   return h;
+}
+
+void helper_registry::strike(const helper& h) noexcept {
+  const auto [begin, end] = by_name_.equal_range(h.name);
+  const auto named =
+      std::find_if(begin, end, [&](const auto& entry) { return entry.second == &h; });
+  if (named != end)
+    by_name_.erase(named);
+  std::erase_if(helpers_, [&](const auto& p) { return p.get() == &h; });
 }
 
 // Undo reserve(), for a helper that was never published.
 void helper_registry::discard(helper& h) {
   lock_guard held(registry_mutex);
   give_khelp_slot(h.slot);
-  std::erase_if(helpers_, [&](const auto& p) { return p.get() == &h; });
+  strike(h);
 }
 
 result<void> helper_registry::go_live(helper& h, std::vector<std::shared_ptr<subscription>>& wishes,
