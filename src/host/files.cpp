@@ -240,12 +240,13 @@ std::optional<file_table::work> file_table::take_up(loaded_file& f) noexcept {
 std::vector<file_ref> file_table::unfinished() {
   std::vector<file_ref> found;
   lock_guard held(loader_mutex);
-  if (shut_down_ || unfinished_ == 0)
+  if (shut_down_)
     return found;
-  for (auto f = files_.rbegin(); f != files_.rend(); ++f) {
+  for (auto f = files_.rbegin(); f != files_.rend() && found.size() < unfinished_; ++f) {
     if (needs_finishing(*f->second))
       found.push_back(f->second);
   }
+  KHELP_ASSERT(found.size() == unfinished_);
   return found;
 }
 
