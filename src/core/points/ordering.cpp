@@ -73,10 +73,14 @@ result<void> check_constraints(const wish_list& wishes) {
 }
 
 result<void> put_in_order(attachment_list& hooks) {
-  std::stable_sort(hooks.begin(), hooks.end(), [](const auto& a, const auto& b) {
+  const auto comes_before = [](const auto& a, const auto& b) {
     return key_of(a->wish()) < key_of(b->wish());
-  });
+  };
+  // Most often they are in order already: one was added at the end, or taken out.
+  if (!std::is_sorted(hooks.begin(), hooks.end(), comes_before))
+    std::stable_sort(hooks.begin(), hooks.end(), comes_before);
   wish_list wishes;
+  wishes.reserve(hooks.size());
   for (const auto& hook : hooks)
     wishes.push_back(&hook->wish());
   if (!has_constraints(wishes))
