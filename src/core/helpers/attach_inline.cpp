@@ -48,9 +48,9 @@ namespace {
 // Behind the gate, of an object that nobody else looks into yet.
 [[gnu::always_inline]] inline void give_inline(thread_record& record, const inline_giver& from,
                                                khelp_osd& osd, unsigned slot, void* item) {
-  khelp_uma_zone& zone = *from.zone;
+  khelp_uma_zone& zone = *load_relaxed(from.zone);
   zero(item, zone.item_size);
-  bump(record, from.block, cell_given);
+  bump(record, load_relaxed(from.block), cell_given);
   zone.owner_of(item).store({item_mark::holds, &osd});
   store_release(osd.osd_u.osd_inline[slot - 1], item);
 }
@@ -58,9 +58,9 @@ namespace {
 // An item could not be had at once: its zone's cache is filled, for the way that serves all cases.
 [[gnu::noinline]] bool fill_cache(thread_record& record, const inline_giver& of,
                                   const inline_giver* had_from, void* had) {
-  khelp_uma_zone_t zone = of.zone;
-  if (had != nullptr && !uma::free_straight(*had_from->zone, had))
-    uma::free_slowly(*had_from->zone, had, nullptr);
+  khelp_uma_zone_t zone = load_relaxed(of.zone);
+  if (had != nullptr)
+    khelp_uma_zfree_arg(load_relaxed(had_from->zone), had, nullptr);
   void* item = uma::alloc_slowly(*zone, nullptr, KHELP_M_NOWAIT, nullptr);
   if (item != nullptr && !uma::free_straight(*zone, item))
     uma::free_slowly(*zone, item, nullptr);
@@ -94,9 +94,9 @@ namespace {
   }
   void* first_item = nullptr;
   void* second_item = nullptr;
-  if (of_first != 0 && !uma::alloc_straight(*first.zone, first_item)) [[unlikely]]
+  if (of_first != 0 && !uma::alloc_straight(*load_relaxed(first.zone), first_item)) [[unlikely]]
     return fill_cache(record, first, nullptr, nullptr);
-  if (of_second != 0 && !uma::alloc_straight(*second.zone, second_item)) [[unlikely]]
+  if (of_second != 0 && !uma::alloc_straight(*load_relaxed(second.zone), second_item)) [[unlikely]]
     return fill_cache(record, second, &first, first_item);
   store_release(osd.osd_u.osd_inline[0], static_cast<void*>(nullptr));
   store_release(osd.osd_u.osd_inline[1], static_cast<void*>(nullptr));

@@ -35,16 +35,15 @@ failure busy(const helper& h) {
 void give_up_claims(helper_batch batch) KHELP_EXCLUDES(registry_mutex) {
   lock_guard held(registry_mutex);
   for (const auto& h : batch)
-    rest(*h);
+    h->rest();
 }
 
-void claim_for_unload(helper& h) {
-  h.take_in_hand();
-  h.set_state(helper_checking);
+void claim_for_unload(helper& h) KHELP_REQUIRES(registry_mutex) {
+  h.begin_check();
 }
 
-void keep_quiesced(helper& h) {
-  h.quiesced = true;
+void keep_quiesced(helper& h) KHELP_REQUIRES(registry_mutex) {
+  h.quiesce(true);
 }
 
 // A thread that attaches from now on sees the helpers' states, or its reference is counted.
@@ -68,7 +67,7 @@ result<void> check_free(helper_batch batch) {
 
 // Wait until no object holds its data, or somebody ends it. It attaches no more meanwhile.
 result<void> wait_until_free(helper& h, const deadline& limit) {
-  const auto is_free = [&h] { return h.attached() == 0 || is_ending(h.state()); };
+  const auto is_free = [&h] { return h.attached() == 0 || h.is_ending(); };
   if (is_free())
     return {};
   const event_count::watch watched(h.changes());
@@ -86,7 +85,7 @@ result<void> wait_until_free(helper& h, const deadline& limit) {
 
 failure too_late(const helper& h) {
   lock_guard held(registry_mutex);
-  if (is_ending(h.state()))
+  if (h.is_ending())
     return being_unloaded(h);
   if (h.attached() == 0)
     return {ETIMEDOUT, quoted(h.name) + ": another thread is unloading it"};
@@ -115,12 +114,11 @@ result<void> helper_registry::drain(helper_batch batch, const deadline& limit,
   {
     lock_guard held(registry_mutex);
     for (const auto& h : batch) {
-      if (is_ending(h->state()))
+      if (h->is_ending())
         return being_unloaded(*h);
     }
     for (const auto& h : batch) {
-      ++h->waiting_unloads;
-      rest_unless_claimed(*h);
+      h->begin_wait();
     }
   }
   struct waiting {
@@ -128,8 +126,7 @@ result<void> helper_registry::drain(helper_batch batch, const deadline& limit,
     ~waiting() {
       lock_guard held(registry_mutex);
       for (const auto& h : batch) {
-        --h->waiting_unloads;
-        rest_unless_claimed(*h);
+        h->end_wait();
       }
     }
   } const meanwhile{batch};
@@ -146,7 +143,7 @@ result<void> helper_registry::drain(helper_batch batch, const deadline& limit,
     {
       lock_guard held(registry_mutex);
       for (const auto& h : batch) {
-        if (is_ending(h->state()))
+        if (h->is_ending())
           return being_unloaded(*h);
         if (h->state() == KHELP_HELPER_DRAINING)
           continue;
@@ -171,7 +168,7 @@ result<void> helper_registry::claim(helper_batch batch, int how, const deadline&
   {
     lock_guard held(registry_mutex);
     for (const auto& h : batch) {
-      if (h->state() != KHELP_HELPER_LIVE && h->state() != KHELP_HELPER_DRAINING)
+      if (!h->is_at_rest())
         return being_unloaded(*h);
     }
     if (how == KHELP_UNLOAD_REFUSE) {
@@ -211,7 +208,7 @@ result<void> helper_registry::quiesce(std::int32_t id) {
     return with_holders(std::move(claimed).error(), {&h, 1});
   lock_guard held(registry_mutex);
   keep_quiesced(*h);
-  rest(*h);
+  h->rest();
   return {};
 }
 
@@ -220,8 +217,7 @@ result<void> helper_registry::resume(std::int32_t id) {
   if (h == nullptr)
     return {};
   lock_guard held(registry_mutex);
-  h->quiesced = false;
-  rest_unless_claimed(*h);
+  h->quiesce(false);
   return {};
 }
 

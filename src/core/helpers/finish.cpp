@@ -43,10 +43,9 @@ void call_mod_destroy(helper& h) noexcept {
 std::shared_ptr<helper> helper_registry::take_unfinished(std::uint64_t order) {
   lock_guard held(registry_mutex);
   for (const auto& h : helpers_) {
-    if (h->load_order > order && h->state() == KHELP_HELPER_GOING && !h->in_hand &&
+    if (h->load_order > order && h->state() == KHELP_HELPER_GOING && !h->is_in_hand() &&
         !h->is_stopped()) {
-      h->take_in_hand();
-      h->finishing = true;
+      h->begin_finish();
       return h;
     }
   }
@@ -59,9 +58,8 @@ unsigned helper_registry::finish_unloads() noexcept {
   {
     lock_guard held(registry_mutex);
     for (const auto& h : helpers_) {
-      const std::uint32_t state = h->state();
-      any_going = any_going || state == KHELP_HELPER_GOING;
-      if (h->hooks_off && (state == KHELP_HELPER_LIVE || state == KHELP_HELPER_DRAINING))
+      any_going = any_going || h->state() == KHELP_HELPER_GOING;
+      if (h->hooks_off && h->is_at_rest())
         put_hooks_back(*h);
     }
   }
@@ -85,8 +83,7 @@ unsigned helper_registry::finish_unloads() noexcept {
 // One that has been buried is not in the list any more.
 void helper_registry::give_back(helper& h) noexcept {
   lock_guard held(registry_mutex);
-  h.in_hand = false;
-  h.finishing = false;
+  h.give_back();
   finished_.notify_all();
 }
 
@@ -96,10 +93,9 @@ bool helper_registry::wait_for_finishers() {
   while (true) {
     bool others = false;
     for (const auto& h : helpers_) {
-      if (h->in_hand && h->state() != KHELP_HELPER_LIVE && h->state() != KHELP_HELPER_DRAINING &&
-          pthread_equal(h->worker, self))
+      if (!h->is_at_rest() && h->is_in_hand_of(self))
         return false;
-      others = others || h->finishing;
+      others = others || h->is_finishing();
     }
     if (!others)
       return true;
@@ -114,21 +110,7 @@ void helper_registry::forget_other_threads() noexcept {
   for (const auto& h : helpers_) {
     forget_references_of_others(*h);
     h->walks = h->zone != nullptr ? h->zone->own_pins() : 0;
-    h->waiting_unloads = 0;
-    const bool others = pthread_equal(h->worker, pthread_self()) == 0;
-    switch (h->state()) {
-      case KHELP_HELPER_COMING:
-        // Whatever its init had done is as lost as any other thread's work.
-        if (others)
-          h->set_state(KHELP_HELPER_GOING);
-        [[fallthrough]];
-      case KHELP_HELPER_GOING:
-        h->in_hand = h->in_hand && !others;
-        h->finishing = h->finishing && !others;
-        break;
-      default:
-        rest(*h);
-    }
+    h->forget_other_threads();
   }
 }
 
@@ -145,7 +127,7 @@ void helper_registry::bury(helper& h) {
   log(KHELP_LOG_INFO, {"helper '", h.name, "' version ", number_text(h.version), ": unregistered"});
   {
     lock_guard held(registry_mutex);
-    h.set_state(KHELP_HELPER_DEAD);
+    h.die();
     give_khelp_slot(h.slot);
     strike(h);
   }

@@ -13,6 +13,7 @@
 #include <khelp/khelp.h>
 #include <khelp/stats.h>
 
+#include "base/assert.hpp"
 #include "core/helpers/khelp_slots.hpp"
 #include "core/points/hook_owner.hpp"
 #include "core/points/subscription.hpp"
@@ -49,6 +50,19 @@ class helper;
 // The state is `next` now (attach_inline.cpp).
 void note_state(const helper& h, std::uint32_t next) noexcept;
 
+// Its life:
+//
+//                        rest()                 rest(): by who waits for its objects, and by quiesce
+//            .-------> LIVE or DRAINING <--------------------.
+//   go_live()|            | begin_check()                    |
+//            |            v            leave()               |
+//         COMING       checking <------------------> leaving |
+//            |            |          check_again()      |    |
+//            |            '---------------+-------------'----'
+//            |   its loader is lost      go()
+//            |   in a fork                v
+//            '-------------------------> GOING ----> DEAD      GOING may be a zombie: its name is free
+//                                              die()
 class helper final : public hook_owner {
  public:
   helper() = default;
@@ -85,25 +99,121 @@ class helper final : public hook_owner {
   // Hooks its init added: they go live with its table.
   std::vector<std::shared_ptr<subscription>> early_wishes;
 
-  // Unloads that wait for data to drain (registry_mutex). Invariant, outside helper_checking and
-  // GOING: state == DRAINING iff waiting_unloads > 0 or quiesced.
-  unsigned waiting_unloads = 0;
-  bool quiesced = false;
+  // ---- its life: one function for each arrow of the diagram above ----
 
-  // Who loads it, decides about it or ends it: COMING, helper_checking or GOING. Guarded by
-  // registry_mutex. One that is GOING and in nobody's hands is ended by whoever reaps.
-  bool in_hand = true;
-  bool finishing = false;  // by whoever reaps
-  // GOING, and nobody is about to end it: its name is free. Whoever reaps ends it when its runs and its
-  // data allow that, unless that cannot be known.
-  bool zombie = false;
-  pthread_t worker = pthread_self();
-  void take_in_hand() {
-    in_hand = true;
-    worker = pthread_self();
+  std::uint32_t state() const noexcept { return load_acquire(state_); }
+  bool is_at_rest() const noexcept {
+    const std::uint32_t now = state();
+    return now == KHELP_HELPER_LIVE || now == KHELP_HELPER_DRAINING;
   }
+  bool is_ending() const noexcept {
+    const std::uint32_t now = state();
+    return now == KHELP_HELPER_GOING || now == KHELP_HELPER_DEAD;
+  }
+
+  void go_live() noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(state() == KHELP_HELPER_COMING);
+    set_state(KHELP_HELPER_LIVE);
+  }
+  // This thread decides whether it goes.
+  void begin_check() noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(is_at_rest());
+    take_in_hand();
+    set_state(helper_checking);
+  }
+  // Its hooks are off, and their runs are waited for. gives_data: objects get its data meanwhile.
+  void leave(bool gives_data) noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(state() == helper_checking);
+    set_state(gives_data ? helper_leaving : helper_leaving_without_objects);
+  }
+  void check_again() noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(state() == helper_leaving || state() == helper_leaving_without_objects);
+    set_state(helper_checking);
+  }
+  // Nobody decides about it (any more).
+  void rest() noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(state() != KHELP_HELPER_COMING && !is_ending());
+    set_state(waiting_unloads_ != 0 || quiesced_ ? KHELP_HELPER_DRAINING : KHELP_HELPER_LIVE);
+    check_invariants();
+  }
+  // It goes, and nothing brings it back. end_it: this thread ends it; else whoever reaps.
+  void go(bool end_it) noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(!is_ending());
+    in_hand_ = end_it;
+    set_state(KHELP_HELPER_GOING);
+  }
+  void die() noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(state() == KHELP_HELPER_GOING);
+    set_state(KHELP_HELPER_DEAD);
+  }
+
+  // Objects get no data of it while an unload waits for them to go, or after a quiesce.
+  void begin_wait() noexcept KHELP_REQUIRES(registry_mutex) {
+    ++waiting_unloads_;
+    rest_unless_claimed();
+  }
+  void end_wait() noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(waiting_unloads_ != 0);
+    --waiting_unloads_;
+    rest_unless_claimed();
+  }
+  void quiesce(bool on) noexcept KHELP_REQUIRES(registry_mutex) {
+    quiesced_ = on;
+    rest_unless_claimed();
+  }
+  bool is_quiesced() const noexcept KHELP_REQUIRES(registry_mutex) { return quiesced_; }
+
+  // Of one that goes: who ends it. A thread that gives it back leaves it to whoever reaps.
+  bool is_in_hand() const noexcept KHELP_REQUIRES(registry_mutex) { return in_hand_; }
+  bool is_in_hand_of(pthread_t thread) const noexcept KHELP_REQUIRES(registry_mutex) {
+    return in_hand_ && pthread_equal(worker_, thread) != 0;
+  }
+  bool is_finishing() const noexcept KHELP_REQUIRES(registry_mutex) { return finishing_; }
+  void begin_finish() noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(state() == KHELP_HELPER_GOING && !in_hand_);
+    take_in_hand();
+    finishing_ = true;
+    check_invariants();
+  }
+  void give_back() noexcept KHELP_REQUIRES(registry_mutex) {
+    in_hand_ = false;
+    finishing_ = false;
+  }
+  // Its end takes too long, or cannot be known: its name is free. Whoever reaps ends it when its runs and
+  // its data allow that, if it is given back.
+  void become_zombie(bool given_back) noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(state() == KHELP_HELPER_GOING);
+    in_hand_ = in_hand_ && !given_back;
+    zombie_ = true;
+    check_invariants();
+  }
+  bool is_zombie() const noexcept KHELP_REQUIRES(registry_mutex) { return zombie_; }
+
+  // In the child of a fork: what other threads were loading or ending is for whoever reaps, what they
+  // decided is as it was before.
+  void forget_other_threads() noexcept KHELP_REQUIRES(registry_mutex) {
+    waiting_unloads_ = 0;
+    const bool others = pthread_equal(worker_, pthread_self()) == 0;
+    if (state() == KHELP_HELPER_COMING && others)
+      go(false);  // what its init had done is as lost as any other thread's work
+    if (state() != KHELP_HELPER_COMING && state() != KHELP_HELPER_GOING) {
+      rest();
+    } else if (others) {
+      give_back();
+    }
+  }
+
+  // assert.hpp
+  void check_invariants() const noexcept KHELP_REQUIRES(registry_mutex) {
+    KHELP_ASSERT(!is_at_rest() ||
+                 (state() == KHELP_HELPER_DRAINING) == (waiting_unloads_ != 0 || quiesced_));
+    KHELP_ASSERT(!finishing_ || (in_hand_ && is_ending()));
+    KHELP_ASSERT(!zombie_ || is_ending());
+    KHELP_ASSERT(!hooks_off || state() != KHELP_HELPER_COMING);
+  }
+
   // While GOING: the wait for runs that may still call its hooks; nullptr once they have left; when its
-  // data was taken out of objects' slots; whether some has been since. Owned by `worker`.
+  // data was taken out of objects' slots; whether some has been since. Owned by `worker_`.
   std::unique_ptr<reader_wait> readers;
   open_since emptied;
   bool emptied_now = false;
@@ -117,13 +227,6 @@ class helper final : public hook_owner {
 
   // State, or the number of objects.
   event_count& changes() const noexcept { return khelp_slot_changes(slot); }
-
-  std::uint32_t state() const noexcept { return load_acquire(state_); }
-  void set_state(std::uint32_t next) noexcept {
-    store_release(state_, next);
-    note_state(*this, next);
-    changes().notify();
-  }
 
   // The process ends, and the module's static objects with it: its hooks are off, and none of its
   // functions is called any more. Set under registry_mutex.
@@ -157,7 +260,30 @@ class helper final : public hook_owner {
   }
 
  private:
-  std::uint32_t state_ = KHELP_HELPER_COMING;
+  void set_state(std::uint32_t next) noexcept KHELP_REQUIRES(registry_mutex) {
+    store_release(state_, next);
+    note_state(*this, next);
+    changes().notify();
+  }
+  void rest_unless_claimed() noexcept KHELP_REQUIRES(registry_mutex) {
+    if (is_at_rest())
+      rest();
+  }
+  void take_in_hand() noexcept KHELP_REQUIRES(registry_mutex) {
+    in_hand_ = true;
+    worker_ = pthread_self();
+  }
+
+  std::uint32_t state_ = KHELP_HELPER_COMING;  // written under registry_mutex, read by anybody
+  // Unloads that wait for its objects.
+  unsigned waiting_unloads_ KHELP_GUARDED_BY(registry_mutex) = 0;
+  bool quiesced_ KHELP_GUARDED_BY(registry_mutex) = false;
+  // Some thread loads it, decides about it or ends it: `worker_`. One that is GOING and in nobody's hands
+  // is ended by whoever reaps.
+  bool in_hand_ KHELP_GUARDED_BY(registry_mutex) = true;
+  bool finishing_ KHELP_GUARDED_BY(registry_mutex) = false;  // by whoever reaps
+  bool zombie_ KHELP_GUARDED_BY(registry_mutex) = false;
+  pthread_t worker_ KHELP_GUARDED_BY(registry_mutex) = pthread_self();
   std::uint32_t stopped_ = 0;
 };
 

@@ -137,7 +137,7 @@ helper_registry::pinned_helper helper_registry::pin(std::int32_t id) {
   pinned.pin = std::make_unique<uma::zone_pin>();
   lock_guard held(registry_mutex);
   for (const auto& h : helpers_) {
-    if (h->id != id || h->state() == KHELP_HELPER_COMING || is_ending(h->state()))
+    if (h->id != id || h->state() == KHELP_HELPER_COMING || h->is_ending())
       continue;
     pinned.is = h;
     if (h->zone == nullptr)
@@ -154,7 +154,7 @@ std::int32_t helper_registry::id_of(const char* name) {
   lock_guard held(registry_mutex);
   for (const auto& h : helpers_) {
     const std::uint32_t state = h->state();
-    const bool answers = state != KHELP_HELPER_COMING && !is_ending(state);
+    const bool answers = state != KHELP_HELPER_COMING && !h->is_ending();
     if (answers && std::strncmp(h->name.c_str(), name, KHELP_HELPER_NAME_MAXLEN) == 0)
       return h->id;
   }
@@ -202,7 +202,7 @@ bool helper_registry::knows_classes(std::uint32_t classes) const noexcept {
 bool helper_registry::is_whole(std::int32_t id) {
   lock_guard held(registry_mutex);
   return std::any_of(helpers_.begin(), helpers_.end(),
-                     [id](const auto& h) { return h->id == id && !is_ending(h->state()); });
+                     [id](const auto& h) { return h->id == id && !h->is_ending(); });
 }
 
 }  // namespace khelp

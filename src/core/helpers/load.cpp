@@ -125,7 +125,7 @@ result<std::shared_ptr<helper>> helper_registry::reserve(const helper_spec& spec
     return failure(EALREADY, quoted(spec.name) + ": this struct is registered already");
   const auto [begin, end] = by_name_.equal_range(h->name);
   for (auto other = begin; other != end; ++other) {
-    if (!other->second->zombie)
+    if (!other->second->is_zombie())
       return failure(EEXIST, quoted(spec.name) + ": a helper of this name is loaded");
   }
   h->block = take_counter_block();
@@ -212,7 +212,7 @@ result<void> helper_registry::go_live(helper& h, std::vector<std::shared_ptr<sub
   // Nothing fails from here on. Data before hooks: an object made once hooks run has data.
   set_khelp_slot_owner(h.slot, &h);
   h.on_dead = std::move(on_dead);
-  h.set_state(KHELP_HELPER_LIVE);
+  h.go_live();
   publish(std::move(list));
   for (auto& wish : wishes)
     the_hooks().keep(std::move(wish));

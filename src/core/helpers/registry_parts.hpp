@@ -12,23 +12,8 @@ inline std::string quoted(const std::string& name) {
   return "helper '" + name + "'";
 }
 
-inline bool is_ending(std::uint32_t state) {
-  return state == KHELP_HELPER_GOING || state == KHELP_HELPER_DEAD;
-}
-
 inline failure being_unloaded(const helper& h) {
   return {EALREADY, quoted(h.name) + ": is being unloaded"};
-}
-
-// Nobody decides about it (any more): what it is then.
-inline void rest(helper& h) KHELP_REQUIRES(registry_mutex) {
-  const bool drains = h.waiting_unloads != 0 || h.quiesced;
-  h.set_state(drains ? KHELP_HELPER_DRAINING : KHELP_HELPER_LIVE);
-}
-
-inline void rest_unless_claimed(helper& h) KHELP_REQUIRES(registry_mutex) {
-  if (h.state() == KHELP_HELPER_LIVE || h.state() == KHELP_HELPER_DRAINING)
-    rest(h);
 }
 
 // A wait for its objects has taken too long; unless somebody ends it by now.

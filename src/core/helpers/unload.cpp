@@ -29,17 +29,6 @@ auto sets_of(const helper& h) {
   return [&h](const published_set& set) { return hook_registry::has_hook_of(h, set); };
 }
 
-void set_states(helper_batch batch, std::uint32_t state) KHELP_REQUIRES(registry_mutex) {
-  for (const auto& h : batch)
-    h->set_state(state);
-}
-
-// What a helper is while its hooks are off and their runs are waited for.
-std::uint32_t leaving(const helper& h, int how) KHELP_REQUIRES(registry_mutex) {
-  const bool gives_data = how == KHELP_UNLOAD_REFUSE && !h.quiesced;
-  return gives_data ? helper_leaving : helper_leaving_without_objects;
-}
-
 }  // namespace
 
 void helper_registry::put_hooks_back(helper& h) noexcept {
@@ -67,7 +56,7 @@ void helper_registry::put_hooks_back(helper_batch batch) noexcept {
   lock_guard held(registry_mutex);
   for (const auto& h : batch) {
     put_hooks_back(*h);
-    rest(*h);
+    h->rest();
   }
 }
 
@@ -87,7 +76,7 @@ result<void> helper_registry::take_hooks_off(helper_batch batch, int how, run_wa
     readers.prepare(changes.size(), may_call);
     for (const auto& h : batch) {
       h->hooks_off = true;
-      h->set_state(leaving(*h, how));
+      h->leave(how == KHELP_UNLOAD_REFUSE && !h->is_quiesced());
     }
     changes.commit();
     readers.include(may_call);
@@ -127,7 +116,9 @@ result<void> helper_registry::disable(helper_batch batch, memory_to_disable memo
     readers[i]->prepare(changes.size(), sets_of(*batch[i]));
 
   // Nothing fails from here on.
-  set_states(batch, KHELP_HELPER_GOING);
+  const bool end_them = !would_wait_for_itself();
+  for (const auto& h : batch)
+    h->go(end_them);
   changes.commit();
   publish(std::move(list));
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -136,7 +127,6 @@ result<void> helper_registry::disable(helper_batch batch, memory_to_disable memo
     the_hooks().forget(h);
     h.taken_off.clear();
     h.readers = std::move(readers[i]);
-    h.in_hand = !would_wait_for_itself();
   }
   return {};
 }
@@ -145,8 +135,7 @@ void helper_registry::leave_behind(helper_batch batch) noexcept {
   {
     lock_guard held(registry_mutex);
     for (const auto& h : batch) {
-      h->in_hand = false;
-      h->zombie = true;
+      h->become_zombie(true);
     }
   }
   reap();
@@ -192,7 +181,8 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
         // Objects got its data meanwhile.
         {
           lock_guard held(registry_mutex);
-          set_states(batch, helper_checking);
+          for (const auto& h : batch)
+            h->check_again();
         }
         if (auto free = check_free_for_good(batch); !free) {
           put_hooks_back(batch);
@@ -218,7 +208,7 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
   if (outcome == waited::refused) {
     lock_guard held(registry_mutex);
     for (helper* h : all)
-      h->zombie = true;
+      h->become_zombie(false);
     return barrier_refused(*all.front());
   }
   if (outcome == waited::too_late) {

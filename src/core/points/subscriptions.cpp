@@ -124,10 +124,11 @@ result<void> hook_registry::subscribe(std::shared_ptr<subscription> wish, bool s
 std::shared_ptr<subscription> hook_registry::wish_that_is_off(const hook_point_record& point,
                                                               const khelp_hookinfo& which) {
   const auto& wishes = names_[point.name].wishes;
-  const auto at = std::find_if(wishes.begin(), wishes.end(), [&](const auto& wish) {
-    return wish->owner != nullptr && wish->owner->hooks_off && wish->wants(point.vid) &&
-           matches(*wish, which);
-  });
+  const auto at = std::find_if(wishes.begin(), wishes.end(),
+                               [&](const auto& wish) KHELP_REQUIRES(registry_mutex) {
+                                 return wish->owner != nullptr && wish->owner->hooks_off &&
+                                        wish->wants(point.vid) && matches(*wish, which);
+                               });
   return at == wishes.end() ? nullptr : *at;
 }
 
@@ -247,7 +248,8 @@ void hook_registry::plan_removal(hook_owner& owner, point_changes& changes) {
 }
 
 result<void> hook_registry::plan_return(hook_owner& owner, point_changes& changes) {
-  const auto taken = [&owner](const hook_point_record& point, const subscription& wish) {
+  const auto taken = [&owner](const hook_point_record& point,
+                              const subscription& wish) KHELP_REQUIRES(registry_mutex) {
     const auto at =
         std::find_if(owner.taken_off.begin(), owner.taken_off.end(), [&](const taken_hook& t) {
           return t.point_serial == point.serial && &t.hook->wish() == &wish;
