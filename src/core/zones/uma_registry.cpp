@@ -13,6 +13,9 @@ namespace {
 
 khelp_uma_zone* zones KHELP_GUARDED_BY(zones_mutex) = nullptr;
 khelp_uma_zone* zones_by_index[max_zones] KHELP_GUARDED_BY(zones_mutex);
+// A zone that has left keeps its index until nobody walks it any more: whoever does looks into the caches
+// of that index, which would be another zone's.
+bool index_is_taken[max_zones] KHELP_GUARDED_BY(zones_mutex);
 // No index from here on was ever given.
 unsigned indices_end KHELP_GUARDED_BY(zones_mutex) = always_closed + 1;
 std::atomic<bool> warnings{true};
@@ -89,10 +92,11 @@ bool enter_zone(khelp_uma_zone& zone) noexcept {
   at_thread_end(thread_ends);
   lock_guard held(zones_mutex);
   unsigned index = always_closed + 1;
-  while (index < max_zones && zones_by_index[index] != nullptr)
+  while (index < max_zones && index_is_taken[index])
     ++index;
   if (index == max_zones)
     return false;
+  index_is_taken[index] = true;
   zones_by_index[index] = &zone;
   indices_end = std::max(indices_end, index + 1);
   zone.index = index;
@@ -118,6 +122,8 @@ void leave_zone(khelp_uma_zone& zone) noexcept {
     zones_by_index[zone.index] = nullptr;
   }
   zone.wait_for_pins();
+  lock_guard held(zones_mutex);
+  index_is_taken[zone.index] = false;
 }
 
 void for_each_zone(void (*fn)(void* arg, khelp_uma_zone& zone), void* arg) {
