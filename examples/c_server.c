@@ -47,7 +47,7 @@ static int talk(void) {
   return 0;
 }
 
-/* ---- a listener: a helper that denies what is too large, after two commands of a connection */
+/* ---- a listener: a helper that denies what is too large, from a connection's second command on */
 
 struct seen {
   unsigned long commands;

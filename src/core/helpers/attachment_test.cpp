@@ -300,7 +300,7 @@ TEST(attachment, a_helper_whose_constructor_runs_is_refused_and_nobody_is_said_t
   slow_constructor::inside->wait();
   EXPECT_EQ(khelp_helper_unregister(slow.id, KHELP_UNLOAD_REFUSE, 0), EBUSY);
   EXPECT_STREQ(khelp_failure_text(),
-               "helper 'slow': 1 object is just being given its data, or losing it");
+               "helper 'slow': 1 object is just being given its data, or losing it; try again");
   slow_constructor::go_on->count_down();
   maker.join();
   khelp_destroy_osd(&object);

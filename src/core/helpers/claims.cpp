@@ -27,8 +27,8 @@ failure busy(const helper& h) {
   if (by.objects != 0 || by.in_hand == 0)
     words += objects_that(by.objects, "holds its data", "hold its data");
   else
-    words += objects_that(by.in_hand, "is just being given its data, or losing it",
-                          "are just being given its data, or losing it");
+    words += objects_that(by.in_hand, "is just being given its data, or losing it; try again",
+                          "are just being given its data, or losing it; try again");
   return {EBUSY, std::move(words)};
 }
 
