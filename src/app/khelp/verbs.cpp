@@ -29,10 +29,10 @@ std::span<const verb_entry> all_verbs() {
   return table;
 }
 
-const verb_entry* find_verb(std::span<const verb_entry> table, std::string_view name) {
-  const auto found = std::find_if(table.begin(), table.end(),
+const verb_entry* find_verb(std::span<const verb_entry> verbs, std::string_view name) {
+  const auto found = std::find_if(verbs.begin(), verbs.end(),
                                   [&](const verb_entry& each) { return each.name == name; });
-  return found == table.end() ? nullptr : &*found;
+  return found == verbs.end() ? nullptr : &*found;
 }
 
 }  // namespace khelp::app
