@@ -14,7 +14,7 @@ namespace khelp {
 straight_attachments straight_giving;
 
 void note_state(const helper& h, std::uint32_t state) noexcept {
-  if (h.slot - 1 >= osd_slots::inline_slots || !h.keeps_data() || !h.starts_plainly)
+  if (!h.gives_inline)
     return;
   inline_giver& giver = straight_giving.givers[h.slot - 1];
   const bool gives = state == KHELP_HELPER_LIVE || state == helper_leaving;
@@ -45,7 +45,7 @@ namespace {
     *byte++ = 0;
 }
 
-// Behind the gate, of an object that nobody else looks into yet.
+// The gate is entered, and no other thread looks into the object yet.
 [[gnu::always_inline]] inline void give_inline(thread_record& record, const inline_giver& from,
                                                khelp_osd& osd, unsigned slot, void* item) {
   khelp_uma_zone& zone = *load_relaxed(from.zone);
@@ -55,7 +55,7 @@ namespace {
   store_release(osd.osd_u.osd_inline[slot - 1], item);
 }
 
-// An item could not be had at once: its zone's cache is filled, for the way that serves all cases.
+// The thread's cache of a zone was empty. Fills it, so that attach_helpers(), which is due, finds an item.
 [[gnu::noinline]] bool fill_cache(thread_record& record, const inline_giver& of,
                                   const inline_giver* had_from, void* had) {
   khelp_uma_zone_t zone = load_relaxed(of.zone);
@@ -69,10 +69,10 @@ namespace {
 }
 
 // The straight line: a new object, whose data calls nobody when it begins and has its slots inside
-// the struct. As in detach_helpers() there is no lock and no locked instruction. Whoever changes a
-// helper's state so that it gives no data shuts the gate once before he counts its objects
-// (attachments_see_states()): either he sees what was given, or this sees the state. False: nothing
-// has been done, and the other way serves the object.
+// the struct. As in detach_helpers() there is no lock and no locked instruction. A thread that changes a
+// helper's state so that it gives no data shuts the gate once before it counts the objects
+// (attachments_see_states()): either the count includes this object, or this call sees the state. False:
+// nothing has been done, and attach_helpers() serves the object.
 [[gnu::always_inline]] inline bool attach_straight(std::uint32_t classes, khelp_osd& osd) {
   static_assert(osd_slots::inline_slots == 2);
   thread_record& record = *straight_record;

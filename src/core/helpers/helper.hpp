@@ -81,8 +81,11 @@ class helper final : public hook_owner {
   std::size_t data_size = 0;
   khelp_uma_zone_t zone = nullptr;  // of its data; nullptr: keeps none
   bool owns_zone = false;
-  bool starts_plainly = false;     // nobody is called when its data is made
-  bool ends_plainly = false;       // nobody is called when its data ends
+  bool starts_plainly = false;  // nobody is called when its data is made
+  bool ends_plainly = false;    // nobody is called when its data ends
+  // Objects get its data without a lock (attach_inline.cpp): its slot is inside the struct, and its data
+  // needs nothing but zeroed memory.
+  bool gives_inline = false;
   int (*mod_destroy)() = nullptr;  // to be called at the end; nullptr once it has been
   unsigned slot = 0;
   std::int32_t id = 0;

@@ -70,7 +70,7 @@ std::unique_ptr<helper_list> helper_registry::list_with(const helper* added, hel
 void helper_registry::publish(std::unique_ptr<helper_list> list) noexcept {
   std::uint32_t beyond = 0;
   for (const helper* h : list->helpers) {
-    if (h->slot > osd_slots::inline_slots || !h->starts_plainly)
+    if (!h->gives_inline)
       beyond |= h->classes;
   }
   note_classes_beyond(modules_stopped_ ? ~0U : beyond);

@@ -11,6 +11,7 @@
 #include "core/helpers/helper_registry.hpp"
 #include "core/helpers/khelp_slots.hpp"
 #include "core/helpers/registry_parts.hpp"
+#include "core/objects/osd_slots.hpp"
 #include "core/zones/uma.hpp"
 #include "core/zones/uma_zone.hpp"
 #include "sync/reaper.hpp"
@@ -64,6 +65,7 @@ void know_its_calls(helper& h) {
   const bool destroys = h.native != nullptr && h.native->data_fini != nullptr;
   h.starts_plainly = h.owns_zone && !constructs && !uma::has_constructor(h.zone);
   h.ends_plainly = !destroys && !uma::has_destructor(h.zone);
+  h.gives_inline = h.starts_plainly && h.slot <= osd_slots::inline_slots && h.zone->alloc_work == 0;
 }
 
 // The zone of its data: the caller's, or one of our own making.
