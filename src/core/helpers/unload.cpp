@@ -202,12 +202,15 @@ result<void> helper_registry::unload(std::span<const std::int32_t> ids, int how,
     return {};
   for (helper* h : all)
     readers.push_back(h->readers.get());
-  // Of helpers that no object holds data of, threads that look whether they give any hold a reference for
-  // an instant: not for that does an unload whose time is nearly over leave a zombie.
-  run_wait no_hurry(deadline::of_call(KHELP_TIMEOUT_DEFAULT));
   waited outcome = reader_wait::finish_all(readers, wait);
   if (outcome == waited::done)
-    outcome = revoke_data(all, how == KHELP_UNLOAD_REVOKE ? &wait : &no_hurry);
+    outcome = revoke_data(all, &wait);
+  if (outcome == waited::too_late && how != KHELP_UNLOAD_REVOKE) {
+    // No object holds their data, but a thread that asks whether they give any holds a reference for an
+    // instant. An unload whose time was just over then does not leave a zombie because of that.
+    run_wait for_an_instant(deadline::of_call(KHELP_TIMEOUT_DEFAULT));
+    outcome = revoke_data(all, &for_an_instant);
+  }
   if (outcome == waited::refused) {
     lock_guard held(registry_mutex);
     for (helper* h : all)
