@@ -26,7 +26,7 @@ class deadline {
   }
 
   bool has_passed() const noexcept { return end_ != never && clock::now() >= end_; }
-  // What is left, as a timeout for somebody else: negative: no limit.
+  // The time that is left, to be passed on as a timeout; negative: no limit.
   std::int64_t left_ns() const noexcept {
     if (end_ == never)
       return -1;

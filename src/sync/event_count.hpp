@@ -12,6 +12,10 @@
 
 namespace khelp {
 
+// How long a waiter sleeps at most before it looks again, where a notification may be missed (see
+// event_count::watch) or where nobody notifies.
+inline constexpr std::int64_t look_again_ns = 10'000'000;
+
 class event_count {
  public:
   std::uint32_t ticket() const noexcept { return word_.load(std::memory_order_acquire); }

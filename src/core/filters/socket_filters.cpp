@@ -14,8 +14,6 @@
 namespace khelp {
 namespace {
 
-constexpr std::int64_t look_again_ns = 10'000'000;
-
 // Callbacks outside runs (attach, detach, unregistered) that this thread is in.
 __thread unsigned callback_depth __attribute__((tls_model("initial-exec")));
 
@@ -116,7 +114,7 @@ result<void> socket_filters::complete(filter_attachment& a) {
     lock_guard held(registry_mutex);
     a.hook = hook;
     a.busy = false;
-    // Whoever had it leave meanwhile found no hook to take off the list.
+    // A thread that detached the filter meanwhile found no hook to take off the list.
     unwanted = a.leaving;
     if (!unwanted)
       store_relaxed(a.on->attached, a.on->attached + 1);

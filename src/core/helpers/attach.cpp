@@ -15,7 +15,6 @@
 namespace khelp {
 namespace {
 
-constexpr std::int64_t look_again_ns = 10'000'000;
 // Somebody decides whether a helper goes: ask again when its state has changed.
 struct undecided {
   unsigned slot = 0;  // of the helper; 0: nobody
@@ -162,9 +161,9 @@ class attaching {
 
 // khelp_init_osd(): every helper of the object's classes gives it its data, in load order.
 //
-// Whoever unloads one helper waits neither for another's constructor nor hears of a holder that is
-// none: while a constructor runs no section is open, and no reference is held but on its own helper.
-// Helpers that call nobody come last, together.
+// An unload of one helper neither waits for another helper's constructor nor counts the object as a
+// holder of its data: while a constructor runs, no section is open and the only reference held is on the
+// constructor's own helper. Helpers without a constructor come last, together.
 class initialisation {
  public:
   initialisation(std::uint32_t classes, khelp_osd& osd)

@@ -13,8 +13,6 @@
 namespace khelp {
 namespace {
 
-constexpr std::int64_t look_again_ns = 10'000'000;
-
 std::string objects_that(std::uint64_t objects, const char* one, const char* several) {
   return std::to_string(objects) + (objects == 1 ? " object " : " objects ") +
          (objects == 1 ? one : several);

@@ -104,8 +104,8 @@ bool ends_plainly(const helper* h) {
   return h != nullptr && h->ends_plainly;
 }
 
-// Behind the gate: data that calls nobody when it ends, back to its zone's cache. False: the cache
-// says no, put_back() is due.
+// The gate is entered. Returns data without a destructor to its zone's cache. False: the cache is full or
+// closed, and put_back() is due.
 [[gnu::always_inline]] inline bool give_back(thread_record& record, const helper& from,
                                              void* item) {
   khelp_uma_zone& zone = *from.zone;
@@ -120,8 +120,8 @@ void put_back(thread_record& record, const helper& from, void* item) {
   bump_at_end(record, from.block, cell_gone);
 }
 
-// Behind the gate, any object: what ends plainly, from the highest slot down to the first that does
-// not. The rest under the stripe.
+// The gate is entered. Ends data without a destructor, from the highest slot down to the first that has
+// one; that and the rest are ended under the stripe. Serves any object.
 [[gnu::noinline]] int detach_any(khelp_osd& object, thread_record& record) {
   // Values of registered slots are strangers'; of an object that was not initialised, whoever takes
   // the last of those ends the slots, too.

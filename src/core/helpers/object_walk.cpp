@@ -27,7 +27,6 @@
 namespace khelp {
 namespace {
 
-constexpr std::int64_t look_again_ns = 10'000'000;
 constexpr std::size_t at_once = 16;
 // An object that a run is inside of is asked again so often; most runs are shorter.
 constexpr unsigned tries = 3;

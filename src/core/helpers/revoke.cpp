@@ -24,8 +24,6 @@ bool sections_now::may_be_of(const khelp_osd* object) const noexcept {
 
 namespace {
 
-constexpr std::int64_t look_again_ns = 10'000'000;
-
 // Out of reach: the slots are emptied, the items say which object they came from. Whether there was
 // any. Nobody gives objects this helper's data any more: an owner can only be cleared meanwhile.
 bool empty_slots(helper& from) {
@@ -88,7 +86,7 @@ bool end_revoked(helper& from, run_wait* wait) {
   return p.in_time;
 }
 
-// Somebody, or a walk looks at who does.
+// An object does, or a thread has a reference in hand; or a walk looks at the objects.
 bool holds_data(const helper* h) {
   return h->zone != nullptr && (h->attached() != 0 || h->walks != 0);
 }
@@ -152,7 +150,7 @@ waited revoke_data(std::span<helper* const> from, run_wait* wait) {
     next = with_data();
     if (next == from.end())
       break;
-    // Somebody has an item in hand: an object gets it yet, or it ends.
+    // A thread has a reference in hand: it becomes an object's yet, or is given back.
     if (wait == nullptr || !wait->goes_on({}))
       return waited::too_late;
     changes.wait(ticket, std::min(wait->slice_ns(), look_again_ns));

@@ -13,7 +13,6 @@ namespace khelp {
 namespace {
 
 constexpr std::uint32_t dead_magic = 0xdeadbeef;
-constexpr std::int64_t look_again_ns = 100'000'000;
 // Here an instance's points may be registered, and what is left of them goes.
 constexpr function_key points_key{{KHELP_SI_SUB_HHOOK, KHELP_SI_ORDER_FIRST}, 0};
 
@@ -220,8 +219,8 @@ void instance_registry::set_listed(vnet_instance& v, bool listed) noexcept {
   }
 }
 
-// Who asks for the list gets it, also while somebody waits for it to be let go: a hook may ask, and
-// who holds it may be waiting for that hook.
+// A reader gets the list also while a writer waits for it to be let go: the reader may be a hook, and
+// a thread that holds the list may be waiting for that hook.
 void instance_registry::hold_list() noexcept {
   lock_guard held(mutex_);
   ++holders_;
