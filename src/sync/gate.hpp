@@ -10,7 +10,7 @@
 // load of `passing`), and that before what later ones do (their load of `shut`).
 //
 // One record says "passes", not where: one gate per process, and nobody passes twice at once. Only
-// threads whose record serves the straight line (may_open_first) may try: where readers fence, none.
+// threads whose record serves the fast path (may_open_first) may try: where readers fence, none.
 #pragma once
 
 #include <atomic>

@@ -43,9 +43,9 @@ extern deep_runs deep_total;
 // In the child of a fork, when all places' deep sections have been forgotten: count this thread's.
 void deep_sections_after_fork() noexcept;
 
-// The thread's straight line serves a record with no section open.
-inline bool may_open_first(const thread_record& straight) noexcept {
-  return straight.sections[0].point.load(std::memory_order_relaxed) == nullptr;
+// The thread's fast path serves a record with no section open.
+inline bool may_open_first(const thread_record& record) noexcept {
+  return record.sections[0].point.load(std::memory_order_relaxed) == nullptr;
 }
 
 // On a line of its own: every run reads it, only waiters write it.

@@ -26,7 +26,7 @@ constinit thread_record no_record{.sections = {{.point = &always_in_use}}};
 
 __thread thread_record* this_record = nullptr;
 __thread thread_record* counting_record = nullptr;
-__thread thread_record* straight_record = &no_record;
+__thread thread_record* fast_record = &no_record;
 
 namespace {
 
@@ -39,8 +39,8 @@ std::atomic<void (*)(thread_record&)> end_hooks[4];
 void set_this_record(thread_record* record) noexcept {
   this_record = record;
   const bool counts = record != nullptr && record->has_cells;
-  const bool straight = counts && decide_barrier_mode() == barrier_mode::membarrier;
-  straight_record = straight ? record : &no_record;
+  const bool takes_fast_path = counts && decide_barrier_mode() == barrier_mode::membarrier;
+  fast_record = takes_fast_path ? record : &no_record;
   counting_record = counts ? record : nullptr;
 }
 

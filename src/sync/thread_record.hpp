@@ -78,10 +78,10 @@ extern __thread thread_record* this_record
 extern __thread thread_record* counting_record
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-// The same for the straight line, which has no time to ask: never nullptr. A thread without a record
+// The same for the fast path, which has no time to ask: never nullptr. A thread without a record
 // or without counters, and every thread where readers fence, has one here that is always in use, which
 // sends it the long way.
-extern __thread thread_record* straight_record
+extern __thread thread_record* fast_record
     __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 // This thread's record, enrolling the thread if needed. nullptr: no memory; every caller has a way

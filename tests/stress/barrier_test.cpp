@@ -1,4 +1,4 @@
-// What the straight line cannot serve: membarrier(2) refused from the start or later, threads that
+// What the fast path cannot serve: membarrier(2) refused from the start or later, threads that
 // cannot be enrolled, runs nested deeper than a thread's record.
 #include <cstddef>
 #include <linux/audit.h>

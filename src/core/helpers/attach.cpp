@@ -4,10 +4,10 @@
 #include <span>
 #include <utility>
 
-#include "core/helpers/gifts.hpp"
 #include "core/helpers/helper_registry.hpp"
 #include "core/helpers/khelp_slots.hpp"
 #include "core/helpers/object_walk.hpp"
+#include "core/helpers/pending_items.hpp"
 #include "core/objects/osd_slots.hpp"
 #include "core/objects/osd_stripe.hpp"
 #include "core/zones/uma_zone.hpp"
@@ -37,7 +37,7 @@ bool may_attach(const helper& h, undecided& waiting) {
 }
 
 // The object gets the data. The stripe is held, and there is room for the slot.
-void give(gift& g, khelp_osd& osd) {
+void give(pending_item& g, khelp_osd& osd) {
   const helper& h = *std::exchange(g.from, nullptr);
   h.zone->owner_of(g.item).store({item_mark::holds, &osd});
   osd_slots::exchange(osd, h.slot, g.item);
@@ -56,18 +56,18 @@ template <class Given, class Then>
 attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, unsigned room, Given given,
                       Then then) {
   enrol();
-  gift_list gifts;
+  pending_items pending;
   for (helper* h : helpers)
-    gifts.add(*h);
+    pending.add(*h);
   // Pairs with the one in attachments_see_states(): either we see that a helper is checked, or our
   // reference is seen.
   full_barrier();
   attach_outcome outcome;
   bool any = false;
-  for (gift& g : gifts) {
+  for (pending_item& g : pending) {
     helper& h = *g.from;
     if (!may_attach(h, outcome.waiting)) [[unlikely]] {
-      gift_list::drop(g);
+      pending_items::drop(g);
       continue;
     }
     outcome.made = make_item(g);
@@ -84,7 +84,7 @@ attach_outcome attach(std::span<helper* const> helpers, khelp_osd& osd, unsigned
     outcome.made = making::no_memory;
     return outcome;
   }
-  for (gift& g : gifts) {
+  for (pending_item& g : pending) {
     // What nobody needs ends when the stripe has been given back.
     if (g.from == nullptr || osd_slots::get(osd, g.from->slot) != nullptr)
       continue;
@@ -257,7 +257,7 @@ class initialisation {
   }
 
   bool construct() {
-    gift& g = *in_hand_.begin();
+    pending_item& g = *in_hand_.begin();
     const making made = make_item(g);
     if (made == making::no_memory) {
       bump(g.from->block, cell_attach_failures);
@@ -307,7 +307,7 @@ class initialisation {
   const std::uint32_t classes_;
   khelp_osd& osd_;
   attaching work_;
-  gift_list in_hand_;        // at most one: of the helper whose constructor is called
+  pending_items in_hand_;    // at most one: of the helper whose constructor is called
   std::uint64_t asked_ = 0;  // constructors up to this one in load order have been called
   std::uint16_t without_ = 0;
   undecided waiting_;

@@ -1,4 +1,4 @@
-// The straight line of khelp_init_osd(): data in the slots inside the struct, from helpers that call
+// The fast path of khelp_init_osd(): data in the slots inside the struct, from helpers that call
 // nobody for it.
 #include <cstdint>
 
@@ -11,12 +11,12 @@
 
 namespace khelp {
 
-straight_attachments straight_giving;
+fast_attachments fast_givers;
 
 void note_state(const helper& h, std::uint32_t state) noexcept {
   if (!h.gives_inline)
     return;
-  inline_giver& giver = straight_giving.givers[h.slot - 1];
+  inline_giver& giver = fast_givers.givers[h.slot - 1];
   const bool gives = state == KHELP_HELPER_LIVE || state == helper_leaving;
   if (!gives)
     store_release(giver.gives, 0U);
@@ -28,12 +28,12 @@ void note_state(const helper& h, std::uint32_t state) noexcept {
 }
 
 void note_classes_beyond(std::uint32_t classes) noexcept {
-  store_release(straight_giving.beyond, classes);
+  store_release(fast_givers.beyond, classes);
 }
 
 namespace {
 
-// Words, and not memset(): items are small, and a call is what the straight line cannot afford.
+// Words, and not memset(): items are small, and a call is what the fast path cannot afford.
 [[gnu::always_inline]] inline void zero(void* item, int size) {
   auto* byte = static_cast<unsigned char*>(item);
   for (; size >= 8; size -= 8, byte += 8) {
@@ -62,21 +62,21 @@ namespace {
   if (had != nullptr)
     khelp_uma_zfree_arg(load_relaxed(had_from->zone), had, nullptr);
   void* item = uma::alloc_slowly(*zone, nullptr, KHELP_M_NOWAIT, nullptr);
-  if (item != nullptr && !uma::free_straight(*zone, item))
+  if (item != nullptr && !uma::free_fast(*zone, item))
     uma::free_slowly(*zone, item, nullptr);
   gate::leave(record);
   return false;
 }
 
-// The straight line: a new object, whose data calls nobody when it begins and has its slots inside
+// The fast path: a new object, whose data calls nobody when it begins and has its slots inside
 // the struct. As in detach_helpers() there is no lock and no locked instruction. A thread that changes a
 // helper's state so that it gives no data shuts the gate once before it counts the objects
 // (attachments_see_states()): either the count includes this object, or this call sees the state. False:
 // nothing has been done, and attach_helpers() serves the object.
-[[gnu::always_inline]] inline bool attach_straight(std::uint32_t classes, khelp_osd& osd) {
+[[gnu::always_inline]] inline bool attach_fast(std::uint32_t classes, khelp_osd& osd) {
   static_assert(osd_slots::inline_slots == 2);
-  thread_record& record = *straight_record;
-  const straight_attachments& all = straight_giving;
+  thread_record& record = *fast_record;
+  const fast_attachments& all = fast_givers;
   if ((load_relaxed(all.seen) & classes) != classes || !may_open_first(record) ||
       !object_gate.enter(record)) [[unlikely]]
     return false;
@@ -94,9 +94,9 @@ namespace {
   }
   void* first_item = nullptr;
   void* second_item = nullptr;
-  if (of_first != 0 && !uma::alloc_straight(*load_relaxed(first.zone), first_item)) [[unlikely]]
+  if (of_first != 0 && !uma::alloc_fast(*load_relaxed(first.zone), first_item)) [[unlikely]]
     return fill_cache(record, first, nullptr, nullptr);
-  if (of_second != 0 && !uma::alloc_straight(*load_relaxed(second.zone), second_item)) [[unlikely]]
+  if (of_second != 0 && !uma::alloc_fast(*load_relaxed(second.zone), second_item)) [[unlikely]]
     return fill_cache(record, second, &first, first_item);
   store_release(osd.osd_u.osd_inline[0], static_cast<void*>(nullptr));
   store_release(osd.osd_u.osd_inline[1], static_cast<void*>(nullptr));
@@ -115,7 +115,7 @@ namespace {
 }  // namespace
 
 bool attach_inline_data(std::uint32_t classes, khelp_osd& osd) noexcept {
-  return uma::owner_place::can_hold(&osd) && attach_straight(classes, osd);
+  return uma::owner_place::can_hold(&osd) && attach_fast(classes, osd);
 }
 
 }  // namespace khelp

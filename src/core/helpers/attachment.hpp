@@ -47,7 +47,7 @@ class sections_now {
   bool deep_;
 };
 
-// What the straight line of khelp_init_osd() asks: helpers whose data begins without a call, in the
+// What the fast path of khelp_init_osd() asks: helpers whose data begins without a call, in the
 // slots inside the struct. In static memory, and not in the helper, which may go while it is read.
 struct inline_giver {
   std::uint32_t gives = 0;    // its classes while objects get its data. Read first
@@ -56,14 +56,14 @@ struct inline_giver {
   khelp_uma_zone_t zone = nullptr;
 };
 // One line: every init reads it. Written under registry_mutex.
-struct alignas(64) straight_attachments {
+struct alignas(64) fast_attachments {
   std::uint32_t seen = 0;    // classes of objects so far
   std::uint32_t beyond = 0;  // classes of helpers that it does not serve
   inline_giver givers[2];
 };
-extern straight_attachments straight_giving __attribute__((visibility("hidden")));
+extern fast_attachments fast_givers __attribute__((visibility("hidden")));
 
-// Helpers that the straight line does not serve give data for these classes.
+// Helpers that the fast path does not serve give data for these classes.
 void note_classes_beyond(std::uint32_t classes) noexcept KHELP_REQUIRES(registry_mutex);
 
 // khelp_init_osd() in two halves: the second is due when the first says no.

@@ -1,4 +1,4 @@
-// Objects whose data ends without calling anybody: where their destroy goes its straight line, and
+// Objects whose data ends without calling anybody: where their destroy goes its fast path, and
 // where it cannot.
 #include "core/helpers/attachment.hpp"
 
@@ -133,19 +133,19 @@ TEST(attachment, a_helper_beyond_the_structs_slots_gives_its_data_to_later_objec
     khelp_destroy_osd(&object);
 }
 
-// As attach_straight() does it, held between its look at the state and its count.
+// As attach_fast() does it, held between its look at the state and its count.
 TEST(attachment, an_unload_counts_what_a_thread_behind_the_gate_is_about_to_give) {
   keeper a("first");
   const helper& h = *khelp_slot_owner(khelp_id_slot(a.id));
   std::latch passing(1);
   std::thread owner([&] {
     enrol();
-    ASSERT_TRUE(object_gate.enter(*straight_record));
+    ASSERT_TRUE(object_gate.enter(*fast_record));
     passing.count_down();
     while (h.state() == KHELP_HELPER_LIVE)
       std::this_thread::yield();
     bump(h.block, cell_given);
-    gate::leave(*straight_record);
+    gate::leave(*fast_record);
   });
   passing.wait();
   EXPECT_EQ(a.unload(), EBUSY);

@@ -110,7 +110,7 @@ bool ends_plainly(const helper* h) {
                                              void* item) {
   khelp_uma_zone& zone = *from.zone;
   zone.owner_of(item).clear();
-  if (!uma::free_straight(zone, item)) [[unlikely]]
+  if (!uma::free_fast(zone, item)) [[unlikely]]
     return false;
   bump_at_end(record, from.block, cell_gone);
   return true;
@@ -177,7 +177,7 @@ const void* object_section_key() noexcept {
   return &key;
 }
 
-// The straight line: an object whose slots are inside the struct, with data that ends plainly.
+// The fast path: an object whose slots are inside the struct, with data that ends plainly.
 //
 // Of objects in no order the struct and each owner is a miss, and the machine is fast when it has
 // those of several objects under way (bench/limits/random_objects.cpp). What it can have under way
@@ -186,7 +186,7 @@ const void* object_section_key() noexcept {
 // what is asked about a slot's helper does not wait for the object.
 int detach_helpers(khelp_osd& object) {
   static_assert(osd_slots::inline_slots == 2);
-  thread_record& record = *straight_record;
+  thread_record& record = *fast_record;
   if (!may_open_first(record) || !object_gate.enter(record)) [[unlikely]]
     return detach_slowly(object, every_slot);
   const helper* const first_owner = khelp_slot_owner(1);

@@ -191,12 +191,12 @@ void helper_registry::for_each(const std::function<void(const helper&)>& fn) {
 }
 
 void helper_registry::note_classes(std::uint32_t classes) noexcept {
-  if ((load_relaxed(straight_giving.seen) & classes) != classes)
-    set_bits(straight_giving.seen, classes);
+  if ((load_relaxed(fast_givers.seen) & classes) != classes)
+    set_bits(fast_givers.seen, classes);
 }
 
 bool helper_registry::knows_classes(std::uint32_t classes) const noexcept {
-  return (load_relaxed(straight_giving.seen) & classes) != 0;
+  return (load_relaxed(fast_givers.seen) & classes) != 0;
 }
 
 bool helper_registry::is_whole(std::int32_t id) {

@@ -24,7 +24,7 @@ namespace {
   osd::set_khelp_exit(khelp_destroy_osd);
 }
 
-// Nothing was found: none is there, or it was lent. Not inline, and called last: the straight line saves
+// Nothing was found: none is there, or it was lent. Not inline, and called last: the fast path saves
 // no registers for it.
 [[gnu::noinline]] void* get_again(khelp_osd& osd, std::int32_t id) noexcept {
   if ((load_acquire(osd.osd_state) & osd_lent) != 0)

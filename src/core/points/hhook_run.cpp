@@ -1,7 +1,7 @@
-// Running a point. The straight line (membarrier mode, no run open on this thread, one hook) is written
+// Running a point. The fast path (membarrier mode, no run open on this thread, one hook) is written
 // out once, for runs whose result is wanted and for others; everything else goes through run_any().
 //
-// Nothing on the straight line asks what is rare: hooks with data, suspended ones and several hide
+// Nothing on the fast path asks what is rare: hooks with data, suspended ones and several hide
 // behind the set's way to run, timed ones behind the function pointer, nested runs and fences behind
 // the first section being in use, exceptions behind the unwinder's tables. How a point combines
 // results is asked only where there are several, or where the result is wanted.
@@ -161,14 +161,14 @@ namespace {
   return run_found(section, depth, head, ctx, hosd);
 }
 
-// Closes the straight line's section.
+// Closes the fast path's section.
 inline void close_first(thread_record& record) {
   close_record_section(record.sections[0]);
   if (KHELP_UNLIKELY(wants_attention(record)))
     attend(record);
 }
 
-// The same of the straight line's run, whose section knows everything. What is rare is out of line.
+// The same of the fast path's run, whose section knows everything. What is rare is out of line.
 [[gnu::cold, gnu::noinline]] int count_exception(thread_record& record, const hook_entry* entry) {
   const open_section& section = record.sections[0];
   const auto& set = *set_in_use<hook_set>(section);
@@ -204,8 +204,8 @@ struct run_on_record {
   int threw(const hook_entry* entry) const { return count_exception(record, entry); }
 };
 
-// What is left to do where the straight line has opened its section. Out of line, and in tail calls,
-// so that the straight line keeps nothing for it in registers.
+// What is left to do where the fast path has opened its section. Out of line, and in tail calls,
+// so that the fast path keeps nothing for it in registers.
 template <run_way way>
 [[gnu::noinline]] auto run_opened(thread_record& record, void* ctx, khelp_osd* hosd) {
   struct closing {
@@ -217,7 +217,7 @@ template <run_way way>
   return static_cast<result>(run_from<way>(first, run_on_record{record}, ctx, hosd));
 }
 
-// The one hook of the straight line threw; called in the handler.
+// The one hook of the fast path threw; called in the handler.
 [[gnu::cold, gnu::noinline]] int count_first_exception(thread_record& record) {
   return count_exception(record, set_in_use<hook_set>(record.sections[0])->entries());
 }
@@ -229,9 +229,9 @@ inline int result_of_one(const thread_record& record, int outcome) noexcept {
 
 // Result: int, or void where nobody wants it.
 template <class Result>
-KHELP_CATCHES_FORCED_UNWINDING inline Result run_straight(khelp_hhook_head& head, void* ctx,
-                                                          khelp_osd* hosd) {
-  thread_record& record = *straight_record;
+KHELP_CATCHES_FORCED_UNWINDING inline Result run_fast(khelp_hhook_head& head, void* ctx,
+                                                      khelp_osd* hosd) {
+  thread_record& record = *fast_record;
   if (KHELP_UNLIKELY(!may_open_first(record)))
     return static_cast<Result>(run_any(head, ctx, hosd));
   open_section& section = open_record_section(record, 0, &head, hosd);
@@ -297,9 +297,9 @@ int run_timed_hook(std::int32_t type, std::int32_t id, void* udata, void* ctx, v
 }  // namespace khelp
 
 extern "C" void khelp_hhook_run_hooks(khelp_hhook_head* hhh, void* ctx, khelp_osd* hosd) {
-  khelp::run_straight<void>(*hhh, ctx, hosd);
+  khelp::run_fast<void>(*hhh, ctx, hosd);
 }
 
 extern "C" int khelp_hhook_run_hooks_result(khelp_hhook_head* hhh, void* ctx, khelp_osd* hosd) {
-  return khelp::run_straight<int>(*hhh, ctx, hosd);
+  return khelp::run_fast<int>(*hhh, ctx, hosd);
 }

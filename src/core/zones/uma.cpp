@@ -1,4 +1,4 @@
-// The C face of zones, and what the rest of the core asks of them. The straight lines are here;
+// The C face of zones, and what the rest of the core asks of them. The fast paths are here;
 // what they cannot do is in uma_zone.cpp (items) and uma_life.cpp (constructors, checks).
 #include "core/zones/uma.hpp"
 
@@ -120,7 +120,7 @@ int khelp_uma_zdestroy_checked(khelp_uma_zone_t zone) {
 
 // ---- items ----
 
-// The two functions that allocate do not share their straight line, for the sake of its length: the
+// The two functions that allocate do not share their fast path, for the sake of its length: the
 // return address is read only where it is needed.
 
 void* khelp_uma_zalloc_arg(khelp_uma_zone_t zone, void* arg, int flags) {
@@ -142,12 +142,12 @@ void* khelp_uma_zalloc(khelp_uma_zone_t zone, int flags) {
 }
 
 void khelp_uma_zfree_arg(khelp_uma_zone_t zone, void* item, void* arg) {
-  if (item != nullptr && !free_straight(*zone, item)) [[unlikely]]
+  if (item != nullptr && !free_fast(*zone, item)) [[unlikely]]
     free_slowly(*zone, item, arg);
 }
 
 void khelp_uma_zfree(khelp_uma_zone_t zone, void* item) {
-  if (item != nullptr && !free_straight(*zone, item)) [[unlikely]]
+  if (item != nullptr && !free_fast(*zone, item)) [[unlikely]]
     free_slowly(*zone, item, nullptr);
 }
 

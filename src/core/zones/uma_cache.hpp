@@ -2,7 +2,7 @@
 //
 // The owning thread allocates and frees here without a lock and without a shared line. Others take
 // what a cache holds by closing it (under the zone's lock, which the owner needs for anything but
-// the straight line):
+// the fast path):
 //
 //   owner:  ++allocs (or frees) | load floor (ceiling); beyond it: slow path; else move top
 //   closer: floor, ceiling = closed | heavy barrier; wait until at_rest()
@@ -42,7 +42,7 @@ struct alignas(64) zone_cache {
   magazine* loaded = nullptr;
   magazine* other = nullptr;
 
-  // ---- the owner's straight line ----
+  // ---- the owner's fast path ----
 
   // False: take the slow path.
   bool alloc(void*& item) noexcept {
@@ -98,7 +98,7 @@ struct alignas(64) zone_cache {
 
   // The rest: owner only, or for one that is gone. settle() is due after each.
 
-  // Load this magazine and let the straight line use it.
+  // Load this magazine and let the fast path use it.
   void load(magazine& m, unsigned bucket_size) noexcept {
     loaded = &m;
     store_release(top, m.items + m.count);

@@ -51,7 +51,7 @@ struct khelp_uma_zone {
                  std::uint32_t zone_flags, int debug_level);
 
   // ---- constant once the zone is made ----
-  // Where the straight lines find a thread's cache (bytes from its first): the zone's, or, when
+  // Where the fast paths find a thread's cache (bytes from its first): the zone's, or, when
   // there is work to do, one that is always closed. So they need not ask.
   std::uint32_t alloc_cache = 0;
   std::uint32_t free_cache = 0;
@@ -110,11 +110,11 @@ struct khelp_uma_zone {
   }
   khelp::uma::zone_cache& my_cache() const noexcept { return khelp::uma::cache_at(cache_offset); }
 
-  // ---- items that do not come from the straight line, without their life (uma_life.hpp) ----
+  // ---- items that do not come from the fast path, without their life (uma_life.hpp) ----
 
   // An item, or nullptr. Called when my_cache().alloc() said no.
   void* fetch(int request);
-  // Either: the whole way, straight line first.
+  // Either: the whole way, fast path first.
   void* get(int request) {
     void* item;
     return my_cache().alloc(item) ? item : fetch(request);
@@ -204,11 +204,11 @@ namespace khelp::uma {
 
 // khelp_uma_zalloc_arg(), without zeroing, and khelp_uma_zfree_arg() in two halves, for callers that
 // cannot afford a call. The second half is due when the first returns false.
-inline bool alloc_straight(khelp_uma_zone& zone, void*& item) {
+inline bool alloc_fast(khelp_uma_zone& zone, void*& item) {
   return cache_at(zone.alloc_cache).alloc(item);
 }
 void* alloc_slowly(khelp_uma_zone& zone, void* arg, int request, const void* site);
-inline bool free_straight(khelp_uma_zone& zone, void* item) {
+inline bool free_fast(khelp_uma_zone& zone, void* item) {
   return cache_at(zone.free_cache).free(item);
 }
 void free_slowly(khelp_uma_zone& zone, void* item, void* arg);

@@ -1,4 +1,4 @@
-#include "core/helpers/gifts.hpp"
+#include "core/helpers/pending_items.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -35,7 +35,7 @@ void count_refusal(helper& h, std::string_view how, std::string_view words) noex
                           untold == 0 ? std::string_view() : std::string_view(others)});
 }
 
-making make_item_or_throw(gift& g) {
+making make_item_or_throw(pending_item& g) {
   const item_call in_progress;
   helper& h = *g.from;
   g.item = khelp_uma_zalloc_arg(h.zone, nullptr, KHELP_M_NOWAIT | KHELP_M_ZERO);
@@ -56,7 +56,7 @@ making make_item_or_throw(gift& g) {
 
 }  // namespace
 
-KHELP_CATCHES_FORCED_UNWINDING making make_item(gift& g) {
+KHELP_CATCHES_FORCED_UNWINDING making make_item(pending_item& g) {
   try {
     return make_item_or_throw(g);
   } catch (const abi::__forced_unwind&) {

@@ -10,7 +10,7 @@
 namespace khelp {
 
 // What a call is about to give an object: a reference that is counted, data that is being made.
-struct gift {
+struct pending_item {
   helper* from = nullptr;  // nullptr: the object has it, or nobody
   void* item = nullptr;
   bool is_made = false;
@@ -20,29 +20,30 @@ enum class making { done, no_memory, refused };
 
 // Allocate and construct it. Only a cancellation leaves it early: in a hook's run, or below a function of
 // C, there is nobody to catch what a constructor throws.
-making make_item(gift& g);
+making make_item(pending_item& g);
 
 inline constexpr std::size_t at_once = 8;
 
-// The gifts of a call; those that the object has not got end with it, also when a constructor is
+// The pending items of a call. Those that the object did not get end with it, also when a constructor is
 // cancelled.
-class gift_list {
+class pending_items {
  public:
-  gift_list() {}  // NOLINT(modernize-use-equals-default): gifts_ is written as far as it is used
-  gift_list(const gift_list&) = delete;
-  gift_list& operator=(const gift_list&) = delete;
-  ~gift_list() { clear(); }
+  pending_items() {
+  }  // NOLINT(modernize-use-equals-default): items_ is written as far as it is used
+  pending_items(const pending_items&) = delete;
+  pending_items& operator=(const pending_items&) = delete;
+  ~pending_items() { clear(); }
 
   void clear() noexcept {
     while (count_ != 0)
-      drop(gifts_[--count_]);
+      drop(items_[--count_]);
   }
 
   void add(helper& h) {
     reference::begin(h);
-    ::new (&gifts_[count_++]) gift{&h};
+    ::new (&items_[count_++]) pending_item{&h};
   }
-  static void drop(gift& g) noexcept {
+  static void drop(pending_item& g) noexcept {
     if (g.from == nullptr)
       return;
     helper& h = *std::exchange(g.from, nullptr);
@@ -53,13 +54,13 @@ class gift_list {
     reference::release(h);
   }
   bool empty() const { return count_ == 0; }
-  gift* begin() { return gifts_; }
-  gift* end() { return gifts_ + count_; }
+  pending_item* begin() { return items_; }
+  pending_item* end() { return items_ + count_; }
 
  private:
   std::size_t count_ = 0;
   union {
-    gift gifts_[at_once];
+    pending_item items_[at_once];
   };
 };
 
