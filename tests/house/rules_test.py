@@ -70,6 +70,18 @@ class planted(unittest.TestCase):
         self.assertEqual(self.check("layers", {"src/layers.txt": table, "src/snapshot/a.cpp": reading}),
                          (0, ""))
 
+    def test_the_map_names_every_unit_in_the_row_of_its_folder(self):
+        page = "# Map\n\n## Room by room\n\n| folder | units |\n|---|---|\n| `src/sync/` | `gate`, `word` (one) |\n"
+        there = {"src/sync/gate.cpp": "", "src/sync/gate.hpp": "", "src/sync/word.hpp": "",
+                 "src/sync/gate_test.cpp": ""}
+        self.assertEqual(self.check("map", {"docs/map.md": page, **there}), (0, ""))
+        self.refused("map", {"docs/map.md": page, **there, "src/sync/turn.hpp": ""},
+                     "the row of src/sync/ does not name turn")
+        self.refused("map", {"docs/map.md": page, "src/sync/gate.cpp": ""},
+                     "the row of src/sync/ names word, which is not there")
+        self.refused("map", {"docs/map.md": page, **there, "src/core/a.cpp": ""},
+                     "the row of src/core/ does not name a")
+
     def test_links_lead_somewhere(self):
         self.refused("links", {"README.md": "\nsee [the map](docs/map.md)\n"},
                      "README.md:2: leads nowhere: docs/map.md")
