@@ -274,8 +274,15 @@ struct event_field_kind {
                  : KHELP_KIND_OPAQUE))))
 #define KHELP_KIND_OF_FIELD(type, field) KHELP_KIND_OF(((type*)0)->field)
 #endif
-#define KHELP_EVENT_FIELD(type, field) \
-  { #field, offsetof(type, field), sizeof(((type*)0)->field), KHELP_KIND_OF_FIELD(type, field), 0 }
+/* 0; does not compile for a name that is too long, which C would cut. */
+#define KHELP_FIELD_NAME_FITS(name_) \
+  (uint32_t)(0 *                     \
+             sizeof(char[sizeof(name_) <= sizeof(((struct khelp_event_field*)0)->name) ? 1 : -1]))
+#define KHELP_EVENT_FIELD(type, field)                                                          \
+  {                                                                                             \
+#field, offsetof(type, field), sizeof(((type*)0)->field), KHELP_KIND_OF_FIELD(type, field), \
+        KHELP_FIELD_NAME_FITS(#field)                                                           \
+  }
 #define KHELP_EF_1(t, a) KHELP_EVENT_FIELD(t, a)
 #define KHELP_EF_2(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_1(t, __VA_ARGS__)
 #define KHELP_EF_3(t, a, ...) KHELP_EVENT_FIELD(t, a), KHELP_EF_2(t, __VA_ARGS__)
